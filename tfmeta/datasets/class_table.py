@@ -1,0 +1,239 @@
+"""The class table: examples grouped by class, the source of every episode."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class ClassTable:
+    """Examples grouped by class.
+
+    Rows `offsets[c]:offsets[c + 1]` of `examples` belong to class `c`.
+
+    Args:
+        name: Name of the data set, e.g. `"omniglot"`. It prefixes `origins`,
+            so that equal class names of two data sets are not confused.
+        examples: Array of shape `(examples, *example)`, any dtype, grouped by
+            class.
+        offsets: Integer array of shape `(classes + 1,)`: where each class
+            begins, and the end.
+        class_names: One name per class.
+        groups: The hierarchy: one group name per class (for Omniglot its
+            alphabet), or `None` where the data has none.
+        group_level: What a group is called, e.g. `"alphabet"`.
+        origin_names: For a class made from another one (a rotation), the name
+            of the class it was made from; by default the class's own name.
+        description: One line on where the examples come from.
+
+    Raises:
+        ValueError: When the parts do not fit each other, when a class is
+            empty or when two classes share a name.
+
+    Example:
+
+    ```python
+    table = ClassTable.from_arrays(
+        "toy", np.zeros((6, 28, 28, 1), "uint8"), ["a", "a", "a", "b", "b", "b"]
+    )
+    table.num_classes, table.class_sizes  # 2, [3 3]
+    ```
+    """
+
+    name: str
+    examples: np.ndarray
+    offsets: np.ndarray
+    class_names: tuple[str, ...]
+    groups: tuple[str, ...] | None = None
+    group_level: str = "group"
+    origin_names: tuple[str, ...] | None = None
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        offsets = np.asarray(self.offsets, np.int64)
+        object.__setattr__(self, "offsets", offsets)
+        if len(self.class_names) == 0:
+            raise ValueError(
+                f"`class_names` of table {self.name!r} must name at least one "
+                "class. Received: an empty table"
+            )
+        if offsets.shape != (len(self.class_names) + 1,):
+            raise ValueError(
+                f"`offsets` of table {self.name!r} must have shape "
+                f"({len(self.class_names) + 1},), one more than there are "
+                f"classes. Received: {offsets.shape}"
+            )
+        if offsets[0] != 0 or offsets[-1] != len(self.examples):
+            raise ValueError(
+                f"`offsets` of table {self.name!r} must run from 0 to the "
+                f"number of examples, {len(self.examples)}. Received: "
+                f"{offsets[0]} to {offsets[-1]}"
+            )
+        empty = np.flatnonzero(np.diff(offsets) <= 0)
+        if len(empty):
+            raise ValueError(
+                f"every class of table {self.name!r} must have an example. "
+                f"Received: class {self.class_names[empty[0]]!r} with 0"
+            )
+        if len(set(self.class_names)) != len(self.class_names):
+            seen: set[str] = set()
+            twice = next(n for n in self.class_names if n in seen or seen.add(n))
+            raise ValueError(
+                f"`class_names` of table {self.name!r} must differ. Received: "
+                f"{twice!r} twice"
+            )
+        for field in ("groups", "origin_names"):
+            names = getattr(self, field)
+            if names is not None and len(names) != len(self.class_names):
+                raise ValueError(
+                    f"`{field}` of table {self.name!r} must have one entry per "
+                    f"class, {len(self.class_names)}. Received: {len(names)}"
+                )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        name: str,
+        examples: np.ndarray,
+        labels: Sequence[str],
+        *,
+        groups: dict[str, str] | None = None,
+        group_level: str = "group",
+        description: str = "",
+    ) -> ClassTable:
+        """Groups examples by their labels; classes come out sorted by name.
+
+        Args:
+            name: Name of the data set.
+            examples: Array of shape `(examples, *example)`.
+            labels: The class name of each example.
+            groups: Group name by class name, or `None`.
+            group_level: What a group is called.
+            description: One line on where the examples come from.
+
+        Returns:
+            The table.
+        """
+        if len(examples) != len(labels):
+            raise ValueError(
+                "`labels` must name the class of every example, "
+                f"{len(examples)}. Received: {len(labels)} labels"
+            )
+        class_names, codes = np.unique(np.asarray(labels, str), return_inverse=True)
+        order = np.argsort(codes, kind="stable")
+        counts = np.bincount(codes, minlength=len(class_names))
+        names = tuple(str(n) for n in class_names)
+        return cls(
+            name=name,
+            examples=np.ascontiguousarray(np.asarray(examples)[order]),
+            offsets=np.concatenate([[0], np.cumsum(counts)]),
+            class_names=names,
+            groups=None if groups is None else tuple(groups[n] for n in names),
+            group_level=group_level,
+            description=description,
+        )
+
+    @property
+    def num_classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)
+
+    @property
+    def num_examples(self) -> int:
+        """The number of examples of all classes together."""
+        return len(self.examples)
+
+    @property
+    def example_shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return tuple(self.examples.shape[1:])
+
+    @cached_property
+    def class_sizes(self) -> np.ndarray:
+        """Int64 array of shape `(classes,)`: the number of examples of each."""
+        return np.diff(self.offsets)
+
+    @cached_property
+    def origins(self) -> tuple[str, ...]:
+        """Per class, `name/` and the class it was made from.
+
+        Rotations of one character share their origin. Two splits are disjoint
+        when they share no origin.
+        """
+        names = self.class_names if self.origin_names is None else self.origin_names
+        return tuple(f"{self.name}/{n}" for n in names)
+
+    def examples_of(self, class_id: int) -> np.ndarray:
+        """The examples of one class, shape `(examples, *example)`."""
+        return self.examples[self.offsets[class_id] : self.offsets[class_id + 1]]
+
+    def take_classes(self, class_ids: Sequence[int]) -> ClassTable:
+        """A table of some of the classes, in the order given."""
+        ids = [int(c) for c in class_ids]
+        if not ids:
+            raise ValueError(
+                f"`class_ids` must name at least one class of table {self.name!r}. "
+                "Received: none"
+            )
+        sizes = self.class_sizes[ids]
+
+        def pick(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+            return None if names is None else tuple(names[c] for c in ids)
+
+        return dataclasses.replace(
+            self,
+            examples=np.concatenate([self.examples_of(c) for c in ids]),
+            offsets=np.concatenate([[0], np.cumsum(sizes)]),
+            class_names=tuple(self.class_names[c] for c in ids),
+            groups=pick(self.groups),
+            origin_names=pick(self.origin_names),
+        )
+
+    def with_rotations(self) -> ClassTable:
+        """A table with each class four times: turned by 0, 90, 180, 270 degrees.
+
+        The turned classes count as classes of their own, as in Santoro et al.
+        (2016, *Meta-Learning with Memory-Augmented Neural Networks*); their
+        origin stays the class they were made from. Turns are anti-clockwise.
+
+        Raises:
+            ValueError: When examples are not square pictures.
+        """
+        shape = self.example_shape
+        if len(shape) != 3 or shape[0] != shape[1]:
+            raise ValueError(
+                "rotations need square pictures (height, width, channels). "
+                f"Received: examples of shape {shape}"
+            )
+        origin = self.class_names if self.origin_names is None else self.origin_names
+        turns = range(4)
+        examples = [
+            np.rot90(self.examples_of(c), k, axes=(1, 2))
+            for c in range(self.num_classes)
+            for k in turns
+        ]
+
+        def repeat(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+            return None if names is None else tuple(n for n in names for _ in turns)
+
+        return dataclasses.replace(
+            self,
+            examples=np.concatenate(examples),
+            offsets=np.concatenate([[0], np.cumsum(np.repeat(self.class_sizes, 4))]),
+            class_names=tuple(
+                f"{n}/rot{90 * k:03d}" for n in self.class_names for k in turns
+            ),
+            groups=repeat(self.groups),
+            origin_names=repeat(origin),
+        )
+
+    def __repr__(self) -> str:
+        return (
+            f"ClassTable({self.name!r}, {self.num_classes} classes, "
+            f"{self.num_examples} examples of shape {self.example_shape} "
+            f"{self.examples.dtype})"
+        )
