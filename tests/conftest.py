@@ -14,12 +14,8 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def reference_data() -> Path:
     """The folder of reference data beside the checkout; skips without it."""
     folder = Path(
-        os.environ.get(
-            "TFMETA_REFERENCE_DATA", REPOSITORY.parent / "shared" / "data"
-        )
+        os.environ.get("TFMETA_REFERENCE_DATA", REPOSITORY.parent / "shared" / "data")
     )
     if not folder.is_dir():
-        pytest.skip(
-            f"reference data not found at {folder}; set TFMETA_REFERENCE_DATA"
-        )
+        pytest.skip(f"reference data not found at {folder}; set TFMETA_REFERENCE_DATA")
     return folder

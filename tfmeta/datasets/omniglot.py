@@ -1,0 +1,200 @@
+"""Omniglot: 1,623 handwritten characters of 50 alphabets, 20 drawings of each."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import urllib.error
+import urllib.request
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.data_dir import resolve_data_dir
+from tfmeta.datasets.omniglot_import import ARCHIVES, omniglot_builder, prepare
+from tfmeta.datasets.omniglot_pack import (
+    PackedOmniglot,
+    pack_prepared,
+    packed_path,
+    read_packed,
+)
+
+# Accepted splits by protocol.
+PROTOCOLS = {
+    "vinyals": ("train", "validation", "test", "trainval"),
+    "lake": ("train", "validation", "test", "background"),
+}
+
+# Five of the thirty background alphabets, drawn once at random and kept.
+LAKE_VALIDATION = (
+    "Balinese",
+    "Early_Aramaic",
+    "Greek",
+    "Korean",
+    "Latin",
+)
+
+_PROBE_URL = (
+    "https://github.com/brendenlake/omniglot/raw/master/python/"
+    "images_background_small1.zip"
+)
+_PROBE_SECONDS = 15.0
+
+
+def load_omniglot(
+    split: str = "train",
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    protocol: str = "vinyals",
+    rotations: bool | None = None,
+) -> ClassTable:
+    """Loads one split of Omniglot as 28x28 pictures.
+
+    The first call on a machine takes what is there: the packed file of an
+    import, else a data set that TensorFlow Datasets has prepared in `data_dir`,
+    else the four archives (17 MB) from the authors' repository. Later calls
+    read the packed file.
+
+    Args:
+        split: For the protocol `"vinyals"` one of `"train"`, `"validation"`,
+            `"test"` and `"trainval"`; for `"lake"` one of `"train"`,
+            `"validation"`, `"test"` and `"background"`.
+        data_dir: The data folder; by default the environment variable
+            `TFMETA_DATA_DIR`, and without that `~/.cache/tfmeta`.
+        protocol: `"vinyals"`: the lists of 1,028, 172 and 423 characters that
+            most published accuracies are measured with. They mix Lake's two
+            sets, and one alphabet (Gurmukhi) is in both train and test.
+            `"lake"`: the authors' background set of 30 alphabets (964
+            characters; five alphabets of it are the validation split, the other
+            25 the train split) and evaluation set of 20 alphabets (659
+            characters, the test split), so that no alphabet is shared.
+        rotations: Whether each character turned by 0, 90, 180 and 270 degrees
+            counts as four classes; by default yes for `"vinyals"` (4,112, 688
+            and 1,692 classes) and no for `"lake"`.
+
+    Returns:
+        A table of uint8 pictures of shape `(28, 28, 1)`, ink 255 on 0, 20 for
+        each class, with classes named `"Alphabet/characterNN"` (and `/rotNNN`
+        behind it with rotations) and alphabets as groups.
+
+    Raises:
+        ValueError: For an unknown split or protocol and for a damaged packed
+            file.
+        FileNotFoundError: When the data is not here and cannot be downloaded.
+
+    Example:
+
+    ```python
+    train = load_omniglot("train")
+    train.num_classes, train.example_shape  # 4112, (28, 28, 1)
+    ```
+
+    References: B. M. Lake, R. Salakhutdinov and J. B. Tenenbaum (2015),
+    *Human-level concept learning through probabilistic program induction*,
+    Science 350(6266); O. Vinyals, C. Blundell, T. Lillicrap, K. Kavukcuoglu and
+    D. Wierstra (2016), *Matching Networks for One Shot Learning*, NeurIPS.
+    """
+    if protocol not in PROTOCOLS:
+        raise ValueError(
+            f"`protocol` of omniglot must be one of {list(PROTOCOLS)}. "
+            f"Received: {protocol!r}"
+        )
+    if split not in PROTOCOLS[protocol]:
+        raise ValueError(
+            f"`split` of omniglot with protocol {protocol!r} must be one of "
+            f"{list(PROTOCOLS[protocol])}. Received: {split!r}"
+        )
+    packed = _packed(resolve_data_dir(data_dir))
+    chosen = _vinyals(split) if protocol == "vinyals" else _lake(split, packed)
+    place = {name: index for index, name in enumerate(packed.class_names)}
+    count = len(packed.examples) // len(packed.class_names)
+    everything = ClassTable(
+        name="omniglot",
+        examples=packed.examples,
+        offsets=np.arange(len(packed.class_names) + 1) * count,
+        class_names=packed.class_names,
+        groups=tuple(name.split("/")[0] for name in packed.class_names),
+        group_level="alphabet",
+        description=f"Omniglot, {protocol} {split} split, 28x28, ink 255",
+    )
+    table = everything.take_classes([place[name] for name in chosen])
+    turned = protocol == "vinyals" if rotations is None else rotations
+    return table.with_rotations() if turned else table
+
+
+def vinyals_characters() -> dict[str, tuple[str, ...]]:
+    """The characters of the train, validation and test lists, sorted.
+
+    Returns:
+        Names such as `"Greek/character01"` by split.
+    """
+    text = resources.files("tfmeta.datasets").joinpath("omniglot_vinyals.json")
+    lists = json.loads(text.read_text(encoding="utf-8"))
+    return {
+        split: tuple(
+            f"{alphabet}/character{number:02d}"
+            for alphabet, (first, last) in sorted(lists[split].items())
+            for number in range(first, last + 1)
+        )
+        for split in ("train", "validation", "test")
+    }
+
+
+def _vinyals(split: str) -> tuple[str, ...]:
+    lists = vinyals_characters()
+    if split == "trainval":
+        return tuple(sorted(lists["train"] + lists["validation"]))
+    return lists[split]
+
+
+def _lake(split: str, packed: PackedOmniglot) -> tuple[str, ...]:
+    pairs = list(zip(packed.class_names, packed.background, strict=True))
+    if split == "test":
+        return tuple(name for name, background in pairs if not background)
+    names = [name for name, background in pairs if background]
+    if split == "background":
+        return tuple(names)
+    wanted = split == "validation"
+    return tuple(n for n in names if (n.split("/")[0] in LAKE_VALIDATION) == wanted)
+
+
+def _packed(data_dir: Path) -> PackedOmniglot:
+    path = packed_path(data_dir)
+    if path.exists():
+        return read_packed(path)
+    builder = omniglot_builder(data_dir)
+    if not builder.is_prepared():
+        # TensorFlow Datasets would retry for minutes before it gives up.
+        problem = _connection_problem()
+        if problem is not None:
+            raise FileNotFoundError(
+                f"Omniglot is not in {data_dir} and cannot be downloaded "
+                f"({problem}). Without a connection, put {', '.join(ARCHIVES)} "
+                "into a folder and type `tfmeta datasets import omniglot --from "
+                f"DIR`. Received: data_dir {str(data_dir)!r}"
+            )
+        data_dir.mkdir(parents=True, exist_ok=True)
+        prepare(builder, data_dir)
+    return pack_prepared(builder, path)
+
+
+def _connection_problem() -> str | None:
+    """Why the authors' archives cannot be reached, or `None` when they can."""
+    outcome = [f"no answer within {_PROBE_SECONDS:g} s from {_PROBE_URL}"]
+
+    def probe() -> None:
+        request = urllib.request.Request(_PROBE_URL, method="HEAD")
+        try:
+            with urllib.request.urlopen(request, timeout=_PROBE_SECONDS):
+                outcome.clear()
+        except (urllib.error.URLError, OSError, ValueError) as error:
+            outcome[0] = f"{_PROBE_URL}: {error}"
+
+    # A thread, because looking up a host name knows no time limit.
+    thread = threading.Thread(target=probe, daemon=True)
+    thread.start()
+    thread.join(_PROBE_SECONDS)
+    return outcome[0] if outcome else None

@@ -1,0 +1,321 @@
+"""Bringing Omniglot in from archives that are already on this machine."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import hashlib
+import io
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from tfmeta.datasets import omniglot_pack
+from tfmeta.datasets.archives import read_archive
+from tfmeta.datasets.data_dir import resolve_data_dir
+
+# File name: number of characters, number of pictures.
+ARCHIVES = {
+    "images_background.zip": (964, 19_280),
+    "images_evaluation.zip": (659, 13_180),
+    "images_background_small1.zip": (136, 2_720),
+    "images_background_small2.zip": (156, 3_120),
+}
+
+_URL = "https://github.com/brendenlake/omniglot/raw/master/python/"
+_SCAN = (105, 105)
+_MEMBER = re.compile(
+    r"(?P<root>[^/]+)/(?P<alphabet>[^/]+)/character(?P<number>\d{2})/"
+    r"(?P<label>\d{4})_(?P<drawer>\d{2})\.png"
+)
+# All of Omniglot unpacks to 10 MB; nothing like this is ever needed.
+_MAX_BYTES = 256 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class ArchiveReport:
+    """What was found in one archive.
+
+    Args:
+        path: The archive.
+        characters: The number of characters in it.
+        pictures: The number of pictures in it.
+        sha256: Its checksum.
+        official_sha256: The checksum of the archive that the authors publish,
+            as TensorFlow Datasets registers it.
+    """
+
+    path: Path
+    characters: int
+    pictures: int
+    sha256: str
+    official_sha256: str
+
+    @property
+    def official(self) -> bool:
+        """Whether this is the authors' archive, byte for byte."""
+        return self.sha256 == self.official_sha256
+
+
+@dataclasses.dataclass(frozen=True)
+class ImportReport:
+    """What an import did.
+
+    Args:
+        data_dir: The data folder.
+        packed_path: The packed file that `tfmeta.datasets.load` reads.
+        archives: One report for each archive.
+        already_prepared: Whether an earlier import or download had already
+            prepared the data set, so that these archives were only checked.
+    """
+
+    data_dir: Path
+    packed_path: Path
+    archives: tuple[ArchiveReport, ...]
+    already_prepared: bool
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know, one sentence each; often nothing."""
+        notes = [
+            f"{a.path.name} is complete ({a.characters:,} characters, "
+            f"{a.pictures:,} pictures) but not the authors' file byte for byte: "
+            f"its SHA-256 is {a.sha256}, theirs {a.official_sha256}."
+            for a in self.archives
+            if not a.official
+        ]
+        if self.already_prepared:
+            notes.append(
+                f"{self.data_dir} already held Omniglot; the archives were checked "
+                "and nothing was replaced."
+            )
+        return tuple(notes)
+
+
+def import_omniglot(
+    source: str | os.PathLike[str],
+    data_dir: str | os.PathLike[str] | None = None,
+) -> ImportReport:
+    """Imports Omniglot from its four archives, without a connection.
+
+    The archives are opened and counted picture by picture, laid into the
+    download cache of TensorFlow Datasets, prepared by its own `omniglot`
+    builder (so that `tfds.load("omniglot", data_dir=...)` works too) and packed
+    into one file of 28x28 pictures. Running it again does no harm; a killed
+    import is simply run again.
+
+    Archives that were zipped anew differ from the authors' in their checksum
+    but not in their pictures. They are accepted when they are complete, and the
+    report says so.
+
+    Args:
+        source: Folder with `images_background.zip`, `images_evaluation.zip`,
+            `images_background_small1.zip` and `images_background_small2.zip`.
+        data_dir: The data folder; by default the environment variable
+            `TFMETA_DATA_DIR`, and without that `~/.cache/tfmeta`.
+
+    Returns:
+        The report. Show its `notes` to the user.
+
+    Raises:
+        FileNotFoundError: When the folder or one of the archives is missing.
+        ValueError: When an archive is damaged, unsafe or not complete.
+
+    Example:
+
+    ```python
+    report = import_omniglot("~/Downloads/omniglot")
+    print(*report.notes, sep="\\n")
+    table = tfmeta.datasets.load("omniglot")
+    ```
+
+    Reference: B. M. Lake, R. Salakhutdinov and J. B. Tenenbaum (2015),
+    *Human-level concept learning through probabilistic program induction*,
+    Science 350(6266).
+    """
+    source = Path(source).expanduser()
+    target = resolve_data_dir(data_dir)
+    _check_source(source)
+    target.mkdir(parents=True, exist_ok=True)
+    builder = omniglot_builder(target)
+    official = {url: info.checksum for url, info in builder.url_infos.items()}
+
+    labels: dict[str, str] = {}
+    reports = tuple(
+        check_archive(source / name, official[_URL + name], labels) for name in ARCHIVES
+    )
+    packed = omniglot_pack.packed_path(target)
+    prepared = builder.is_prepared()
+    if not prepared:
+        for report in reports:
+            _lay_into_cache(report, target / "downloads")
+        prepare(builder, target)
+    if not (prepared and packed.exists() and _is_whole(packed)):
+        omniglot_pack.pack_prepared(builder, packed)
+    return ImportReport(target, packed, reports, already_prepared=prepared)
+
+
+def check_archive(
+    path: Path, official_sha256: str, labels: dict[str, str] | None = None
+) -> ArchiveReport:
+    """Opens every picture of one Omniglot archive and counts.
+
+    Args:
+        path: The archive, under its official name.
+        official_sha256: The checksum that the authors' archive has.
+        labels: Filled with the character of each label number seen, and
+            compared with what it holds already: the archives must agree.
+
+    Returns:
+        What was found.
+
+    Raises:
+        ValueError: When the archive is unsafe, damaged, laid out in another
+            way or not complete.
+    """
+    labels = {} if labels is None else labels
+    counts: collections.Counter[str] = collections.Counter()
+    for name, content in read_archive(path, max_bytes=_MAX_BYTES):
+        match = _MEMBER.fullmatch(name)
+        if match is None or match["root"] != path.stem:
+            raise ValueError(
+                f"archive {path}: members must be named "
+                f"'{path.stem}/<alphabet>/character<NN>/<NNNN>_<NN>.png'. "
+                f"Received: {name!r}"
+            )
+        _check_scan(path, name, content)
+        character = f"{match['alphabet']}/character{match['number']}"
+        if labels.setdefault(match["label"], character) != character:
+            raise ValueError(
+                f"archive {path}: label {match['label']} must belong to one "
+                f"character. Received: {labels[match['label']]!r} and {character!r}"
+            )
+        counts[character] += 1
+    characters, pictures = ARCHIVES[path.name]
+    each = omniglot_pack.PICTURES_PER_CHARACTER
+    wrong = next((c for c, n in counts.items() if n != each), None)
+    if len(counts) != characters or counts.total() != pictures or wrong is not None:
+        detail = "" if wrong is None else f", {counts[wrong]} of {wrong!r}"
+        raise ValueError(
+            f"archive {path} must hold {pictures:,} pictures of {characters} "
+            f"characters, {each} of each. Received: {counts.total():,} pictures of "
+            f"{len(counts)} characters{detail}"
+        )
+    with path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    return ArchiveReport(path, characters, pictures, sha256, official_sha256)
+
+
+def omniglot_builder(data_dir: Path) -> Any:
+    """The `omniglot` builder of TensorFlow Datasets, for a data folder."""
+    import tensorflow_datasets as tfds
+
+    return tfds.builder("omniglot", data_dir=data_dir)
+
+
+def prepare(builder: Any, data_dir: Path) -> None:
+    """Lets TensorFlow Datasets download what is not cached, and prepare.
+
+    Args:
+        builder: The builder.
+        data_dir: Its data folder.
+    """
+    import tensorflow_datasets as tfds
+
+    # The 38,000 unpacked files are of no use afterwards, and an earlier
+    # unpacking of other archives would be taken for this one.
+    with _temporary_folder(data_dir) as unpacked:
+        builder.download_and_prepare(
+            download_dir=data_dir / "downloads",
+            download_config=tfds.download.DownloadConfig(
+                extract_dir=unpacked, try_download_gcs=False
+            ),
+        )
+
+
+def _check_source(source: Path) -> None:
+    if not source.is_dir():
+        raise FileNotFoundError(
+            f"`source` must be the folder with {', '.join(ARCHIVES)}. "
+            f"Received: {source}, which is no folder"
+        )
+    missing = [name for name in ARCHIVES if not (source / name).is_file()]
+    if missing:
+        raise FileNotFoundError(
+            f"`source` must hold all of {', '.join(ARCHIVES)} (TensorFlow Datasets "
+            f"prepares them together). Received: {source} without "
+            f"{', '.join(missing)}"
+        )
+
+
+def _check_scan(path: Path, name: str, content: bytes) -> None:
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+            size = picture.size
+            if size == _SCAN:  # decode only what has the right, small size
+                picture.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(
+            f"archive {path}: member {name!r} must be a readable PNG. "
+            f"Received: {error}"
+        ) from error
+    if size != _SCAN:
+        raise ValueError(
+            f"archive {path}: member {name!r} must be a picture of "
+            f"{_SCAN[0]}x{_SCAN[1]} pixels. Received: {size[0]}x{size[1]}"
+        )
+
+
+def _lay_into_cache(report: ArchiveReport, downloads: Path) -> None:
+    """Puts an archive where TensorFlow Datasets keeps a finished download."""
+    from tensorflow_datasets.core.download import resource
+
+    url = _URL + report.path.name
+    folder = downloads / "omniglot"
+    folder.mkdir(parents=True, exist_ok=True)
+    cached = folder / resource.get_dl_fname(url, report.official_sha256)
+    info = Path(resource.get_info_path(cached))
+    # The information file says that the archive beside it is whole: it goes
+    # first and comes back last.
+    info.unlink(missing_ok=True)
+    with _temporary_folder(folder) as temporary:
+        shutil.copyfile(report.path, temporary / "archive")
+        os.replace(temporary / "archive", cached)
+        (temporary / "info").write_text(
+            json.dumps(
+                {
+                    "dataset_names": ["omniglot"],
+                    "original_fname": report.path.name,
+                    "url_info": {
+                        "checksum": report.sha256,
+                        "filename": report.path.name,
+                        "size": cached.stat().st_size,
+                    },
+                    "urls": [url],
+                },
+                sort_keys=True,
+            )
+        )
+        os.replace(temporary / "info", info)
+
+
+def _is_whole(packed: Path) -> bool:
+    try:
+        omniglot_pack.read_packed(packed)
+    except ValueError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _temporary_folder(parent: Path) -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=parent, prefix=".tfmeta-") as folder:
+        yield Path(folder)

@@ -1,0 +1,145 @@
+"""Distances between embeddings; each knows which direction is closer."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+def _at_least_float32(x: tf.Tensor) -> tf.Tensor:
+    """Half precision loses the small differences that rank neighbours."""
+    x = tf.convert_to_tensor(x)
+    return x if x.dtype in (tf.float32, tf.float64) else tf.cast(x, tf.float32)
+
+
+class Distance:
+    """The distance of every embedding of one set to every one of another.
+
+    A subclass implements `__call__` and says whether a smaller or a larger
+    value is closer. `similarity` has the sign that a softmax wants, so that no
+    learner ever negates on its own.
+    """
+
+    smaller_is_closer: bool = True
+
+    def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+        """Pairwise values.
+
+        Args:
+            query: `(..., queries, features)`, any float dtype.
+            reference: `(..., references, features)`, the same dtype.
+
+        Returns:
+            `(..., queries, references)`, float32, or float64 for float64.
+        """
+        raise NotImplementedError
+
+    def similarity(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+        """Pairwise values where larger is closer, shaped as by `__call__`."""
+        value = self(query, reference)
+        return -value if self.smaller_is_closer else value
+
+    def get_config(self) -> dict:
+        """The constructor's arguments."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict) -> Distance:
+        """The distance of a `get_config`."""
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable(package="tfmeta")
+class SquaredEuclidean(Distance):
+    """`‖q − r‖²`, the Bregman divergence whose class centre is the mean.
+
+    Example:
+
+    ```python
+    SquaredEuclidean()([[0.0, 0.0]], [[3.0, 4.0]])  # [[25.0]]
+    ```
+    """
+
+    def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+        """Pairwise squared distances; see `Distance.__call__`."""
+        query, reference = _at_least_float32(query), _at_least_float32(reference)
+        # One matrix product instead of all differences: the differences would
+        # take `features` times the memory.
+        product = tf.matmul(query, reference, transpose_b=True)
+        query_norm = tf.reduce_sum(tf.square(query), axis=-1)[..., :, None]
+        reference_norm = tf.reduce_sum(tf.square(reference), axis=-1)[..., None, :]
+        return query_norm + reference_norm - 2.0 * product
+
+
+@keras.saving.register_keras_serializable(package="tfmeta")
+class Euclidean(Distance):
+    """`‖q − r‖`; its gradient at distance 0 is 0.
+
+    Example:
+
+    ```python
+    Euclidean()([[0.0, 0.0]], [[3.0, 4.0]])  # [[5.0]]
+    ```
+    """
+
+    def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+        """Pairwise distances; see `Distance.__call__`."""
+        square = SquaredEuclidean()(query, reference)
+        # Rounding can leave a square slightly below 0, and the root has no
+        # finite slope at 0: both go through the constant branch.
+        positive = square > 0
+        return tf.where(positive, tf.sqrt(tf.where(positive, square, 1.0)), 0.0)
+
+
+@keras.saving.register_keras_serializable(package="tfmeta")
+class Cosine(Distance):
+    """The cosine of the angle between embeddings: larger is closer.
+
+    A zero vector has cosine 0 with everything.
+
+    Example:
+
+    ```python
+    Cosine()([[1.0, 0.0]], [[2.0, 0.0], [0.0, 1.0]])  # [[1.0, 0.0]]
+    ```
+    """
+
+    smaller_is_closer = False
+
+    def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
+        """Pairwise cosines; see `Distance.__call__`."""
+        query, reference = _at_least_float32(query), _at_least_float32(reference)
+        query = tf.math.l2_normalize(query, axis=-1)
+        reference = tf.math.l2_normalize(reference, axis=-1)
+        return tf.matmul(query, reference, transpose_b=True)
+
+
+_BY_NAME: dict[str, type[Distance]] = {
+    "squared_euclidean": SquaredEuclidean,
+    "euclidean": Euclidean,
+    "cosine": Cosine,
+}
+
+
+def get(distance: str | dict | Distance) -> Distance:
+    """The distance of a name, of a serialized config, or the object itself.
+
+    Raises:
+        ValueError: For an unknown name.
+        TypeError: For anything that is not a distance.
+    """
+    if isinstance(distance, str):
+        if distance not in _BY_NAME:
+            raise ValueError(
+                f"`distance` must be one of {', '.join(sorted(_BY_NAME))}, or a "
+                f"tfmeta.distances.Distance. Received: distance={distance!r}"
+            )
+        return _BY_NAME[distance]()
+    if isinstance(distance, dict):
+        distance = keras.saving.deserialize_keras_object(distance)
+    if not isinstance(distance, Distance):
+        raise TypeError(
+            f"`distance` must be one of {', '.join(sorted(_BY_NAME))}, or a "
+            f"tfmeta.distances.Distance. Received: {distance!r}"
+        )
+    return distance

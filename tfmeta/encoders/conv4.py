@@ -1,0 +1,119 @@
+"""Conv4, the four-block convolutional encoder of few-shot learning."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from tfmeta.layers import BatchNormalization
+
+
+def Conv4(
+    input_shape: Sequence[int] = (28, 28, 1),
+    *,
+    filters: int = 64,
+    blocks: int = 4,
+    rescale: float | None = 1 / 255,
+    seed: int | None = None,
+    dtype: str | keras.DTypePolicy | None = None,
+    name: str = "conv4",
+) -> keras.Model:
+    """Builds the convolutional encoder of Vinyals et al.
+
+    Each block is a 3 × 3 convolution, batch normalization, a rectifier and a
+    2 × 2 maximum pooling; what is left of the picture is flattened. With the
+    defaults a 28 × 28 picture becomes a vector of 64 numbers, an 84 × 84
+    picture one of 1,600.
+
+    The convolutions have no bias: the batch normalization behind them
+    subtracts the mean, so a bias would cancel, and its own offset takes that
+    part. It is `tfmeta.layers.BatchNormalization`, right to second order.
+
+    Args:
+        input_shape: Height, width and channels of a picture.
+        filters: Filters of every convolution.
+        blocks: Number of blocks. Each halves the picture, so the shorter side
+            must be at least `2 ** blocks` pixels.
+        rescale: What a pixel is multiplied by first; the default takes
+            pictures in [0, 255] to [0, 1]. `None` leaves pixels as they are.
+        seed: Seed of the kernels (Glorot uniform); every convolution gets its
+            own stream from it. `None` for others at every call.
+        dtype: Dtype or dtype policy of all layers, e.g. `"mixed_bfloat16"`; by
+            default Keras' global policy.
+        name: Name of the model.
+
+    Returns:
+        A functional `keras.Model` from pictures of shape `(batch, height,
+        width, channels)`, floating-point or integer, to embeddings of shape
+        `(batch, filters * (height // 2**blocks) * (width // 2**blocks))` in the
+        policy's compute dtype, float32 by default.
+
+    Raises:
+        ValueError: When `input_shape` is not three positive numbers, the
+            picture is too small for the blocks, or `filters` or `blocks` is
+            not positive.
+
+    Example:
+
+    ```python
+    encoder = tfmeta.encoders.Conv4((84, 84, 3))
+    encoder(np.zeros((5, 84, 84, 3), "uint8")).shape  # (5, 1600)
+    ```
+
+    Reference:
+        Oriol Vinyals, Charles Blundell, Timothy Lillicrap, Koray Kavukcuoglu
+        and Daan Wierstra, 2016, Matching Networks for One Shot Learning.
+    """
+    input_shape = tuple(input_shape)
+    if len(input_shape) != 3 or not all(size and size > 0 for size in input_shape):
+        raise ValueError(
+            "`input_shape` must be (height, width, channels), three positive "
+            f"numbers. Received: {input_shape}"
+        )
+    for argument, value in (("filters", filters), ("blocks", blocks)):
+        if value < 1:
+            raise ValueError(f"`{argument}` must be at least 1. Received: {value}")
+    if min(input_shape[:2]) < 2**blocks:
+        raise ValueError(
+            f"`input_shape` must be at least {2**blocks} pixels high and wide, "
+            f"because each of the {blocks} blocks halves the picture. "
+            f"Received: {input_shape}"
+        )
+    policy = keras.config.dtype_policy() if dtype is None else dtype
+    policy = keras.dtype_policies.get(policy)
+    # The pictures keep the variables' dtype: under a mixed policy, rescaling
+    # rounds them once instead of twice.
+    inputs = keras.Input(input_shape, dtype=policy.variable_dtype, name="images")
+    x = inputs
+    if rescale is not None:
+        x = keras.layers.Rescaling(rescale, dtype=policy, name="rescaling")(x)
+    for block, kernel_seed in enumerate(_kernel_seeds(seed, blocks), start=1):
+        x = keras.layers.Conv2D(
+            filters,
+            3,
+            padding="same",
+            data_format="channels_last",
+            use_bias=False,
+            kernel_initializer=keras.initializers.GlorotUniform(kernel_seed),
+            dtype=policy,
+            name=f"convolution_{block}",
+        )(x)
+        x = BatchNormalization(
+            momentum=0.9, dtype=policy, name=f"batch_normalization_{block}"
+        )(x)
+        x = keras.layers.ReLU(dtype=policy, name=f"relu_{block}")(x)
+        x = keras.layers.MaxPooling2D(
+            2, data_format="channels_last", dtype=policy, name=f"max_pooling_{block}"
+        )(x)
+    outputs = keras.layers.Flatten(dtype=policy, name="embedding")(x)
+    return keras.Model(inputs, outputs, name=name)
+
+
+def _kernel_seeds(seed: int | None, blocks: int) -> list[int | None]:
+    """One seed per block, in streams that neighbouring seeds do not share."""
+    if seed is None:
+        return [None] * blocks
+    children = np.random.SeedSequence(seed).spawn(blocks)
+    return [int(child.generate_state(1)[0]) for child in children]

@@ -1,0 +1,5 @@
+"""From a class table to a `tf.data` stream of tasks."""
+
+from tfmeta.episodes.episodes import EpisodeIndices, Episodes
+
+__all__ = ["EpisodeIndices", "Episodes"]

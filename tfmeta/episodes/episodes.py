@@ -1,0 +1,309 @@
+"""From a class table to a `tf.data` stream of tasks."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.datasets import ClassTable
+from tfmeta.episodes.class_sampler import ClassSampler
+from tfmeta.episodes.streams import check_seed, step_streams
+
+_logger = logging.getLogger(__name__)
+
+
+class EpisodeIndices(NamedTuple):
+    """Which classes and examples make up one batch of tasks.
+
+    Attributes:
+        classes: Int32 `(tasks, ways)`: class ids.
+        support: Int64 `(tasks, ways, shots)`: rows of the table's examples.
+        query: Int64 `(tasks, ways, queries)`: rows of the table's examples.
+        support_mask: Bool `(tasks, ways, shots)`: False is padding.
+        query_mask: Bool `(tasks, ways, queries)`: False is padding.
+    """
+
+    classes: tf.Tensor
+    support: tf.Tensor
+    query: tf.Tensor
+    support_mask: tf.Tensor
+    query_mask: tf.Tensor
+
+
+def _range(name: str, value: int | tuple[int, int], least: int) -> tuple[int, int]:
+    pair = value if isinstance(value, tuple) else (value, value)
+    if (
+        len(pair) != 2
+        or not all(isinstance(v, int | np.integer) for v in pair)
+        or any(isinstance(v, bool) for v in pair)
+        or not least <= pair[0] <= pair[1]
+    ):
+        raise ValueError(
+            f"`{name}` must be an int of at least {least}, or a pair "
+            f"(smallest, largest) of such. Received: {name}={value!r}"
+        )
+    return int(pair[0]), int(pair[1])
+
+
+class Episodes:
+    """A sequence of batches of few-shot tasks, drawn from a class table.
+
+    Batch number `step` is a pure function of `(seed, step)`: any step is
+    reached at once, the same seed gives the same episodes in every process,
+    and an evaluation set is one seed. Classes are drawn without replacement
+    and uniformly, examples of a class likewise, and every class of a task has
+    the same number of shots and of queries.
+
+    Args:
+        table: The class table.
+        ways: Classes per task. A pair `(smallest, largest)` lets it vary from
+            task to task, uniformly.
+        shots: Support examples per class; a pair lets it vary.
+        queries: Query examples per class.
+        tasks: Tasks per batch.
+        seed: Int of at least 0.
+        same_group: Whether all classes of a task come from one group (for
+            Omniglot one alphabet). Groups are drawn uniformly; those with
+            fewer classes than `ways` are left out, and named in
+            `left_out_groups` and in a log warning.
+        allow_same_origin: Whether classes made from one class (the rotations
+            of a character) may meet in a task.
+
+    Raises:
+        ValueError: When an argument is out of range, when a class has fewer
+            examples than `shots + queries`, or when there are fewer classes
+            than `ways`.
+
+    Example:
+
+    ```python
+    table = tfmeta.datasets.load("glyphs", split="train")
+    episodes = tfmeta.episodes.Episodes(table, ways=20, shots=1, queries=5)
+    learner.fit(episodes.as_dataset(), steps_per_epoch=100)
+    ```
+    """
+
+    def __init__(
+        self,
+        table: ClassTable,
+        *,
+        ways: int | tuple[int, int] = 5,
+        shots: int | tuple[int, int] = 1,
+        queries: int = 15,
+        tasks: int = 1,
+        seed: int = 0,
+        same_group: bool = False,
+        allow_same_origin: bool = False,
+    ) -> None:
+        self.table = table
+        self._ways_range = _range("ways", ways, 2)
+        self._shots_range = _range("shots", shots, 1)
+        self.queries = _range("queries", queries, 1)[1]
+        self.tasks = _range("tasks", tasks, 1)[1]
+        self.seed = check_seed(seed)
+        self.same_group = same_group
+        self.allow_same_origin = allow_same_origin
+
+        self._sampler = ClassSampler(
+            table,
+            self.ways,
+            same_group=same_group,
+            allow_same_origin=allow_same_origin,
+        )
+        if self.left_out_groups:
+            _logger.warning(
+                "%d of the %ss of table %r have fewer than ways=%d classes and are "
+                "left out: %s",
+                len(self.left_out_groups),
+                table.group_level,
+                table.name,
+                self.ways,
+                ", ".join(self.left_out_groups),
+            )
+        needed = self.shots + self.queries
+        for class_id in self._sampler.class_ids:
+            size = int(table.class_sizes[class_id])
+            if size < needed:
+                raise ValueError(
+                    f"`shots + queries` must be at most the number of examples of "
+                    f"every class of table {table.name!r}. Received: shots + "
+                    f"queries = {self.shots} + {self.queries} = {needed}, and class "
+                    f"{table.class_names[class_id]!r} has {size}"
+                )
+
+    @property
+    def ways(self) -> int:
+        """Classes per task; the largest number where it varies."""
+        return self._ways_range[1]
+
+    @property
+    def shots(self) -> int:
+        """Support examples per class; the largest number where it varies."""
+        return self._shots_range[1]
+
+    @property
+    def padded(self) -> bool:
+        """Whether ways or shots vary, so that batches carry masks."""
+        return self._varies(self._ways_range) or self._varies(self._shots_range)
+
+    @property
+    def left_out_groups(self) -> tuple[str, ...]:
+        """Names of the groups that are too small to draw a task from."""
+        return self._sampler.left_out_groups
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """Origins of all classes that these episodes can emit."""
+        return frozenset(self.table.origins[c] for c in self._sampler.class_ids)
+
+    @staticmethod
+    def _varies(pair: tuple[int, int]) -> bool:
+        return pair[0] != pair[1]
+
+    def check_disjoint(self, *others: Episodes) -> None:
+        """Proves that no class of these episodes occurs in the others.
+
+        Classes made from one class count as that class, so that a character
+        in training and its rotation in test do not pass.
+
+        Raises:
+            ValueError: When classes are shared; names up to five of them.
+        """
+        for other in others:
+            shared = sorted(self.origins & other.origins)
+            if shared:
+                raise ValueError(
+                    f"episodes must be disjoint in their classes. Received: "
+                    f"{len(shared)} shared, among them {', '.join(shared[:5])}"
+                )
+
+    def indices(self, step: int | tf.Tensor) -> EpisodeIndices:
+        """The classes and examples of batch `step`; works in a graph."""
+        streams = step_streams(self.seed, tf.convert_to_tensor(step, tf.int64), 6)
+        classes = self._sampler.draw(self.tasks, (streams[0], streams[1], streams[2]))
+        widest = int(self.table.class_sizes.max())
+        noise = tf.random.stateless_uniform([self.tasks, self.ways, widest], streams[3])
+        sizes = tf.gather(self.table.class_sizes, classes)
+        if int(self.table.class_sizes.min()) < widest:
+            exists = tf.range(widest, dtype=tf.int64) < sizes[..., None]
+            noise = tf.where(exists, noise, -1.0)
+        picks = tf.math.top_k(noise, self.shots + self.queries).indices
+        rows = tf.gather(self.table.offsets, classes)[..., None] + tf.cast(
+            picks, tf.int64
+        )
+        task_ways = self._draw_range(self._ways_range, streams[4])
+        task_shots = self._draw_range(self._shots_range, streams[5])
+        way_is_real = tf.range(self.ways) < task_ways[:, None]
+        shot_is_real = tf.range(self.shots) < task_shots[:, None]
+        return EpisodeIndices(
+            classes=classes,
+            support=rows[..., : self.shots],
+            query=rows[..., self.shots :],
+            support_mask=way_is_real[:, :, None] & shot_is_real[:, None, :],
+            query_mask=tf.repeat(way_is_real[:, :, None], self.queries, axis=2),
+        )
+
+    def _draw_range(self, pair: tuple[int, int], stream: tf.Tensor) -> tf.Tensor:
+        return tf.random.stateless_uniform(
+            [self.tasks], stream, pair[0], pair[1] + 1, tf.int32
+        )
+
+    def class_ids(self, step: int) -> np.ndarray:
+        """Int32 `(tasks, ways)`: class ids of batch `step`, -1 where padded."""
+        drawn = self.indices(step)
+        return tf.where(drawn.query_mask[:, :, 0], drawn.classes, -1).numpy()
+
+    def batch(self, step: int | tf.Tensor) -> tuple:
+        """Batch `step` as `(inputs, y)` or `(inputs, y, sample_weight)`."""
+        return self._make_batch(step, self._gather_from_memory())
+
+    def _gather_from_memory(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        examples = tf.convert_to_tensor(self.table.examples)
+        return lambda rows: tf.gather(examples, rows)
+
+    def _make_batch(
+        self, step: int | tf.Tensor, gather: Callable[[tf.Tensor], tf.Tensor]
+    ) -> tuple:
+        drawn = self.indices(step)
+        tasks, ways, shots, queries = self.tasks, self.ways, self.shots, self.queries
+        support = gather(tf.reshape(drawn.support, [tasks, ways * shots]))
+        query = gather(tf.reshape(drawn.query, [tasks, ways * queries]))
+        way = tf.range(ways)
+        support_labels = tf.broadcast_to(
+            tf.one_hot(tf.repeat(way, shots), ways), [tasks, ways * shots, ways]
+        )
+        y = tf.broadcast_to(tf.repeat(way, queries), [tasks, ways * queries])
+        inputs = {"support": support, "support_labels": support_labels, "query": query}
+        if not self.padded:
+            return inputs, y
+        mask = tf.reshape(drawn.support_mask, [tasks, ways * shots])
+        inputs["support"] = _blank(support, mask)
+        inputs["support_labels"] = _blank(support_labels, mask)
+        inputs["support_mask"] = mask
+        if not self._varies(self._ways_range):
+            return inputs, y
+        query_mask = tf.reshape(drawn.query_mask, [tasks, ways * queries])
+        inputs["query"] = _blank(query, query_mask)
+        inputs["query_mask"] = query_mask
+        return inputs, _blank(y, query_mask), tf.cast(query_mask, tf.float32)
+
+    def as_dataset(
+        self,
+        *,
+        start: int = 0,
+        steps: int | None = None,
+        num_shards: int = 1,
+        shard: int = 0,
+    ) -> tf.data.Dataset:
+        """The batches from `start` on, as a `tf.data.Dataset`.
+
+        Args:
+            start: First step; reached at once, nothing is replayed.
+            steps: Number of batches, or `None` for no end.
+            num_shards: Number of workers that share the sequence.
+            shard: Which worker this is: it gets steps `start + shard`,
+                `start + shard + num_shards`, and so on.
+
+        Returns:
+            A data set of `(inputs, y)`, or of `(inputs, y, sample_weight)`
+            when ways vary. `inputs["support"]` has shape `(tasks, ways *
+            shots, *example)` and the table's dtype, `inputs["support_labels"]`
+            `(tasks, ways * shots, ways)` float32 one-hot, `inputs["query"]`
+            `(tasks, ways * queries, *example)`; `y` `(tasks, ways * queries)`
+            int32. When ways or shots vary, `inputs["support_mask"]` and, for
+            ways, `inputs["query_mask"]` say which rows are real.
+        """
+        if start < 0 or (steps is not None and steps < 1):
+            raise ValueError(
+                "`start` must be at least 0 and `steps` at least 1 or None. "
+                f"Received: start={start}, steps={steps}"
+            )
+        if not 0 <= shard < num_shards:
+            raise ValueError(
+                "`shard` must be from 0 to `num_shards` - 1. Received: "
+                f"shard={shard}, num_shards={num_shards}"
+            )
+        stop = np.iinfo(np.int64).max if steps is None else start + steps
+        numbers = tf.data.Dataset.range(start + shard, stop, num_shards)
+        if steps is None:
+            numbers = numbers.apply(
+                tf.data.experimental.assert_cardinality(
+                    tf.data.experimental.INFINITE_CARDINALITY
+                )
+            )
+        gather = self._gather_from_memory()
+        return numbers.map(
+            lambda step: self._make_batch(step, gather),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        ).prefetch(tf.data.AUTOTUNE)
+
+
+def _blank(rows: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """`rows` with zeros where `mask` is False."""
+    mask = tf.reshape(mask, mask.shape + [1] * (len(rows.shape) - len(mask.shape)))
+    return tf.where(mask, rows, tf.zeros_like(rows))

@@ -1,0 +1,171 @@
+"""The learner contract: two verbs, and everything Keras users know around them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmeta.learners.encoder_check import check_encoder
+
+State = dict[str, tf.Tensor]
+
+
+class FewShotLearner(keras.Model):
+    """Base of every learner: learns new classes from a support set.
+
+    A subclass implements the mathematics of one paper in two verbs, `adapt`
+    and `predict_query`, pure functions of tensors with a leading task axis.
+    `compile`, `fit`, `evaluate`, `predict`, callbacks and `.keras` files then
+    work as for any Keras model, on the batches of `tfmeta.episodes.Episodes`,
+    and the same two verbs are what an export writes into a SavedModel.
+
+    Args:
+        encoder: A built `keras.Model` from a batch of examples to a batch of
+            embeddings. It must survive saving and loading.
+
+    Attributes:
+        transductive: Whether the prediction for a query depends on the other
+            queries. The evaluator prints it beside the figure.
+    """
+
+    transductive: bool = False
+
+    def __init__(self, encoder: keras.Model, **kwargs: Any) -> None:
+        check_encoder(encoder)
+        # Labels and masks must not be rounded by a mixed precision policy; the
+        # encoder casts its own inputs.
+        super().__init__(autocast=False, **kwargs)
+        self.encoder = encoder
+        # Everything with weights exists now. Keras would otherwise trace `call`
+        # to find out, and keras-tuner would build from shapes it does not know.
+        self.built = True
+
+    def adapt(
+        self,
+        support: tf.Tensor,
+        support_labels: tf.Tensor,
+        *,
+        support_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> State:
+        """Learns the classes of the support set.
+
+        Args:
+            support: `(tasks, support, *example)`.
+            support_labels: `(tasks, support, ways)` one-hot float; the number
+                of ways may differ from training.
+            support_mask: `(tasks, support)` bool, False is padding, or `None`.
+            training: Whether layers run in training mode.
+
+        Returns:
+            A dict of tensors, each with a leading task axis.
+        """
+        raise NotImplementedError
+
+    def predict_query(
+        self,
+        state: State,
+        query: tf.Tensor,
+        *,
+        query_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Classifies queries among the classes of a state.
+
+        Args:
+            state: What `adapt` returned.
+            query: `(tasks, queries, *example)`.
+            query_mask: `(tasks, queries)` bool, False is padding, or `None`.
+            training: Whether layers run in training mode.
+
+        Returns:
+            Logits `(tasks, queries, ways)`, float32 or float64; `-inf` for a
+            way without a real support example.
+        """
+        raise NotImplementedError
+
+    def episode_logits(
+        self, inputs: dict[str, tf.Tensor], *, training: bool = False
+    ) -> tf.Tensor:
+        """Logits of a whole episode batch.
+
+        The one place for a learner whose paper sees support and query together
+        while training to say so.
+        """
+        state = self.adapt(
+            inputs["support"],
+            inputs["support_labels"],
+            support_mask=inputs.get("support_mask"),
+            training=training,
+        )
+        return self.predict_query(
+            state,
+            inputs["query"],
+            query_mask=inputs.get("query_mask"),
+            training=training,
+        )
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Logits `(tasks, queries, ways)` of an episode batch."""
+        if tf.distribute.has_strategy() and tf.distribute.in_cross_replica_context():
+            # Keras asks for the shape alone here, to build the metrics, and an
+            # inner loop cannot run outside a replica.
+            labels, query = inputs["support_labels"], inputs["query"]
+            shape = [tf.shape(query)[0], tf.shape(query)[1], tf.shape(labels)[-1]]
+            return tf.zeros(shape, self.compute_dtype)
+        return self.episode_logits(inputs, training=training)
+
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        *,
+        metrics: list | None = None,
+        weighted_metrics: list | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Configures training, as `keras.Model.compile` does.
+
+        Args:
+            optimizer: As for Keras.
+            loss: By default the cross-entropy of the logits over real queries.
+            metrics: By default accuracy. All metrics are weighted by the query
+                mask, since an unweighted one would count padding.
+            weighted_metrics: As `metrics`.
+            **kwargs: As for `keras.Model.compile`.
+        """
+        if loss is None:
+            # Keras would cast float64 logits to its global float type.
+            wide = "float64" if self.compute_dtype == "float64" else None
+            loss = keras.losses.SparseCategoricalCrossentropy(
+                from_logits=True, reduction="mean_with_sample_weight", dtype=wide
+            )
+        chosen = [*(metrics or []), *(weighted_metrics or [])]
+        if metrics is None and weighted_metrics is None:
+            chosen = ["accuracy"]
+        super().compile(
+            optimizer=optimizer, loss=loss, weighted_metrics=chosen, **kwargs
+        )
+
+    def compile_from_config(self, config: dict) -> None:
+        """Restores the compile state of a saved learner, optimizer included."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        self.optimizer.build(self.trainable_variables)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, serialized."""
+        return {
+            **super().get_config(),
+            "encoder": keras.saving.serialize_keras_object(self.encoder),
+        }
+
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
+        """The learner of a `get_config`."""
+        config = {**config}
+        config["encoder"] = keras.saving.deserialize_keras_object(
+            config["encoder"], custom_objects=custom_objects
+        )
+        return cls(**config)
