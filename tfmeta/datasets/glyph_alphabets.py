@@ -30,8 +30,8 @@ _TURNS = np.array(
     ],
     float,
 )
-_STOCK = 6  # stroke shapes of an alphabet
-_CANDIDATES = 3  # characters sketched for each one that is kept
+_STOCK = 4  # stroke shapes of an alphabet
+_CANDIDATES = 2  # characters sketched for each one that is kept
 
 
 @dataclasses.dataclass(frozen=True)
@@ -66,7 +66,7 @@ def invent_alphabet(characters: int, rng: np.random.Generator) -> Alphabet:
     habits = _Habits(
         few=rng.random(),
         joined=0.5 + 0.5 * rng.random(),
-        free_turns=0.5 * rng.random(),
+        free_turns=0.4 * rng.random(),
         width=0.75 + 0.4 * rng.random(),
         slant=0.4 * (rng.random() - 0.5),
         common=rng.random() < 0.4,
@@ -117,7 +117,7 @@ def _sketch(
     stock: np.ndarray, habits: _Habits, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
     """One character: its control points and which of its strokes there are."""
-    count = 1 + min(int(rng.random() ** (0.6 + habits.few) * STROKES), STROKES - 1)
+    count = 1 + min(int(rng.random() ** (0.9 + habits.few) * STROKES), STROKES - 1)
     strokes = np.zeros((STROKES, CONTROLS, 2))
     for i in range(count):
         common = habits.common and i == 0

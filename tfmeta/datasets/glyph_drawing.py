@@ -21,8 +21,8 @@ STROKES = 4
 CONTROLS = 5
 """The control points of a stroke."""
 
-_SAMPLES = 97
-_BOX = 10.5  # half the side of the box a character is drawn in, in pixels
+_SAMPLES = 65
+_BOX = 10.0  # half the side of the box a character is drawn in, in pixels
 _FRACTION_BITS = 4  # positions are counted in sixteenths of a pixel
 
 
@@ -95,7 +95,7 @@ def rasterise(points: np.ndarray, present: np.ndarray, pen: np.ndarray) -> np.nd
     one = 1 << _FRACTION_BITS
     fixed = np.rint(points * one).astype(np.int64)
     moves = np.diff(fixed, axis=2)
-    # The bound of a rounded root is exact in integers this small.
+    # No root of an integer lies halfway between two: rounding is unambiguous.
     lengths = np.rint(np.sqrt((moves**2).sum(axis=-1))).astype(np.int64)
     middles = (fixed[:, :, 1:] + fixed[:, :, :-1]) >> 1
 
@@ -141,7 +141,7 @@ def print_characters(
         Uint8 array of shape `(characters, SIDE, SIDE)`.
     """
     points = _BOX * trace(controls, curviness) + (SIDE - 1) / 2
-    return rasterise(points, present, np.full(len(controls), 2.3))
+    return rasterise(points, present, np.full(len(controls), 2.2))
 
 
 def draw(
@@ -171,11 +171,11 @@ def draw(
     """
     strokes = np.repeat(controls, drawings, axis=0)
     n = len(strokes)
-    # Within a stroke, as parts of the box's half side.
+    # Each stroke for itself; lengths are parts of the box's half side.
     begin = strokes[:, :, :1]
     strokes = begin + (strokes - begin) * (1 + 0.09 * bell(rng, n, STROKES, 1, 1))
     strokes = strokes + 0.07 * bell(rng, n, STROKES, 1, 2)
-    strokes = strokes + 0.06 * bell(rng, n, STROKES, CONTROLS, 2)
+    strokes = strokes + 0.055 * bell(rng, n, STROKES, CONTROLS, 2)
     points = trace(strokes, curviness)
 
     # The character as a whole.
@@ -183,13 +183,13 @@ def draw(
     bend = 0.09 * bell(rng, 2, n, 1, 1)
     x, y = x + bend[0] * (y**2 - 0.3), y + bend[1] * (x**2 - 0.3)
     x = x + 0.15 * bell(rng, n, 1, 1) * y
-    angle = 0.13 * bell(rng, n, 1, 1)
+    angle = 0.15 * bell(rng, n, 1, 1)
     x, y = x * np.cos(angle) - y * np.sin(angle), x * np.sin(angle) + y * np.cos(angle)
-    size = 0.93 + 0.09 * bell(rng, n, 1, 1)
+    size = 0.91 + 0.09 * bell(rng, n, 1, 1)
     width, height = size + 0.06 * bell(rng, 2, n, 1, 1)
-    place = (SIDE - 1) / 2 + 1.2 * bell(rng, 2, n, 1, 1)
+    place = (SIDE - 1) / 2 + 1.5 * bell(rng, 2, n, 1, 1)
     points = np.stack(
         [_BOX * width * x + place[0], _BOX * height * y + place[1]], axis=-1
     )
-    pen = 2.3 + 0.25 * bell(rng, n)
+    pen = 2.2 + 0.22 * bell(rng, n)
     return rasterise(points, np.repeat(present, drawings, axis=0), pen)

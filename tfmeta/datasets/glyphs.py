@@ -53,7 +53,7 @@ def load_glyphs(split: str, *, seed: int = 0) -> ClassTable:
     table.class_names[0]  # "alphabet00/character00"
     ```
     """
-    if split not in ALPHABETS:
+    if split not in tuple(ALPHABETS):
         raise ValueError(
             f"`split` must be one of {', '.join(map(repr, ALPHABETS))}. "
             f"Received: {split!r}"

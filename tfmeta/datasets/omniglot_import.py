@@ -2,67 +2,21 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
-import hashlib
-import io
 import json
 import os
-import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from tfmeta.datasets import omniglot_pack
-from tfmeta.datasets.archives import read_archive
 from tfmeta.datasets.data_dir import resolve_data_dir
-
-# File name: number of characters, number of pictures.
-ARCHIVES = {
-    "images_background.zip": (964, 19_280),
-    "images_evaluation.zip": (659, 13_180),
-    "images_background_small1.zip": (136, 2_720),
-    "images_background_small2.zip": (156, 3_120),
-}
+from tfmeta.datasets.omniglot_archives import ARCHIVES, ArchiveReport, check_archive
 
 _URL = "https://github.com/brendenlake/omniglot/raw/master/python/"
-_SCAN = (105, 105)
-_MEMBER = re.compile(
-    r"(?P<root>[^/]+)/(?P<alphabet>[^/]+)/character(?P<number>\d{2})/"
-    r"(?P<label>\d{4})_(?P<drawer>\d{2})\.png"
-)
-# All of Omniglot unpacks to 10 MB; nothing like this is ever needed.
-_MAX_BYTES = 256 * 2**20
-
-
-@dataclasses.dataclass(frozen=True)
-class ArchiveReport:
-    """What was found in one archive.
-
-    Args:
-        path: The archive.
-        characters: The number of characters in it.
-        pictures: The number of pictures in it.
-        sha256: Its checksum.
-        official_sha256: The checksum of the archive that the authors publish,
-            as TensorFlow Datasets registers it.
-    """
-
-    path: Path
-    characters: int
-    pictures: int
-    sha256: str
-    official_sha256: str
-
-    @property
-    def official(self) -> bool:
-        """Whether this is the authors' archive, byte for byte."""
-        return self.sha256 == self.official_sha256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,8 +48,8 @@ class ImportReport:
         ]
         if self.already_prepared:
             notes.append(
-                f"{self.data_dir} already held Omniglot; the archives were checked "
-                "and nothing was replaced."
+                f"{self.data_dir} already held Omniglot, prepared earlier; these "
+                "archives were only checked."
             )
         return tuple(notes)
 
@@ -104,7 +58,7 @@ def import_omniglot(
     source: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None = None,
 ) -> ImportReport:
-    """Imports Omniglot from its four archives, without a connection.
+    r"""Imports Omniglot from its four archives, without a connection.
 
     The archives are opened and counted picture by picture, laid into the
     download cache of TensorFlow Datasets, prepared by its own `omniglot`
@@ -133,7 +87,7 @@ def import_omniglot(
 
     ```python
     report = import_omniglot("~/Downloads/omniglot")
-    print(*report.notes, sep="\\n")
+    print(*report.notes, sep="\n")
     table = tfmeta.datasets.load("omniglot")
     ```
 
@@ -161,57 +115,6 @@ def import_omniglot(
     if not (prepared and packed.exists() and _is_whole(packed)):
         omniglot_pack.pack_prepared(builder, packed)
     return ImportReport(target, packed, reports, already_prepared=prepared)
-
-
-def check_archive(
-    path: Path, official_sha256: str, labels: dict[str, str] | None = None
-) -> ArchiveReport:
-    """Opens every picture of one Omniglot archive and counts.
-
-    Args:
-        path: The archive, under its official name.
-        official_sha256: The checksum that the authors' archive has.
-        labels: Filled with the character of each label number seen, and
-            compared with what it holds already: the archives must agree.
-
-    Returns:
-        What was found.
-
-    Raises:
-        ValueError: When the archive is unsafe, damaged, laid out in another
-            way or not complete.
-    """
-    labels = {} if labels is None else labels
-    counts: collections.Counter[str] = collections.Counter()
-    for name, content in read_archive(path, max_bytes=_MAX_BYTES):
-        match = _MEMBER.fullmatch(name)
-        if match is None or match["root"] != path.stem:
-            raise ValueError(
-                f"archive {path}: members must be named "
-                f"'{path.stem}/<alphabet>/character<NN>/<NNNN>_<NN>.png'. "
-                f"Received: {name!r}"
-            )
-        _check_scan(path, name, content)
-        character = f"{match['alphabet']}/character{match['number']}"
-        if labels.setdefault(match["label"], character) != character:
-            raise ValueError(
-                f"archive {path}: label {match['label']} must belong to one "
-                f"character. Received: {labels[match['label']]!r} and {character!r}"
-            )
-        counts[character] += 1
-    characters, pictures = ARCHIVES[path.name]
-    each = omniglot_pack.PICTURES_PER_CHARACTER
-    wrong = next((c for c, n in counts.items() if n != each), None)
-    if len(counts) != characters or counts.total() != pictures or wrong is not None:
-        detail = "" if wrong is None else f", {counts[wrong]} of {wrong!r}"
-        raise ValueError(
-            f"archive {path} must hold {pictures:,} pictures of {characters} "
-            f"characters, {each} of each. Received: {counts.total():,} pictures of "
-            f"{len(counts)} characters{detail}"
-        )
-    with path.open("rb") as file:
-        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-    return ArchiveReport(path, characters, pictures, sha256, official_sha256)
 
 
 def omniglot_builder(data_dir: Path) -> Any:
@@ -253,24 +156,6 @@ def _check_source(source: Path) -> None:
             f"`source` must hold all of {', '.join(ARCHIVES)} (TensorFlow Datasets "
             f"prepares them together). Received: {source} without "
             f"{', '.join(missing)}"
-        )
-
-
-def _check_scan(path: Path, name: str, content: bytes) -> None:
-    try:
-        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
-            size = picture.size
-            if size == _SCAN:  # decode only what has the right, small size
-                picture.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ValueError(
-            f"archive {path}: member {name!r} must be a readable PNG. "
-            f"Received: {error}"
-        ) from error
-    if size != _SCAN:
-        raise ValueError(
-            f"archive {path}: member {name!r} must be a picture of "
-            f"{_SCAN[0]}x{_SCAN[1]} pixels. Received: {size[0]}x{size[1]}"
         )
 
 

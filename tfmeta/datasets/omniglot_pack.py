@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import io
 import os
 import tempfile
 import zipfile
@@ -76,16 +77,29 @@ def pack_prepared(builder: Any, path: Path) -> PackedOmniglot:
         What was written.
 
     Raises:
-        ValueError: When the prepared data is not all of Omniglot.
+        ValueError: When the prepared data is damaged or not all of Omniglot.
     """
+    import tensorflow as tf
+    import tensorflow_datasets as tfds
+
+    # Pillow decodes the one-bit pictures faster than TensorFlow makes three
+    # channels of them.
+    undecoded = {"image": tfds.decode.SkipDecoding()}
     pictures, labels, splits = [], [], []
-    for split in ("train", "test"):
-        dataset = builder.as_dataset(split=split, batch_size=256, shuffle_files=False)
-        for batch in dataset.as_numpy_iterator():
-            # The three channels of the scans are equal.
-            pictures += [shrink(p) for p in batch["image"][..., 0]]
-            labels.append(batch["label"])
-            splits.append(np.full(len(batch["label"]), split == "train"))
+    try:
+        for split in ("train", "test"):
+            dataset = builder.as_dataset(
+                split, batch_size=256, shuffle_files=False, decoders=undecoded
+            )
+            for batch in dataset.as_numpy_iterator():
+                pictures += [shrink(_decode(content)) for content in batch["image"]]
+                labels.append(batch["label"])
+                splits.append(np.full(len(batch["label"]), split == "train"))
+    except tf.errors.OpError as error:
+        raise ValueError(
+            f"the prepared TFDS data set at {builder.data_path} must be readable; "
+            f"delete that folder and import again. Received: {error.message}"
+        ) from error
     names = [_class_name(n) for n in builder.info.features["label"].names]
     codes = np.concatenate(labels)
     rank = np.argsort(np.argsort(names))  # place of each label in sorted order
@@ -148,6 +162,11 @@ def read_packed(path: Path) -> PackedOmniglot:
     ):
         raise _damaged(path, found)
     return PackedOmniglot(examples, tuple(str(n) for n in names), background)
+
+
+def _decode(content: bytes) -> np.ndarray:
+    with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+        return np.asarray(picture.convert("L"))
 
 
 def _class_name(label: str) -> str:

@@ -31,6 +31,12 @@ def Conv4(
     subtracts the mean, so a bias would cancel, and its own offset takes that
     part. It is `tfmeta.layers.BatchNormalization`, right to second order.
 
+    A batch without pictures gives no embeddings and changes no statistics,
+    under `jit_compile=True` or at inference in a plain `tf.function`. Elsewhere
+    oneDNN stands in the way on a CPU: its convolution gives an empty batch the
+    wrong number of channels, which raises, and its gradient of the pooling ends
+    the process (tensorflow#126128).
+
     Args:
         input_shape: Height, width and channels of a picture.
         filters: Filters of every convolution.
@@ -107,7 +113,9 @@ def Conv4(
         x = keras.layers.MaxPooling2D(
             2, data_format="channels_last", dtype=policy, name=f"max_pooling_{block}"
         )(x)
-    outputs = keras.layers.Flatten(dtype=policy, name="embedding")(x)
+    outputs = keras.layers.Flatten(
+        data_format="channels_last", dtype=policy, name="embedding"
+    )(x)
     return keras.Model(inputs, outputs, name=name)
 
 

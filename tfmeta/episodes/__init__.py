@@ -1,5 +1,6 @@
 """From a class table to a `tf.data` stream of tasks."""
 
+from tfmeta.episodes.augmentation import RandomAffine
 from tfmeta.episodes.episodes import EpisodeIndices, Episodes
 
-__all__ = ["EpisodeIndices", "Episodes"]
+__all__ = ["EpisodeIndices", "Episodes", "RandomAffine"]

@@ -13,6 +13,8 @@ from tfmeta.datasets import ClassTable
 from tfmeta.episodes.class_sampler import ClassSampler
 from tfmeta.episodes.streams import check_seed, step_streams
 
+Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
 _logger = logging.getLogger(__name__)
 
 
@@ -72,6 +74,9 @@ class Episodes:
             `left_out_groups` and in a log warning.
         allow_same_origin: Whether classes made from one class (the rotations
             of a character) may meet in a task.
+        augment: A function `(examples, stream) -> examples` over a batch of
+            examples, such as `RandomAffine`, that draws from the stateless seed
+            `stream` alone. Applied to support and query independently.
 
     Raises:
         ValueError: When an argument is out of range, when a class has fewer
@@ -98,8 +103,10 @@ class Episodes:
         seed: int = 0,
         same_group: bool = False,
         allow_same_origin: bool = False,
+        augment: Augmentation | None = None,
     ) -> None:
         self.table = table
+        self.augment = augment
         self._ways_range = _range("ways", ways, 2)
         self._shots_range = _range("shots", shots, 1)
         self.queries = _range("queries", queries, 1)[1]
@@ -183,7 +190,7 @@ class Episodes:
 
     def indices(self, step: int | tf.Tensor) -> EpisodeIndices:
         """The classes and examples of batch `step`; works in a graph."""
-        streams = step_streams(self.seed, tf.convert_to_tensor(step, tf.int64), 6)
+        streams = self._streams(step)
         classes = self._sampler.draw(self.tasks, (streams[0], streams[1], streams[2]))
         widest = int(self.table.class_sizes.max())
         noise = tf.random.stateless_uniform([self.tasks, self.ways, widest], streams[3])
@@ -206,6 +213,14 @@ class Episodes:
             support_mask=way_is_real[:, :, None] & shot_is_real[:, None, :],
             query_mask=tf.repeat(way_is_real[:, :, None], self.queries, axis=2),
         )
+
+    def _streams(self, step: int | tf.Tensor) -> list[tf.Tensor]:
+        return step_streams(self.seed, tf.convert_to_tensor(step, tf.int64), 8)
+
+    def _augmented(self, examples: tf.Tensor, stream: tf.Tensor) -> tf.Tensor:
+        assert self.augment is not None
+        flat = tf.reshape(examples, [-1, *examples.shape[2:]])
+        return tf.reshape(self.augment(flat, stream), examples.shape)
 
     def _draw_range(self, pair: tuple[int, int], stream: tf.Tensor) -> tf.Tensor:
         return tf.random.stateless_uniform(
@@ -232,6 +247,10 @@ class Episodes:
         tasks, ways, shots, queries = self.tasks, self.ways, self.shots, self.queries
         support = gather(tf.reshape(drawn.support, [tasks, ways * shots]))
         query = gather(tf.reshape(drawn.query, [tasks, ways * queries]))
+        if self.augment is not None:
+            streams = self._streams(step)
+            support = self._augmented(support, streams[6])
+            query = self._augmented(query, streams[7])
         way = tf.range(ways)
         support_labels = tf.broadcast_to(
             tf.one_hot(tf.repeat(way, shots), ways), [tasks, ways * shots, ways]

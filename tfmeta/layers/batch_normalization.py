@@ -43,8 +43,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     them as they are, where Keras' layer would turn them into NaN.
 
     Under a `tf.distribute` strategy each replica normalizes with the statistics
-    of its own part of the batch, and the moving statistics are averaged over
-    the replicas.
+    of its own part of the batch and keeps its own moving statistics; those of
+    the first replica are the ones that are saved. That, too, is as in Keras.
 
     Args:
         axis: The axis of the channels.

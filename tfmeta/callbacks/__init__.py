@@ -1,0 +1,5 @@
+"""Keras callbacks."""
+
+from tfmeta.callbacks.resume import Resume
+
+__all__ = ["Resume"]

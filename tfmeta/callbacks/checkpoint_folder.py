@@ -1,0 +1,236 @@
+"""A checkpoint as one folder that is either there in full or not at all.
+
+The folder is built under a temporary name, every file is flushed to the disk,
+and a single rename makes it the latest checkpoint: whoever is killed in
+between leaves the previous checkpoint untouched. Needs NumPy alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+FORMAT_VERSION = 1
+
+_MANIFEST = "manifest.json"
+_STATE = "state.json"
+_ARRAYS = "arrays.npz"
+_NAME = re.compile(r"checkpoint-(\d{8,})")
+_BUILDING, _REMOVING = ".building-", ".removing-"
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """What a checkpoint folder holds.
+
+    Args:
+        folder: Where it lies.
+        environment: The software and settings it was written with.
+        state: Anything that JSON holds; floats come back exactly.
+        arrays: Arrays of any NumPy dtype, `bfloat16` among them.
+        files: Copies of other files, by the name they were given.
+    """
+
+    folder: Path
+    environment: dict[str, Any]
+    state: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+    files: dict[str, Path]
+
+
+def save_checkpoint(
+    root: Path,
+    number: int,
+    *,
+    environment: Mapping[str, Any],
+    state: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    files: Mapping[str, Path],
+) -> Path:
+    """Writes `root/checkpoint-<number>`, then removes the ones before it.
+
+    Args:
+        root: Folder of the checkpoints, made when absent.
+        number: The latest checkpoint is the one with the highest number.
+        environment: See `Checkpoint`.
+        state: See `Checkpoint`.
+        arrays: See `Checkpoint`.
+        files: Name inside the checkpoint to the file to copy.
+
+    Returns:
+        The folder of the checkpoint.
+
+    Raises:
+        FileExistsError: When there is a checkpoint of this number or above.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(root)
+    older = list_checkpoints(root)
+    target = root / f"checkpoint-{number:08d}"
+    if older and _number(older[-1]) >= number:
+        raise FileExistsError(
+            f"{root} must hold no checkpoint as new as {target.name}; is another "
+            f"run writing to the same folder? Received: {older[-1]}"
+        )
+    building = root / f"{_BUILDING}{target.name}"
+    building.mkdir()
+    for name, source in files.items():
+        shutil.copyfile(source, building / name)
+    stored: dict[str, Any] = {
+        key: _to_storable(np.asarray(array)) for key, array in arrays.items()
+    }
+    np.savez(building / _ARRAYS, **stored)
+    layout = {
+        key: {"dtype": np.asarray(array).dtype.name, "shape": np.shape(array)}
+        for key, array in arrays.items()
+    }
+    content = {"state": dict(state), "arrays": layout, "files": sorted(files)}
+    (building / _STATE).write_text(json.dumps(content, indent=1), "utf-8")
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "environment": dict(environment),
+        "sha256": {path.name: _sha256(path) for path in sorted(building.iterdir())},
+    }
+    (building / _MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
+    for path in building.iterdir():
+        _flush(path)
+    _flush(building)
+    os.rename(building, target)
+    # Without this a power failure could undo the rename but not the removals.
+    _flush(root)
+    for folder in older:
+        # Renamed first: a removal that is cut short must not leave a folder
+        # that looks like a checkpoint.
+        removing = folder.with_name(_REMOVING + folder.name)
+        os.rename(folder, removing)
+        shutil.rmtree(removing, ignore_errors=True)
+    return target
+
+
+def list_checkpoints(root: Path) -> list[Path]:
+    """The folders of the complete checkpoints in `root`, oldest first."""
+    if not root.is_dir():
+        return []
+    return sorted(
+        (path for path in root.iterdir() if _NAME.fullmatch(path.name)), key=_number
+    )
+
+
+def load_checkpoint(root: Path) -> Checkpoint | None:
+    """Reads the latest checkpoint in `root` and checks that it is intact.
+
+    Returns:
+        The checkpoint, or `None` when `root` holds none.
+
+    Raises:
+        ValueError: When a file is missing or damaged, or when a later tfmeta
+            wrote the checkpoint in a format that this one cannot read.
+    """
+    folders = list_checkpoints(root)
+    if not folders:
+        return None
+    folder = folders[-1]
+    try:
+        manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
+        version = int(manifest["format_version"])
+        # A later version may have renamed whatever else there is.
+        readable = version <= FORMAT_VERSION
+        digests = dict(manifest["sha256"]) if readable else {}
+        environment = dict(manifest["environment"]) if readable else {}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, _MANIFEST, f"{type(error).__name__}: {error}") from error
+    if not readable:
+        raise ValueError(
+            f"checkpoint {folder} was written by a later tfmeta: update tfmeta to "
+            "resume from it, or give another folder to start anew. This version "
+            f"reads format {FORMAT_VERSION} and below. Received: format {version}"
+        )
+    for name, digest in digests.items():
+        path = folder / name
+        found = _sha256(path) if path.is_file() else "no such file"
+        if found != digest:
+            raise _damaged(folder, name, f"SHA-256 {found} instead of {digest}")
+    content = json.loads((folder / _STATE).read_text("utf-8"))
+    with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
+        arrays = {
+            key: stored[key].view(np.dtype(layout["dtype"])).reshape(layout["shape"])
+            for key, layout in content["arrays"].items()
+        }
+    return Checkpoint(
+        folder=folder,
+        environment=environment,
+        state=content["state"],
+        arrays=arrays,
+        files={name: folder / name for name in content["files"]},
+    )
+
+
+def replace_file(source: Path, target: Path) -> None:
+    """Copies `source` over `target` such that `target` is never half-written."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    building = target.with_name(f"{_BUILDING}{target.name}")
+    shutil.copyfile(source, building)
+    _flush(building)
+    os.replace(building, target)
+    _flush(target.parent)
+
+
+def _number(folder: Path) -> int:
+    return int(folder.name.rpartition("-")[2])
+
+
+def _remove_leftovers(root: Path) -> None:
+    """Removes what saves that were cut short left behind."""
+    for path in root.iterdir():
+        if path.name.startswith((_BUILDING, _REMOVING)):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _to_storable(array: np.ndarray) -> np.ndarray:
+    if array.dtype.hasobject:
+        raise TypeError(
+            "`arrays` must hold numbers; objects would need pickle. Received: an "
+            f"array of dtype {array.dtype}"
+        )
+    # An `.npz` forgets dtypes that NumPy does not own, such as bfloat16; their
+    # bytes are kept instead.
+    if array.dtype.isbuiltin == 1:
+        return array
+    return np.frombuffer(array.tobytes(), np.uint8)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def _flush(path: Path) -> None:
+    """Waits until the file or folder has reached the disk."""
+    if path.is_dir() and os.name == "nt":
+        return  # Windows has no way to flush a folder.
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _damaged(folder: Path, name: str, reason: str) -> ValueError:
+    return ValueError(
+        f"file {folder / name} of the latest checkpoint is damaged. Put an intact "
+        f"copy in its place, or remove {folder} to resume from the checkpoint "
+        "before it, where there is one, and from the beginning otherwise. "
+        f"Received: {reason}"
+    )

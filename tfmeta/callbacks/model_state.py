@@ -1,0 +1,100 @@
+"""The variables that training changes, read and written without loss.
+
+Keras' own weights files are not enough: they leave out the states of random
+seeds, on which every layer with dropout depends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+
+
+def get_model_state(model: keras.Model) -> dict[str, np.ndarray]:
+    """Weights, random seeds and everything the optimizer holds.
+
+    Args:
+        model: A built and compiled model.
+
+    Returns:
+        A name, `model.<i>` or `optimizer.<i>`, to each variable's value.
+    """
+    return {
+        key: keras.ops.convert_to_numpy(variable)
+        for key, variable in _variables(model).items()
+    }
+
+
+def set_model_state(
+    model: keras.Model, state: Mapping[str, np.ndarray], source: str
+) -> None:
+    """Assigns what `get_model_state` has read; nothing when it does not fit.
+
+    Args:
+        model: A built and compiled model.
+        state: Name to value; other names are ignored.
+        source: What an error calls the origin of `state`.
+
+    Raises:
+        ValueError: When the model has other variables than the state.
+    """
+    variables = _variables(model)
+    saved = {
+        key: (array.shape, array.dtype.name)
+        for key, array in state.items()
+        if key.startswith(("model.", "optimizer."))
+    }
+    expected = {
+        key: (tuple(variable.shape), keras.backend.standardize_dtype(variable.dtype))
+        for key, variable in variables.items()
+    }
+    for key in {**saved, **expected}:
+        if saved.get(key) != expected.get(key):
+            path = f" ({variables[key].path})" if key in variables else ""
+            raise ValueError(
+                "`model` must be built and compiled as in the run that was stopped: "
+                f"{source} holds {_describe(saved.get(key))} as variable {key}. "
+                f"Received: a model with {_describe(expected.get(key))}{path} there"
+            )
+    for key, variable in variables.items():
+        variable.assign(state[key])
+
+
+def prepare_model(model: keras.Model) -> None:
+    """Raises unless `model` is built and compiled; builds its optimizer.
+
+    The slots of an optimizer must exist before they can be read or written.
+    """
+    if not model.compiled:
+        raise ValueError(
+            "`model` must be compiled before its state is restored: call "
+            "`model.compile(...)` first. Received: a model that is not compiled"
+        )
+    if not model.built:
+        raise ValueError(
+            "`model` must be built before its state is restored: give it an input "
+            "shape or call it on a batch first. Received: a model that is not built"
+        )
+    optimizer = model.optimizer
+    if optimizer is not None and not optimizer.built:
+        optimizer.build(model.trainable_variables)
+
+
+def _variables(model: keras.Model) -> dict[str, keras.Variable]:
+    # Numbered, since the names of layers count on with every model that is
+    # built in a process. Metrics are no part of it: every epoch resets them.
+    groups = {
+        "model": model.variables,
+        "optimizer": model.optimizer.variables if model.optimizer is not None else [],
+    }
+    return {
+        f"{group}.{index}": variable
+        for group, variables in groups.items()
+        for index, variable in enumerate(variables)
+    }
+
+
+def _describe(layout: tuple[tuple[int, ...], str] | None) -> str:
+    return "nothing" if layout is None else f"{layout[1]} of shape {layout[0]}"

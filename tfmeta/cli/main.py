@@ -1,0 +1,67 @@
+"""The `tfmeta` command: its subcommands, and how errors are shown."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+import click
+
+from tfmeta._version import __version__
+
+_COMMANDS = {
+    "train": "Train a learner on episodes into a run folder.",
+    "evaluate": "Measure a trained run on test episodes.",
+    "export": "Write a run's SavedModel.",
+    "classify": "Classify pictures from a few labelled ones.",
+    "datasets": "List, import and describe data sets.",
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a subcommand, and TensorFlow with it, only when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"tfmeta.cli.{name}_command")
+        return getattr(module, name)
+
+    def format_commands(
+        self, ctx: click.Context, formatter: click.HelpFormatter
+    ) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="tfmeta")
+def tfmeta() -> None:
+    """Few-shot learning in Keras: train, evaluate, export, classify."""
+
+
+def main() -> None:
+    """Entry point: bad input ends in one clear line and exit code 2."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    try:
+        tfmeta(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.Abort:
+        click.echo("Interrupted. What was saved is kept.", err=True)
+        sys.exit(130)
+    except (ValueError, TypeError, OSError) as error:
+        if os.environ.get("TFMETA_TRACEBACK"):
+            raise
+        message = " ".join(str(error).split()) or type(error).__name__
+        click.echo(f"Error: {message}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

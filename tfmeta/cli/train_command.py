@@ -1,0 +1,78 @@
+"""`tfmeta train`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
+from tfmeta.cli.threads import set_threads
+from tfmeta.runs.config import DEFAULTS
+
+
+@click.command()
+@click.option("--dataset", type=click.Choice(list(DEFAULTS)), default="glyphs")
+@click.option(
+    "--protocol", help="Split protocol of the data set (omniglot: vinyals, lake)."
+)
+@click.option(
+    "--run",
+    "run_path",
+    type=click.Path(path_type=Path),
+    help="Run folder. [default: runs/DATASET-seedSEED]",
+)
+@click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
+@click.option("--seed", type=SEED, help="Seed of weights and episodes. [default: 0]")
+@click.option("--train-ways", type=AT_LEAST_2, help="Classes per training task.")
+@click.option("--train-shots", type=AT_LEAST_1, help="Support examples per class.")
+@click.option("--train-queries", type=AT_LEAST_1, help="Queries per class.")
+@click.option("--train-tasks", type=AT_LEAST_1, help="Tasks per training step.")
+@click.option("--ways", type=AT_LEAST_2, help="Classes per validation and test task.")
+@click.option("--shots", type=AT_LEAST_1, help="Shots in validation and test.")
+@click.option("--queries", type=AT_LEAST_1, help="Queries in validation and test.")
+@click.option("--filters", type=AT_LEAST_1, help="Filters of the Conv4 encoder.")
+@click.option(
+    "--distance", type=click.Choice(["squared_euclidean", "euclidean", "cosine"])
+)
+@click.option("--augment/--no-augment", default=None, help="Distort training pictures.")
+@click.option("--epochs", type=AT_LEAST_1)
+@click.option("--steps-per-epoch", type=AT_LEAST_1)
+@click.option("--validation-episodes", type=AT_LEAST_1)
+@click.option("--learning-rate", type=click.FloatRange(min=0.0, min_open=True))
+@click.option(
+    "--test-episodes",
+    type=click.IntRange(min=600),
+    default=1000,
+    show_default=True,
+    help="Fixed test episodes after training.",
+)
+@DATA_DIR
+def train(
+    dataset: str,
+    run_path: Path | None,
+    resume: bool,
+    test_episodes: int,
+    data_dir: Path | None,
+    **overrides: Any,
+) -> None:
+    """Train a Prototypical Network, evaluate it, write its SavedModel.
+
+    Without an option it trains on generated glyphs in under three minutes.
+    What is left out follows from the data set.
+    """
+    set_threads("metric")
+    chosen = {name: value for name, value in overrides.items() if value is not None}
+    config = dataclasses.replace(DEFAULTS[dataset], **chosen)
+
+    from tfmeta.cli.train_job import run_training
+
+    run_training(
+        config,
+        run_path or Path("runs") / f"{dataset}-seed{config.seed}",
+        resume=resume,
+        test_episodes=test_episodes,
+        data_dir=data_dir,
+    )

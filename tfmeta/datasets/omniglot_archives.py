@@ -1,0 +1,123 @@
+"""The four archives of Omniglot: what they must hold, and a check of each."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import hashlib
+import io
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from tfmeta.datasets.archives import read_archive
+from tfmeta.datasets.omniglot_pack import PICTURES_PER_CHARACTER
+
+# File name: number of characters, number of pictures.
+ARCHIVES = {
+    "images_background.zip": (964, 19_280),
+    "images_evaluation.zip": (659, 13_180),
+    "images_background_small1.zip": (136, 2_720),
+    "images_background_small2.zip": (156, 3_120),
+}
+
+_SCAN = (105, 105)
+_MEMBER = re.compile(
+    r"(?P<root>[^/]+)/(?P<alphabet>[^/]+)/character(?P<number>\d{2})/"
+    r"(?P<label>\d{4})_(?P<drawer>\d{2})\.png"
+)
+# All of Omniglot unpacks to 10 MB; nothing like this is ever needed.
+_MAX_BYTES = 256 * 2**20
+
+
+@dataclasses.dataclass(frozen=True)
+class ArchiveReport:
+    """What was found in one archive.
+
+    Args:
+        path: The archive.
+        characters: The number of characters in it.
+        pictures: The number of pictures in it.
+        sha256: Its checksum.
+        official_sha256: The checksum of the archive that the authors publish,
+            as TensorFlow Datasets registers it.
+    """
+
+    path: Path
+    characters: int
+    pictures: int
+    sha256: str
+    official_sha256: str
+
+    @property
+    def official(self) -> bool:
+        """Whether this is the authors' archive, byte for byte."""
+        return self.sha256 == self.official_sha256
+
+
+def check_archive(
+    path: Path, official_sha256: str, labels: dict[str, str] | None = None
+) -> ArchiveReport:
+    """Opens every picture of one Omniglot archive and counts.
+
+    Args:
+        path: The archive, under its official name.
+        official_sha256: The checksum that the authors' archive has.
+        labels: Filled with the character of each label number seen, and
+            compared with what it holds already: the archives must agree.
+
+    Returns:
+        What was found.
+
+    Raises:
+        ValueError: When the archive is unsafe, damaged, laid out in another
+            way or not complete.
+    """
+    labels = {} if labels is None else labels
+    counts: collections.Counter[str] = collections.Counter()
+    for name, content in read_archive(path, max_bytes=_MAX_BYTES):
+        match = _MEMBER.fullmatch(name)
+        if match is None or match["root"] != path.stem:
+            raise ValueError(
+                f"archive {path}: members must be named "
+                f"'{path.stem}/<alphabet>/character<NN>/<NNNN>_<NN>.png'. "
+                f"Received: {name!r}"
+            )
+        _check_scan(path, name, content)
+        character = f"{match['alphabet']}/character{match['number']}"
+        if labels.setdefault(match["label"], character) != character:
+            raise ValueError(
+                f"archive {path}: label {match['label']} must belong to one "
+                f"character. Received: {labels[match['label']]!r} and {character!r}"
+            )
+        counts[character] += 1
+    characters, pictures = ARCHIVES[path.name]
+    each = PICTURES_PER_CHARACTER
+    wrong = next((c for c, n in counts.items() if n != each), None)
+    if len(counts) != characters or counts.total() != pictures or wrong is not None:
+        detail = "" if wrong is None else f", {counts[wrong]} of {wrong!r}"
+        raise ValueError(
+            f"archive {path} must hold {pictures:,} pictures of {characters} "
+            f"characters, {each} of each. Received: {counts.total():,} pictures of "
+            f"{len(counts)} characters{detail}"
+        )
+    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+    return ArchiveReport(path, characters, pictures, sha256, official_sha256)
+
+
+def _check_scan(path: Path, name: str, content: bytes) -> None:
+    try:
+        with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
+            size = picture.size
+            if size == _SCAN:  # decode only what has the right, small size
+                picture.load()
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(
+            f"archive {path}: member {name!r} must be a readable PNG. Received: {error}"
+        ) from error
+    if size != _SCAN:
+        raise ValueError(
+            f"archive {path}: member {name!r} must be a picture of "
+            f"{_SCAN[0]}x{_SCAN[1]} pixels. Received: {size[0]}x{size[1]}"
+        )

@@ -1,0 +1,211 @@
+"""Reading one picture from a file or from bytes, whatever it is stored as."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+
+# Raster formats that Pillow decodes by itself. Others are left out on purpose:
+# EPS, for one, would start Ghostscript on a file that a stranger sent.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+
+PictureSource = str | os.PathLike[str] | bytes
+
+
+@dataclasses.dataclass(frozen=True)
+class PictureKind:
+    """How a picture is stored.
+
+    Args:
+        height: Its height in pixels, upright.
+        width: Its width in pixels, upright.
+        mode: Pillow's name of its pixels: `"1"` (one bit), `"L"` (grey),
+            `"I;16"` (16-bit grey), `"P"` (palette), `"RGB"`, `"RGBA"`, ...
+    """
+
+    height: int
+    width: int
+    mode: str
+
+
+def read_picture(
+    source: PictureSource,
+    *,
+    size: tuple[int, int] | None = None,
+    channels: Literal[1, 3] = 1,
+) -> np.ndarray:
+    """Reads one picture as an array of bytes.
+
+    The picture is turned upright by its EXIF orientation, laid on white where
+    it is transparent, and converted to grey (ITU-R 601 luma) or RGB. Sixteen
+    bits a pixel become eight by leaving out the lower eight. Resizing stretches
+    to `size` with Pillow's `BILINEAR` filter, which averages over all pixels
+    that a target pixel covers when it shrinks (antialiasing). Of several frames
+    or pages the first is taken.
+
+    Args:
+        source: Path of a BMP, GIF, JPEG, PNG, PPM (also PGM and PBM), TIFF or
+            WebP file, or the content of one.
+        size: Height and width of the result in pixels, or `None` to keep the
+            picture's own.
+        channels: 1 for grey or 3 for red, green and blue.
+
+    Returns:
+        Uint8 array of shape `(height, width, channels)`, 0 black, 255 white.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When the file is no picture, is truncated, damaged or has
+            more pixels than `PIL.Image.MAX_IMAGE_PIXELS`, and for a `size` or
+            `channels` that is not accepted.
+
+    Example:
+
+    ```python
+    read_picture("query.png", size=(28, 28), channels=1).shape  # (28, 28, 1)
+    ```
+    """
+    check_form(size, channels)
+    with _opened(source) as picture:
+        picture.load()
+        upright = ImageOps.exif_transpose(picture)
+        pixels = _to_eight_bits(upright, picture.format)
+        if pixels.has_transparency_data:
+            pixels = pixels.convert("RGBA")
+            white = Image.new("RGBA", pixels.size, "white")
+            pixels = Image.alpha_composite(white, pixels).convert("RGB")
+        pixels = pixels.convert("L" if channels == 1 else "RGB")
+        if size is not None and pixels.size != (size[1], size[0]):
+            pixels = pixels.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        array = np.array(pixels, np.uint8)
+    return array.reshape(*array.shape[:2], channels)
+
+
+def picture_kind(source: PictureSource) -> PictureKind:
+    """The size and pixel mode of a picture, from the head of its file alone.
+
+    Args:
+        source: As of `read_picture`.
+
+    Returns:
+        The kind. Pictures of unlike kinds in one task hint at a mistake.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When the file is no picture or has too many pixels.
+
+    Example:
+
+    ```python
+    picture_kind("query.png")  # PictureKind(height=105, width=105, mode='1')
+    ```
+    """
+    with _opened(source) as picture:
+        width, height = picture.size
+        orientation = picture.getexif().get(0x0112, 1)
+        if orientation in (5, 6, 7, 8):  # stored lying on its side
+            width, height = height, width
+        return PictureKind(height, width, picture.mode)
+
+
+def looks_inverted(pictures: np.ndarray) -> bool:
+    """Whether pictures show dark ink on light ground.
+
+    Models of characters are trained on bright ink on a dark ground, where most
+    pixels are 0. Scans and drawings are mostly the other way round.
+
+    Args:
+        pictures: Uint8 array of any shape, one or many pictures.
+
+    Returns:
+        Whether the mean is above 127, that is, the ground is light.
+
+    Raises:
+        ValueError: When the array is empty or not uint8.
+
+    Example:
+
+    ```python
+    looks_inverted(np.full((2, 28, 28, 1), 255, np.uint8))  # True
+    ```
+    """
+    pictures = np.asarray(pictures)
+    if pictures.dtype != np.uint8 or pictures.size == 0:
+        raise ValueError(
+            "`pictures` must be a uint8 array with at least one pixel. Received: "
+            f"{pictures.dtype} of shape {pictures.shape}"
+        )
+    return bool(pictures.mean() > 127)
+
+
+def check_form(size: tuple[int, int] | None, channels: int) -> None:
+    """Checks the form that pictures are to be brought into.
+
+    Args:
+        size: Height and width, or `None`.
+        channels: The number of channels.
+
+    Raises:
+        ValueError: When one of them is not accepted.
+    """
+    if channels not in (1, 3):
+        raise ValueError(f"`channels` must be 1 or 3. Received: {channels!r}")
+    if size is not None and (
+        len(size) != 2 or any(not isinstance(n, int) or n < 1 for n in size)
+    ):
+        raise ValueError(
+            "`size` must be None or two positive integers, height and width. "
+            f"Received: {size!r}"
+        )
+
+
+@contextmanager
+def _opened(source: PictureSource) -> Iterator[Image.Image]:
+    """Opens a picture; whatever goes wrong inside becomes a `ValueError`."""
+    file: BinaryIO
+    if isinstance(source, bytes):
+        name, file = f"{len(source):,} bytes", io.BytesIO(source)
+    else:
+        path = Path(source)
+        if not path.is_file():
+            raise FileNotFoundError(
+                f"picture {str(path)!r} must be a file. Received: none there"
+            )
+        name, file = repr(str(path)), path.open("rb")
+    with file:
+        try:
+            with Image.open(file, formats=FORMATS) as picture:
+                # Pillow itself only warns up to twice its limit.
+                limit = Image.MAX_IMAGE_PIXELS
+                if limit is not None and picture.width * picture.height > limit:
+                    raise ValueError(
+                        f"{picture.width}x{picture.height} pixels, more than {limit:,}"
+                    )
+                yield picture
+        # Pillow's decoders raise errors of many types on damaged files.
+        except Exception as error:
+            known = isinstance(error, Image.UnidentifiedImageError)
+            received = "no known picture" if known else str(error)
+            raise ValueError(
+                f"picture {name} must be a whole, readable file of one of "
+                f"{', '.join(FORMATS)}. Received: {received}"
+            ) from error
+
+
+def _to_eight_bits(picture: Image.Image, stored_as: str | None) -> Image.Image:
+    """Grey of 16 bits as grey of 8; Pillow's own conversion would clip it."""
+    # Pillow gives 16 bits of PGM, and of PNG before its version 11, as mode I.
+    wide = picture.mode == "I" and stored_as in ("PNG", "PPM")
+    if wide or picture.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ValueError(f"pixels of mode {picture.mode!r}, whose range is not known")
+    return picture
