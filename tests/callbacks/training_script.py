@@ -40,7 +40,7 @@ def validation_data() -> tf.data.Dataset:
     return tf.data.Dataset.range(10**6, 10**6 + 2).map(make_batch)
 
 
-def build_model(seed: int = 3, optimizer: Any = None) -> keras.Model:
+def build_model(seed: int, optimizer: Any = None, **options: Any) -> keras.Model:
     """A classifier with dropout, which draws from a random state of its own."""
     keras.utils.set_random_seed(seed)
     model = keras.Sequential(
@@ -56,6 +56,7 @@ def build_model(seed: int = 3, optimizer: Any = None) -> keras.Model:
         optimizer=optimizer or keras.optimizers.Adam(0.05),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
+        **options,
     )
     return model
 
@@ -158,6 +159,7 @@ def main() -> None:
         epochs=arguments.epochs,
         steps_per_epoch=STEPS,
         callbacks=[*callbacks, *([Pause()] if arguments.pause else []), resume],
+        shuffle=False,
         verbose=0,
     )
     write_result(folder, model, callbacks, history, resume)

@@ -132,9 +132,9 @@ def test_a_broken_archive_reaches_no_cache(source, tmp_path):
 
 def test_importing_again_changes_nothing(source, omniglot_dir):
     path = packed_path(omniglot_dir)
-    before = path.stat()
+    before = (path.stat().st_ino, path.stat().st_mtime_ns)
     report = import_omniglot(str(source), str(omniglot_dir))
-    assert path.stat() == before
+    assert (path.stat().st_ino, path.stat().st_mtime_ns) == before
     assert report.packed_path == path
     assert report.already_prepared
     assert [a.pictures for a in report.archives] == [19280, 13180, 2720, 3120]
@@ -173,9 +173,9 @@ def test_a_damaged_packed_file_is_made_anew_by_an_import(
 
 
 def test_damaged_prepared_data_is_named(prepared):
-    (record,) = (prepared / "omniglot").rglob("omniglot-test.tfrecord*")
+    (record,) = (prepared / "omniglot").rglob("omniglot-train.tfrecord*")
     content = bytearray(record.read_bytes())
-    content[len(content) // 2] ^= 0xFF
+    content[len(content) // 10] ^= 0xFF
     record.write_bytes(content)
     with pytest.raises(ValueError, match="omniglot.3.0.0 must be readable; delete"):
         load_omniglot(data_dir=prepared)

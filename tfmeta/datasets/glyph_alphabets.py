@@ -31,7 +31,8 @@ _TURNS = np.array(
     float,
 )
 _STOCK = 4  # stroke shapes of an alphabet
-_CANDIDATES = 2  # characters sketched for each one that is kept
+_CANDIDATES = 3  # characters sketched for each one that is kept
+_LEAST_LENGTH = 4.2  # of a character's strokes together, in half box sides
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,7 +72,13 @@ def invent_alphabet(characters: int, rng: np.random.Generator) -> Alphabet:
         slant=0.4 * (rng.random() - 0.5),
         common=rng.random() < 0.4,
     )
-    sketches = [_sketch(stock, habits, rng) for _ in range(_CANDIDATES * characters)]
+    sketches: list[tuple[np.ndarray, np.ndarray]] = []
+    while len(sketches) < _CANDIDATES * characters:
+        strokes, there = _sketch(stock, habits, rng)
+        # A bar or a plain bow would be the same character in many alphabets.
+        moves = np.diff(strokes[there], axis=1)
+        if np.sqrt((moves**2).sum(axis=-1)).sum() >= _LEAST_LENGTH:
+            sketches.append((strokes, there))
     controls = np.stack([strokes for strokes, _ in sketches])
     present = np.stack([there for _, there in sketches])
     kept = _most_distinct(print_characters(controls, present, curviness), characters)
@@ -98,8 +105,8 @@ def _choose(rng: np.random.Generator, n: int) -> int:
 def _stroke_shapes(rng: np.random.Generator) -> np.ndarray:
     """The stock of an alphabet: `(_STOCK, CONTROLS, 2)`, each begins in (0, 0)."""
     shapes = []
-    for _ in range(_STOCK):
-        turns = _TURNS[_choose(rng, len(_TURNS))] + 30 * (rng.random(3) - 0.5)
+    for kind in np.argsort(rng.random(len(_TURNS)))[:_STOCK]:
+        turns = _TURNS[kind] + 30 * (rng.random(3) - 0.5)
         if rng.random() < 0.5:
             turns = -turns
         # Upright, level and oblique strokes are commoner than any other.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -134,8 +132,9 @@ def prepare(builder: Any, data_dir: Path) -> None:
     import tensorflow_datasets as tfds
 
     # The 38,000 unpacked files are of no use afterwards, and an earlier
-    # unpacking of other archives would be taken for this one.
-    with _temporary_folder(data_dir) as unpacked:
+    # unpacking of other archives would be taken for this one. In the system's
+    # own temporary folder they do not stay for ever after a kill.
+    with tempfile.TemporaryDirectory(prefix="tfmeta-omniglot-") as unpacked:
         builder.download_and_prepare(
             download_dir=data_dir / "downloads",
             download_config=tfds.download.DownloadConfig(
@@ -171,7 +170,8 @@ def _lay_into_cache(report: ArchiveReport, downloads: Path) -> None:
     # The information file says that the archive beside it is whole: it goes
     # first and comes back last.
     info.unlink(missing_ok=True)
-    with _temporary_folder(folder) as temporary:
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".tfmeta-") as name:
+        temporary = Path(name)
         shutil.copyfile(report.path, temporary / "archive")
         os.replace(temporary / "archive", cached)
         (temporary / "info").write_text(
@@ -198,9 +198,3 @@ def _is_whole(packed: Path) -> bool:
     except ValueError:
         return False
     return True
-
-
-@contextlib.contextmanager
-def _temporary_folder(parent: Path) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=parent, prefix=".tfmeta-") as folder:
-        yield Path(folder)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -171,6 +172,37 @@ class Episodes:
     def _varies(pair: tuple[int, int]) -> bool:
         return pair[0] != pair[1]
 
+    def describe(self) -> dict[str, Any]:
+        """The settings that, with the table, fix the episodes; plain values."""
+        return {
+            "ways": _plain(self._ways_range),
+            "shots": _plain(self._shots_range),
+            "queries": self.queries,
+            "tasks": self.tasks,
+            "seed": self.seed,
+            "same_group": self.same_group,
+            "allow_same_origin": self.allow_same_origin,
+            "augment": None if self.augment is None else repr(self.augment),
+        }
+
+    def with_examples(self, examples: np.ndarray) -> Episodes:
+        """The same episodes over other examples, row by row those of the table.
+
+        With embeddings in place of pictures, an evaluation encodes each
+        picture once.
+        """
+        return Episodes(
+            dataclasses.replace(self.table, examples=examples),
+            ways=self._ways_range,
+            shots=self._shots_range,
+            queries=self.queries,
+            tasks=self.tasks,
+            seed=self.seed,
+            same_group=self.same_group,
+            allow_same_origin=self.allow_same_origin,
+            augment=self.augment,
+        )
+
     def check_disjoint(self, *others: Episodes) -> None:
         """Proves that no class of these episodes occurs in the others.
 
@@ -320,6 +352,10 @@ class Episodes:
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         ).prefetch(tf.data.AUTOTUNE)
+
+
+def _plain(pair: tuple[int, int]) -> int | list[int]:
+    return pair[0] if pair[0] == pair[1] else list(pair)
 
 
 def _blank(rows: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

@@ -1,0 +1,14 @@
+"""The meta-test protocol: fixed episodes, honest intervals, paired comparison."""
+
+from tfmeta.evaluation.evaluate import evaluate
+from tfmeta.evaluation.intervals import over_episode_draws, over_test_classes
+from tfmeta.evaluation.result import EvaluationResult, PairedComparison, compare
+
+__all__ = [
+    "EvaluationResult",
+    "PairedComparison",
+    "compare",
+    "evaluate",
+    "over_episode_draws",
+    "over_test_classes",
+]
