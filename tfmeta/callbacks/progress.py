@@ -48,6 +48,7 @@ class TrainingProgress(keras.callbacks.Callback):
             TimeRemainingColumn(),
             console=self._console,
             transient=True,
+            disable=not self._console.is_terminal,
         )
         self._progress.start()
 

@@ -9,8 +9,9 @@ from typing import Any
 import click
 
 from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
-from tfmeta.cli.threads import set_threads
+from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.runs.config import DEFAULTS
+from tfmeta.runs.run_folder import RunFolder
 
 
 @click.command()
@@ -63,16 +64,18 @@ def train(
     Without an option it trains on generated glyphs in under three minutes.
     What is left out follows from the data set.
     """
-    set_threads("metric")
     chosen = {name: value for name, value in overrides.items() if value is not None}
     config = dataclasses.replace(DEFAULTS[dataset], **chosen)
+    path = run_path or Path("runs") / f"{dataset}-seed{config.seed}"
+    RunFolder(path).check_startable(resume=resume)
+    start_tensorflow("metric")
 
     from tfmeta.cli.train_job import run_training
 
     run_training(
         config,
-        run_path or Path("runs") / f"{dataset}-seed{config.seed}",
+        path,
         resume=resume,
-        test_episodes=test_episodes,
+        test_episodes_count=test_episodes,
         data_dir=data_dir,
     )

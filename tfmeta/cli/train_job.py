@@ -7,8 +7,13 @@ from pathlib import Path
 from rich.console import Console
 
 from tfmeta.callbacks.progress import TrainingProgress
+from tfmeta.cli.progress import progress_bar
+from tfmeta.export.version_folder import list_versions
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.run_folder import RunFolder
+from tfmeta.runs.evaluate import evaluate_run, test_episodes
+from tfmeta.runs.export import export_run
+from tfmeta.runs.pictures import draw_curve, draw_episodes
+from tfmeta.runs.run_folder import RunFolder, read_json
 from tfmeta.runs.train import train
 
 
@@ -17,22 +22,56 @@ def run_training(
     path: Path,
     *,
     resume: bool,
-    test_episodes: int,
+    test_episodes_count: int,
     data_dir: Path | None,
 ) -> None:
     """Trains, evaluates, draws, exports, and says what to type next."""
-    console = Console()
+    console = Console(highlight=False, soft_wrap=True)
     folder = RunFolder(path)
+    verb = "Going on with" if resume and folder.exists else "Training"
     console.print(
-        f"Training a Prototypical Network on {config.dataset}, "
-        f"{config.train_ways}-way {config.train_shots}-shot, {config.steps} steps, "
-        f"into {path}",
-        highlight=False,
+        f"{verb} a Prototypical Network on {config.dataset}: {config.train_ways}-way "
+        f"{config.train_shots}-shot, {config.steps:,} steps, into {path}"
     )
-    train(
+    learner = train(
         config,
         folder,
         resume=resume,
         data_dir=data_dir,
         callbacks=[TrainingProgress(console)],
     )
+    draw_curve(read_json(folder.history_file), config, folder.curve_picture)
+
+    episodes = test_episodes(config, data_dir=data_dir)
+    with progress_bar(console, "evaluating") as report:
+        result = evaluate_run(
+            folder,
+            learner,
+            episodes,
+            num_episodes=test_episodes_count,
+            on_progress=report,
+        )
+    draw_episodes(learner, episodes, folder.episodes_picture)
+    if not list_versions(folder.saved_model):
+        export_run(folder, learner, episodes.table)
+
+    console.print()
+    console.print(str(result), style="bold")
+    console.print()
+    console.print(f"The run is in {path}:")
+    for name, what in (
+        (folder.learner_file.name, "the learner, for keras.saving.load_model"),
+        (folder.metrics_file.name, "the figures, per episode and per class"),
+        (folder.episodes_picture.name, "test episodes, predictions right and wrong"),
+        (folder.curve_picture.name, "the training curve"),
+        (f"{folder.saved_model.name}/1/", "the SavedModel, to serve"),
+    ):
+        console.print(f"  {name:16} {what}")
+    console.print()
+    console.print("What to type next:")
+    for command in (
+        f"tfmeta evaluate {path} --ways 5 --ways 20 --shots 1 --shots 5",
+        f"tfmeta classify {path} --support FOLDER --query FOLDER",
+        "tfmeta train --dataset omniglot   (see tfmeta datasets --help)",
+    ):
+        console.print(f"  {command}")

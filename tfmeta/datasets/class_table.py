@@ -80,8 +80,8 @@ class ClassTable:
                 f"Received: class {self.class_names[empty[0]]!r} with 0"
             )
         if len(set(self.class_names)) != len(self.class_names):
-            seen: set[str] = set()
-            twice = next(n for n in self.class_names if n in seen or seen.add(n))
+            names = list(self.class_names)
+            twice = next(n for n in names if names.count(n) > 1)
             raise ValueError(
                 f"`class_names` of table {self.name!r} must differ. Received: "
                 f"{twice!r} twice"

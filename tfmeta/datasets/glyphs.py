@@ -26,7 +26,9 @@ def load_glyphs(split: str, *, seed: int = 0) -> ClassTable:
     Like Omniglot (Lake, Salakhutdinov and Tenenbaum, 2015, *Human-level concept
     learning through probabilistic program induction*) it has many classes of
     few drawings: characters of alphabets, drawn by strokes, each time a little
-    differently. The characters of one alphabet share their stroke shapes.
+    differently. The characters of one alphabet share their stroke shapes, which
+    makes them harder to tell apart; a simple shape such as a ring can turn up
+    in more than one alphabet, as in real scripts.
 
     The splits share neither characters nor alphabets: 30 alphabets to train on,
     8 to validate and 12 to test, of 20 characters each, each drawn 20 times.

@@ -29,7 +29,7 @@ PROTOCOLS = {
     "lake": ("train", "validation", "test", "background"),
 }
 
-# Five of the thirty background alphabets, 149 characters: the first five of
+# Five of the thirty background alphabets, 136 characters: the first five of
 # `np.random.default_rng(0).permutation(sorted(alphabets))`. Written out, because
 # NumPy does not promise that stream for ever.
 LAKE_VALIDATION = ("Arcadian", "Cyrillic", "Early_Aramaic", "Latin", "Sanskrit")

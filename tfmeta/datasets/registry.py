@@ -6,7 +6,11 @@ import os
 
 from tfmeta.datasets.class_table import ClassTable
 
-NAMES = ("glyphs", "omniglot")
+DESCRIPTIONS = {
+    "glyphs": "generated characters in alphabets; no download",
+    "omniglot": "1,623 handwritten characters of 50 alphabets, 20 drawings each",
+}
+NAMES = tuple(DESCRIPTIONS)
 GLYPH_SPLITS = ("train", "validation", "test")
 
 

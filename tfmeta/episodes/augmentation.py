@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import numbers
 
 import tensorflow as tf
 
@@ -39,22 +40,33 @@ class RandomAffine:
     def __post_init__(self) -> None:
         for name, value in dataclasses.asdict(self).items():
             limit = 180.0 if name == "rotation" else 1.0
-            if not 0.0 <= value < limit:
+            real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+            if not real or not 0.0 <= value < limit:
                 raise ValueError(
-                    f"`{name}` must be at least 0 and below {limit:g}. Received: "
-                    f"{name}={value}"
+                    f"`{name}` must be a number of at least 0 and below {limit:g}. "
+                    f"Received: {name}={value!r}"
                 )
 
     def __call__(self, pictures: tf.Tensor, stream: tf.Tensor) -> tf.Tensor:
         """Distorts `(batch, height, width, channels)`; dtype and shape stay.
 
         Args:
-            pictures: Any real dtype; integers are rounded.
+            pictures: Any real dtype. The arithmetic is float32; integers are
+                rounded.
             stream: Stateless seed of shape (2,).
 
         Returns:
             The distorted pictures.
+
+        Raises:
+            ValueError: When `pictures` is not of rank 4.
         """
+        pictures = tf.convert_to_tensor(pictures)
+        if pictures.shape.rank != 4:
+            raise ValueError(
+                "`pictures` must have shape (batch, height, width, channels). "
+                f"Received: shape {pictures.shape}"
+            )
         shape = tf.shape(pictures)
         batch, height, width = shape[0], shape[1], shape[2]
         angle, shear_x, shear_y, zoom_x, zoom_y, shift_x, shift_y = tf.unstack(

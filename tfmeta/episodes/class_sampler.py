@@ -64,7 +64,7 @@ class ClassSampler:
         if not kept:
             largest = max(len(inside) for inside in members.values())
             kind = "classes" if allow_same_origin else "classes of different origin"
-            where = f"a {table.group_level} of table" if same_group else "table"
+            where = f"one {table.group_level} of table" if same_group else "table"
             raise ValueError(
                 f"`ways` must be at most the number of {kind} in {where} "
                 f"{table.name!r}, which is {largest}. Received: ways={ways}"

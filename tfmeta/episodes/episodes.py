@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
+from tfmeta.episodes.arguments import check_count, check_range
 from tfmeta.episodes.class_sampler import ClassSampler
 from tfmeta.episodes.streams import check_seed, step_streams
 
@@ -35,21 +37,6 @@ class EpisodeIndices(NamedTuple):
     query: tf.Tensor
     support_mask: tf.Tensor
     query_mask: tf.Tensor
-
-
-def _range(name: str, value: int | tuple[int, int], least: int) -> tuple[int, int]:
-    pair = value if isinstance(value, tuple) else (value, value)
-    if (
-        len(pair) != 2
-        or not all(isinstance(v, int | np.integer) for v in pair)
-        or any(isinstance(v, bool) for v in pair)
-        or not least <= pair[0] <= pair[1]
-    ):
-        raise ValueError(
-            f"`{name}` must be an int of at least {least}, or a pair "
-            f"(smallest, largest) of such. Received: {name}={value!r}"
-        )
-    return int(pair[0]), int(pair[1])
 
 
 class Episodes:
@@ -108,10 +95,10 @@ class Episodes:
     ) -> None:
         self.table = table
         self.augment = augment
-        self._ways_range = _range("ways", ways, 2)
-        self._shots_range = _range("shots", shots, 1)
-        self.queries = _range("queries", queries, 1)[1]
-        self.tasks = _range("tasks", tasks, 1)[1]
+        self._ways_range = check_range("ways", ways, 2)
+        self._shots_range = check_range("shots", shots, 1)
+        self.queries = check_count("queries", queries, 1)
+        self.tasks = check_count("tasks", tasks, 1)
         self.seed = check_seed(seed)
         self.same_group = same_group
         self.allow_same_origin = allow_same_origin
@@ -247,6 +234,8 @@ class Episodes:
         )
 
     def _streams(self, step: int | tf.Tensor) -> list[tf.Tensor]:
+        if tf.is_tensor(step) and step.dtype.is_integer:
+            step = tf.cast(step, tf.int64)
         return step_streams(self.seed, tf.convert_to_tensor(step, tf.int64), 8)
 
     def _augmented(self, examples: tf.Tensor, stream: tf.Tensor) -> tf.Tensor:
@@ -261,15 +250,32 @@ class Episodes:
 
     def class_ids(self, step: int) -> np.ndarray:
         """Int32 `(tasks, ways)`: class ids of batch `step`, -1 where padded."""
-        drawn = self.indices(step)
-        return tf.where(drawn.query_mask[:, :, 0], drawn.classes, -1).numpy()
+        with tf.device("CPU"):
+            return self._class_ids(tf.constant(step, tf.int64)).numpy()
+
+    @functools.cached_property
+    def _class_ids(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        # A graph, because every step of an evaluation asks for them.
+        @tf.function
+        def class_ids(step: tf.Tensor) -> tf.Tensor:
+            drawn = self.indices(step)
+            return tf.where(drawn.query_mask[:, :, 0], drawn.classes, -1)
+
+        return class_ids
+
+    @functools.cached_property
+    def _examples(self) -> tf.Tensor:
+        # One copy for all data sets and batches, and in the memory of the host,
+        # where `tf.data` runs.
+        with tf.init_scope(), tf.device("CPU"):
+            return tf.convert_to_tensor(self.table.examples)
 
     def batch(self, step: int | tf.Tensor) -> tuple:
         """Batch `step` as `(inputs, y)` or `(inputs, y, sample_weight)`."""
         return self._make_batch(step, self._gather_from_memory())
 
     def _gather_from_memory(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        examples = tf.convert_to_tensor(self.table.examples)
+        examples = self._examples
         return lambda rows: tf.gather(examples, rows)
 
     def _make_batch(
@@ -328,12 +334,12 @@ class Episodes:
             int32. When ways or shots vary, `inputs["support_mask"]` and, for
             ways, `inputs["query_mask"]` say which rows are real.
         """
-        if start < 0 or (steps is not None and steps < 1):
-            raise ValueError(
-                "`start` must be at least 0 and `steps` at least 1 or None. "
-                f"Received: start={start}, steps={steps}"
-            )
-        if not 0 <= shard < num_shards:
+        start = check_count("start", start, 0)
+        if steps is not None:
+            steps = check_count("steps", steps, 1)
+        num_shards = check_count("num_shards", num_shards, 1)
+        shard = check_count("shard", shard, 0)
+        if shard >= num_shards:
             raise ValueError(
                 "`shard` must be from 0 to `num_shards` - 1. Received: "
                 f"shard={shard}, num_shards={num_shards}"

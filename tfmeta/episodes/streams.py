@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 
 def check_seed(seed: int) -> int:
-    """Returns `seed` when it is an int in [0, 2**63), else raises."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed < 2**63:
+    """Returns `seed` as an int when it is a whole number in [0, 2**63)."""
+    whole = isinstance(seed, int | np.integer) and not isinstance(seed, bool)
+    if not whole or not 0 <= seed < 2**63:
         raise ValueError(
             f"`seed` must be an int from 0 to 2**63 - 1. Received: seed={seed!r}"
         )
-    return seed
+    return int(seed)
 
 
 def step_streams(seed: int, step: tf.Tensor, count: int) -> list[tf.Tensor]:

@@ -1,0 +1,145 @@
+"""Embeds and classifies pictures with an exported model; needs TensorFlow alone.
+
+    python client.py embed MODEL PICTURE... --output embeddings.npy
+    python client.py classify MODEL --support FOLDER PICTURE...
+
+MODEL is the folder of a model, of which the newest version is taken, or the
+folder of one version. FOLDER has one sub-folder of example pictures for each
+class. Pictures are BMP, GIF, JPEG or PNG files of any size.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def newest_version(model: Path) -> Path:
+    """`model` itself when it is a SavedModel, else its version of highest number."""
+    if (model / "saved_model.pb").is_file():
+        return model
+    names = [p.name for p in model.iterdir()] if model.is_dir() else []
+    versions = [name for name in names if name.isdecimal()]
+    if not versions:
+        raise FileNotFoundError(
+            f"{model} must be a SavedModel or hold version folders with integer "
+            "names. Received: neither"
+        )
+    return model / max(versions, key=int)
+
+
+def picture_shape(model: Any) -> tuple[int, int, int]:
+    """Height, width and channels of the pictures that a model takes."""
+    # Every export has `classify`, whichever learner it is.
+    query = model.signatures["classify"].structured_input_signature[1]["query"]
+    shape = query.shape.as_list()[1:]
+    if query.dtype != tf.uint8 or len(shape) != 3 or None in shape:
+        raise ValueError(
+            "MODEL must take uint8 pictures of one size. Received: a model for "
+            f"{query.dtype.name} of shape {shape}"
+        )
+    return tuple(shape)
+
+
+def read_picture(
+    path: Path, shape: tuple[int, int, int], *, invert: bool = False
+) -> np.ndarray:
+    """Reads a picture as uint8 `(height, width, channels)`, stretched to size.
+
+    What is transparent is laid on white; grey is ITU-R 601 luma. Orientation
+    tags of cameras are not followed.
+
+    Args:
+        path: A BMP, GIF (its first frame), JPEG or PNG file.
+        shape: Height, width and channels, 1 or 3, of the result.
+        invert: Whether to turn dark on light into light on dark.
+    """
+    height, width, channels = shape
+    pixels = tf.io.decode_image(path.read_bytes(), expand_animations=False)
+    picture = tf.cast(pixels, tf.float32)
+    if picture.shape[-1] in (2, 4):
+        alpha = picture[..., -1:] / 255
+        picture = tf.round(picture[..., :-1] * alpha + 255 * (1 - alpha))
+    if channels == 1 and picture.shape[-1] == 3:
+        luma = tf.constant([0.299, 0.587, 0.114])
+        picture = tf.round(tf.reduce_sum(picture * luma, axis=-1, keepdims=True))
+    picture = tf.image.resize(picture, (height, width), "bilinear", antialias=True)
+    picture = tf.broadcast_to(tf.round(picture), shape).numpy().astype(np.uint8)
+    return 255 - picture if invert else picture
+
+
+def read_classes(
+    folder: Path, shape: tuple[int, int, int], *, invert: bool = False
+) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Pictures, labels and class names of a folder with a sub-folder per class."""
+    pictures, labels = [], []
+    names = sorted(
+        p.name for p in folder.iterdir() if p.is_dir() and not p.name.startswith(".")
+    )
+    for label, name in enumerate(names):
+        for path in sorted((folder / name).iterdir()):
+            if not path.name.startswith("."):
+                pictures.append(read_picture(path, shape, invert=invert))
+                labels.append(label)
+    if not pictures:
+        raise ValueError(
+            f"{folder} must have one sub-folder of pictures for each class. "
+            "Received: no picture"
+        )
+    return np.stack(pictures), np.array(labels, np.int32), names
+
+
+def embed(model: Any, pictures: np.ndarray) -> np.ndarray:
+    """Embeddings `(batch, *embedding)` of uint8 `(batch, height, width, channels)`."""
+    outputs = model.signatures["embed"](examples=tf.constant(pictures))
+    return outputs["embeddings"].numpy()
+
+
+def classify(
+    model: Any, support: np.ndarray, support_labels: np.ndarray, query: np.ndarray
+) -> np.ndarray:
+    """Probabilities `(queries, ways)`; labels are int32 from 0, without a gap."""
+    outputs = model.signatures["classify"](
+        support=tf.constant(support),
+        support_labels=tf.constant(support_labels),
+        query=tf.constant(query),
+    )
+    return outputs["probabilities"].numpy()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description="Embed and classify pictures with an exported model."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    embed_parser = commands.add_parser("embed", help="write embeddings to a .npy file")
+    embed_parser.add_argument("--output", type=Path, required=True)
+    classify_parser = commands.add_parser("classify", help="print class and probability")
+    classify_parser.add_argument("--support", type=Path, required=True)
+    for command in (embed_parser, classify_parser):
+        command.add_argument("model", type=Path)
+        command.add_argument("pictures", type=Path, nargs="+")
+        command.add_argument(
+            "--invert", action="store_true", help="pictures are dark on light"
+        )
+    options = parser.parse_args()
+
+    model = tf.saved_model.load(newest_version(options.model))
+    shape, invert = picture_shape(model), options.invert
+    query = np.stack([read_picture(p, shape, invert=invert) for p in options.pictures])
+    if options.command == "embed":
+        embeddings = embed(model, query)
+        np.save(options.output, embeddings)
+        print(f"{options.output}: {embeddings.dtype} of shape {embeddings.shape}")
+        return
+    support, labels, names = read_classes(options.support, shape, invert=invert)
+    for path, row in zip(options.pictures, classify(model, support, labels, query)):
+        print(f"{path}\t{names[row.argmax()]}\t{row.max():.4f}")
+
+
+if __name__ == "__main__":
+    main()

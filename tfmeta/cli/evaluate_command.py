@@ -1,0 +1,76 @@
+"""`tfmeta evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
+from tfmeta.cli.tensorflow_start import start_tensorflow
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--ways", type=AT_LEAST_2, multiple=True, help="May be repeated.")
+@click.option("--shots", type=AT_LEAST_1, multiple=True, help="May be repeated.")
+@click.option("--queries", type=AT_LEAST_1, help="Queries per class.")
+@click.option(
+    "--episodes",
+    "num_episodes",
+    type=click.IntRange(min=600),
+    default=1000,
+    show_default=True,
+)
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Of the episodes."
+)
+@DATA_DIR
+def evaluate(
+    run: Path,
+    ways: tuple[int, ...],
+    shots: tuple[int, ...],
+    queries: int | None,
+    num_episodes: int,
+    seed: int,
+    data_dir: Path | None,
+) -> None:
+    """Measure the learner of the run folder RUN on fixed test episodes.
+
+    Every combination of the --ways and --shots is measured; what is left out
+    is as in the run. Figures are printed and added to the run's metrics.json.
+    """
+    from tfmeta.runs.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    folder.read_config()
+    start_tensorflow("metric")
+
+    from rich.console import Console
+
+    from tfmeta.cli.progress import progress_bar
+    from tfmeta.runs.evaluate import evaluate_run, test_episodes
+    from tfmeta.runs.train import load_learner
+
+    console = Console(highlight=False, soft_wrap=True)
+    config = folder.read_config()
+    learner = load_learner(folder)
+    for some_ways in ways or (config.ways,):
+        for some_shots in shots or (config.shots,):
+            episodes = test_episodes(
+                config,
+                ways=some_ways,
+                shots=some_shots,
+                queries=queries,
+                seed=seed,
+                data_dir=data_dir,
+            )
+            with progress_bar(console, "evaluating") as report:
+                result = evaluate_run(
+                    folder,
+                    learner,
+                    episodes,
+                    num_episodes=num_episodes,
+                    on_progress=report,
+                )
+            console.print(str(result))

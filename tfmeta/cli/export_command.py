@@ -1,0 +1,38 @@
+"""`tfmeta export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tfmeta.cli.options import DATA_DIR
+from tfmeta.cli.tensorflow_start import start_tensorflow
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the versions. [default: RUN/saved_model]",
+)
+@DATA_DIR
+def export(run: Path, to: Path | None, data_dir: Path | None) -> None:
+    """Write the next version of the SavedModel of the run folder RUN.
+
+    The version appears whole or not at all, so a server may poll the folder.
+    """
+    from tfmeta.runs.run_folder import RunFolder
+
+    folder = RunFolder(run)
+    folder.read_config()
+    start_tensorflow("metric")
+
+    from tfmeta.runs.export import export_run
+    from tfmeta.runs.train import load_learner, load_split
+
+    table = load_split(folder.read_config(), "test", data_dir)
+    version = export_run(folder, load_learner(folder), table, to)
+    click.echo(f"Wrote {version}")
+    click.echo(f"Look at it: saved_model_cli show --all --dir {version}")
