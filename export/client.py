@@ -118,7 +118,9 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     embed_parser = commands.add_parser("embed", help="write embeddings to a .npy file")
     embed_parser.add_argument("--output", type=Path, required=True)
-    classify_parser = commands.add_parser("classify", help="print class and probability")
+    classify_parser = commands.add_parser(
+        "classify", help="print class and probability"
+    )
     classify_parser.add_argument("--support", type=Path, required=True)
     for command in (embed_parser, classify_parser):
         command.add_argument("model", type=Path)

@@ -25,6 +25,11 @@ from tfmeta.cli.tensorflow_start import start_tensorflow
 @click.option(
     "--seed", type=SEED, default=0, show_default=True, help="Of the episodes."
 )
+@click.option(
+    "--untrained",
+    is_flag=True,
+    help="Measure the run's network with its first, random weights; keeps no figure.",
+)
 @DATA_DIR
 def evaluate(
     run: Path,
@@ -33,6 +38,7 @@ def evaluate(
     queries: int | None,
     num_episodes: int,
     seed: int,
+    untrained: bool,
     data_dir: Path | None,
 ) -> None:
     """Measure the learner of the run folder RUN on fixed test episodes.
@@ -50,11 +56,14 @@ def evaluate(
 
     from tfmeta.cli.progress import progress_bar
     from tfmeta.runs.evaluate import evaluate_run, test_episodes
-    from tfmeta.runs.train import load_learner
+    from tfmeta.runs.train import build_learner, load_learner, load_split
 
     console = Console(highlight=False, soft_wrap=True)
     config = folder.read_config()
-    learner = load_learner(folder)
+    if untrained:
+        learner = build_learner(config, load_split(config, "test", data_dir))
+    else:
+        learner = load_learner(folder)
     for some_ways in ways or (config.ways,):
         for some_shots in shots or (config.shots,):
             episodes = test_episodes(
@@ -72,5 +81,6 @@ def evaluate(
                     episodes,
                     num_episodes=num_episodes,
                     on_progress=report,
+                    keep=not untrained,
                 )
             console.print(str(result))

@@ -1,0 +1,106 @@
+"""The client of the `export` folder, in a process that has TensorFlow alone."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfmeta import export
+from tfmeta.datasets.pictures import read_picture
+from tfmeta.encoders import Conv4
+from tfmeta.learners import PrototypicalNetwork
+
+HERE = Path(__file__).parent
+CLIENT = HERE.parent.parent / "export" / "client.py"
+
+
+@pytest.fixture(scope="module")
+def client():
+    spec = importlib.util.spec_from_file_location("export_client", CLIENT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def learner():
+    return PrototypicalNetwork(Conv4(filters=8, seed=0))
+
+
+@pytest.fixture(scope="module")
+def model(learner, tmp_path_factory):
+    path = tmp_path_factory.mktemp("models") / "glyphs"
+    export.save(learner, path, version=9)
+    export.save(learner, path, version=10)
+    return path
+
+
+def draw(path: Path, seed: int) -> Path:
+    rng = np.random.default_rng(seed)
+    path.parent.mkdir(exist_ok=True, parents=True)
+    Image.fromarray(rng.integers(0, 256, (28, 28), np.uint8)).save(path)
+    return path
+
+
+def run_client(*arguments: object) -> str:
+    done = subprocess.run(
+        [sys.executable, HERE / "without_keras.py", CLIENT, *map(str, arguments)],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_embed(model, learner, tmp_path):
+    paths = [draw(tmp_path / f"{n}.png", n) for n in range(3)]
+    output = tmp_path / "embeddings.npy"
+    printed = run_client("embed", model, *paths, "--output", output, "--invert")
+    assert "float32 of shape (3, 8)" in printed
+    pictures = np.stack([255 - read_picture(p) for p in paths])
+    expected = learner.encoder(pictures, training=False)
+    np.testing.assert_allclose(np.load(output), expected, rtol=0, atol=1e-5)
+
+
+def test_classify(model, tmp_path):
+    for label, name in enumerate(("alif", "ba", "ta")):
+        draw(tmp_path / "support" / name / "one.png", label)
+    # Queries that the support holds: distance 0 to their own class.
+    queries = [draw(tmp_path / f"{n}.png", n) for n in (2, 0)]
+    printed = run_client(
+        "classify", model / "10", "--support", tmp_path / "support", *queries
+    )
+    rows = [line.split("\t") for line in printed.splitlines()]
+    assert [row[:2] for row in rows] == [
+        [str(queries[0]), "ta"],
+        [str(queries[1]), "alif"],
+    ]
+    assert all(1 / 3 < float(row[2]) <= 1 for row in rows)
+
+
+def test_newest_version(client, model, tmp_path):
+    assert client.newest_version(model) == model / "10"
+    assert client.newest_version(model / "9") == model / "9"
+    with pytest.raises(FileNotFoundError, match="Received: neither"):
+        client.newest_version(tmp_path)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "RGB", "RGBA", "P"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_are_read_as_tfmeta_reads_them(client, tmp_path, mode, channels):
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (41, 57, 4), np.uint8)
+    picture = Image.fromarray(pixels)
+    picture.convert(mode).save(tmp_path / "picture.png")
+    for size in ((41, 57), (28, 28), (60, 90)):
+        found = client.read_picture(tmp_path / "picture.png", (*size, channels))
+        expected = read_picture(tmp_path / "picture.png", size=size, channels=channels)
+        assert found.shape == expected.shape and found.dtype == np.uint8
+        # Pillow rounds twice, once for each direction.
+        assert np.abs(found.astype(int) - expected).max() <= 1

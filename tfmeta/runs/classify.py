@@ -1,0 +1,157 @@
+"""From two folders of pictures to the answer of a SavedModel."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmeta.datasets.picture_folder import list_pictures, load_picture_folder
+from tfmeta.datasets.pictures import looks_inverted, picture_kind, read_picture
+from tfmeta.runs.run_folder import RunFolder, read_json
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskPictures:
+    """A task read from folders.
+
+    Attributes:
+        support: Uint8 `(support, height, width, channels)`.
+        support_labels: Int32 `(support,)`.
+        query: Uint8 `(queries, height, width, channels)`.
+        class_names: Name of each label.
+        query_paths: File of each query.
+        warnings: What the user should know of the pictures.
+    """
+
+    support: np.ndarray
+    support_labels: np.ndarray
+    query: np.ndarray
+    class_names: tuple[str, ...]
+    query_paths: tuple[Path, ...]
+    warnings: tuple[str, ...]
+
+
+def find_saved_model(path: Path) -> Path:
+    """The version folder to use: `path` itself, or a run's newest version.
+
+    Raises:
+        FileNotFoundError: When `path` is neither a run with a SavedModel nor a
+            version folder that `tfmeta` wrote.
+    """
+    if (path / "saved_model.pb").is_file():
+        return path
+    folder = RunFolder(path)
+    folder.read_config()
+    versions = [
+        int(entry.name)
+        for entry in (folder.saved_model.iterdir() if folder.saved_model.is_dir() else ())
+        if entry.name.isdecimal() and (entry / "saved_model.pb").is_file()
+    ]
+    if not versions:
+        raise FileNotFoundError(
+            f"{folder.saved_model} must hold a SavedModel. Received: none; write one "
+            f"with `tfmeta export {path}`"
+        )
+    return folder.saved_model / str(max(versions))
+
+
+def read_pictures(
+    model_folder: Path, support: Path, query: Path, *, invert: str = "auto"
+) -> TaskPictures:
+    """Reads the task in the form that the SavedModel takes.
+
+    Args:
+        model_folder: Version folder of a SavedModel with its `tfmeta.json`.
+        support: Folder with a sub-folder per class.
+        query: Folder of pictures.
+        invert: `"yes"`, `"no"`, or `"auto"`: invert when the ground of the
+            pictures is light and that of the training data dark, or the other
+            way round.
+
+    Raises:
+        FileNotFoundError: When a folder is missing.
+        ValueError: When a picture cannot be read, a folder is empty or there
+            are fewer than two classes; names the file.
+    """
+    about = read_json(model_folder / "tfmeta.json")
+    shape = about["example_shape"]
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise ValueError(
+            f"{model_folder} must take pictures of 1 or 3 channels. Received: "
+            f"examples of shape {shape}"
+        )
+    size = (shape[0], shape[1])
+    table = load_picture_folder(support, size=size, channels=shape[2])
+    if table.num_classes < 2:
+        raise ValueError(
+            f"{support} must hold at least 2 classes, one sub-folder each. Received: "
+            f"1, {table.class_names[0]!r}"
+        )
+    paths = list_pictures(query)
+    queries = np.stack([read_picture(p, size=size, channels=shape[2]) for p in paths])
+    pictures = table.examples
+    warnings = _unlike(support, paths, shape)
+    light_ground = about.get("description", {}).get("light_ground")
+    if invert == "auto" and light_ground is not None:
+        turned = [looks_inverted(p) != light_ground for p in (pictures, queries)]
+        if any(turned):
+            known = "light on dark" if not light_ground else "dark on light"
+            warnings.append(
+                f"the run was trained on {known} and these pictures are the other way "
+                "round: they are inverted. Use --invert no to leave them"
+            )
+        pictures = 255 - pictures if turned[0] else pictures
+        queries = 255 - queries if turned[1] else queries
+    elif invert == "yes":
+        pictures, queries = 255 - pictures, 255 - queries
+    return TaskPictures(
+        support=pictures,
+        support_labels=np.repeat(
+            np.arange(table.num_classes, dtype=np.int32), table.class_sizes
+        ),
+        query=queries,
+        class_names=table.class_names,
+        query_paths=tuple(paths),
+        warnings=tuple(warnings),
+    )
+
+
+def _unlike(support: Path, query_paths: list[Path], shape: list[int]) -> list[str]:
+    """A warning when pictures are of another size or kind than trained on."""
+    paths = [p for folder in sorted(support.iterdir()) if folder.is_dir()
+             and not folder.name.startswith(".") for p in list_pictures(folder)]
+    kinds = [picture_kind(p) for p in [*paths, *query_paths]]
+    warnings = []
+    sizes = sorted({(k.height, k.width) for k in kinds} - {(shape[0], shape[1])})
+    if sizes:
+        shown = ", ".join(f"{h} x {w}" for h, w in sizes[:3])
+        more = f" and {len(sizes) - 3} more sizes" if len(sizes) > 3 else ""
+        warnings.append(
+            f"the run was trained on pictures of {shape[0]} x {shape[1]}; these of "
+            f"{shown}{more} are resized"
+        )
+    grey = {"1", "L", "LA", "I", "I;16", "F"}
+    colour = sorted({k.mode for k in kinds if (k.mode in grey) != (shape[2] == 1)})
+    if colour:
+        known = "grey" if shape[2] == 1 else "colour"
+        warnings.append(
+            f"the run was trained on {known} pictures; these of mode "
+            f"{', '.join(colour)} are converted"
+        )
+    return warnings
+
+
+def classify_pictures(model_folder: Path, task: TaskPictures) -> np.ndarray:
+    """Float32 `(queries, ways)`: probabilities, from the SavedModel alone."""
+    import tensorflow as tf
+
+    loaded: Any = tf.saved_model.load(str(model_folder))
+    answer = loaded.signatures["classify"](
+        support=tf.constant(task.support),
+        support_labels=tf.constant(task.support_labels),
+        query=tf.constant(task.query),
+    )
+    return answer["probabilities"].numpy()

@@ -1,0 +1,83 @@
+"""Evaluates a trained run on test episodes and keeps the figures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from tfmeta.episodes import Episodes
+from tfmeta.evaluation import EvaluationResult, evaluate
+from tfmeta.learners import FewShotLearner
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.run_folder import RunFolder, read_json, write_json
+from tfmeta.runs.train import load_split
+
+METRICS_FORMAT_VERSION = 1
+
+# Ten tasks a step divide every round number of episodes.
+_TASKS = 10
+
+
+def test_episodes(
+    config: TrainConfig,
+    *,
+    ways: int | None = None,
+    shots: int | None = None,
+    queries: int | None = None,
+    seed: int = 0,
+    data_dir: str | os.PathLike | None = None,
+) -> Episodes:
+    """Test episodes of a run's data set; what is left out is the run's own."""
+    return Episodes(
+        load_split(config, "test", data_dir),
+        ways=config.ways if ways is None else ways,
+        shots=config.shots if shots is None else shots,
+        queries=config.queries if queries is None else queries,
+        tasks=_TASKS,
+        seed=seed,
+    )
+
+
+def evaluate_run(
+    folder: RunFolder,
+    learner: FewShotLearner,
+    episodes: Episodes,
+    *,
+    num_episodes: int = 1000,
+    on_progress: Callable[[int, int], None] | None = None,
+    keep: bool = True,
+) -> EvaluationResult:
+    """Measures a learner of the run; with `keep`, adds to `metrics.json`.
+
+    A result with the same protocol is replaced: it is the same figure.
+
+    Raises:
+        ValueError: When test classes were seen in training or validation.
+        FileNotFoundError: When the run does not say which were.
+    """
+    result = evaluate(
+        learner,
+        episodes,
+        num_episodes=num_episodes,
+        seen_classes=folder.seen_classes(),
+        on_progress=on_progress,
+    )
+    if not keep:
+        return result
+    kept = [r for r in read_results(folder) if r.protocol != result.protocol]
+    write_json(
+        folder.metrics_file,
+        {
+            "format_version": METRICS_FORMAT_VERSION,
+            "results": [r.to_json() for r in [*kept, result]],
+        },
+    )
+    return result
+
+
+def read_results(folder: RunFolder) -> list[EvaluationResult]:
+    """All results in the run's `metrics.json`, none when there is no such file."""
+    if not folder.metrics_file.exists():
+        return []
+    values = read_json(folder.metrics_file)
+    return [EvaluationResult.from_json(v) for v in values["results"]]

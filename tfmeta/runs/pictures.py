@@ -1,0 +1,126 @@
+"""Pictures of a run: its training curve, and test episodes with predictions."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from tfmeta.episodes import Episodes
+from tfmeta.learners import FewShotLearner
+from tfmeta.runs.config import TrainConfig
+
+_RIGHT, _WRONG = "#1a7f37", "#cf222e"
+_MOST_ROWS = 5
+_MOST_QUERIES = 8
+
+
+def draw_curve(
+    history: dict[str, list[float]], config: TrainConfig, path: Path
+) -> None:
+    """Loss and accuracy by epoch, of training and of validation."""
+    # Training usually has more ways, and so the lower accuracy.
+    training = f"training, {config.train_ways}-way {config.train_shots}-shot"
+    validation = f"validation, {config.ways}-way {config.shots}-shot"
+    figure = Figure(figsize=(9, 3.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = np.arange(1, len(history["loss"]) + 1)
+    for axes, name in ((left, "loss"), (right, "accuracy")):
+        axes.plot(epochs, history[name], marker=".", label=training)
+        axes.plot(
+            epochs, history[f"val_{name}"], marker=".", label=validation
+        )
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(name)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.grid(alpha=0.3)
+    best = int(np.argmax(history["val_accuracy"]))
+    right.axvline(best + 1, color="grey", linestyle=":", label="selected epoch")
+    left.legend()
+    right.legend()
+    _save(figure, path)
+
+
+def draw_episodes(
+    learner: FewShotLearner, episodes: Episodes, path: Path, *, count: int = 3
+) -> None:
+    """Test episodes: support pictures, and queries marked right or wrong.
+
+    Args:
+        learner: The trained learner.
+        episodes: Episodes of pictures.
+        path: PNG file to write.
+        count: Number of episodes, side by side.
+    """
+    ways = min(episodes.ways, _MOST_ROWS)
+    queries = min(episodes.queries, _MOST_QUERIES)
+    shots = min(episodes.shots, 3)
+    columns = shots + queries
+    figure = Figure(
+        figsize=(count * columns * 0.62, ways * 0.72 + 0.8), layout="constrained"
+    )
+    panels = figure.subfigures(1, count, squeeze=False, wspace=0.04)[0]
+    task = 0
+    step = 0
+    inputs, _, *_ = episodes.batch(step)
+    logits = learner.episode_logits(inputs)
+    for panel in panels:
+        if task == episodes.tasks:
+            task, step = 0, step + 1
+            inputs, _, *_ = episodes.batch(step)
+            logits = learner.episode_logits(inputs)
+        predicted = np.argmax(logits[task], axis=-1)
+        predicted = predicted.reshape(episodes.ways, episodes.queries)
+        support = np.asarray(inputs["support"][task])
+        support = support.reshape(
+            episodes.ways, episodes.shots, *episodes.table.example_shape
+        )
+        query = np.asarray(inputs["query"][task])
+        query = query.reshape(
+            episodes.ways, episodes.queries, *episodes.table.example_shape
+        )
+        share = np.mean(predicted == np.arange(episodes.ways)[:, None])
+        panel.suptitle(f"{100 * share:.0f} % of queries right", fontsize=9)
+        grid = panel.subplots(ways, columns, squeeze=False)
+        for way in range(ways):
+            for column in range(shots):
+                _show(grid[way, column], support[way, column], "#444444", 2.0)
+                if column == 0:
+                    grid[way, 0].set_ylabel(f"class {way + 1}", fontsize=7)
+            for column in range(queries):
+                right = predicted[way, column] == way
+                axes = grid[way, shots + column]
+                _show(axes, query[way, column], _RIGHT if right else _WRONG, 2.0)
+                if not right:
+                    axes.set_xlabel(
+                        f"taken for {predicted[way, column] + 1}",
+                        fontsize=5,
+                        color=_WRONG,
+                        labelpad=1,
+                    )
+        for column in range(columns):
+            title = "support" if column == 0 else "queries" if column == shots else ""
+            grid[0, column].set_title(title, fontsize=7, pad=2)
+        task += 1
+    _save(figure, path)
+
+
+def _show(axes: Axes, picture: np.ndarray, colour: str, width: float) -> None:
+    if picture.shape[-1] == 1:
+        axes.imshow(picture[..., 0], cmap="gray_r")
+    else:
+        axes.imshow(picture)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for spine in axes.spines.values():
+        spine.set_edgecolor(colour)
+        spine.set_linewidth(width)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    temporary = path.with_name(f".{path.stem}.tmp.png")
+    figure.savefig(temporary, dpi=150)
+    os.replace(temporary, path)

@@ -1,0 +1,166 @@
+"""The run folder: where a run keeps its files, read and written safely."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from tfmeta.runs.config import TrainConfig
+
+FORMAT_VERSION = 1
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Writes JSON under a temporary name, then renames: whole or not at all."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, ensure_ascii=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def read_json(path: Path) -> Any:
+    """Reads JSON.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When it is not valid JSON; names the file.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"{path} must be a JSON file. Received: one that does not parse "
+            f"({error}). It was cut short or edited: restore it, or train again into "
+            "another folder"
+        ) from error
+
+
+class RunFolder:
+    """The files of one training run.
+
+    | file | what |
+    |---|---|
+    | `config.json` | format version, configuration, threads, versions |
+    | `classes.json` | training and validation classes, rotations folded |
+    | `checkpoints/` | what `--resume` goes on from |
+    | `best.weights.h5` | weights of the best epoch on validation classes |
+    | `learner.keras` | the learner with those weights |
+    | `timing.json` | seconds of training, over all resumes |
+    | `history.json`, `curve.png` | losses and accuracies by epoch |
+    | `metrics.json` | the test figures |
+    | `episodes.png` | test episodes, predictions right and wrong |
+    | `saved_model/1/` | the SavedModel to serve |
+
+    Args:
+        path: The folder; it need not exist.
+    """
+
+    def __init__(self, path: str | os.PathLike) -> None:
+        self.path = Path(path)
+        self.config_file = self.path / "config.json"
+        self.classes_file = self.path / "classes.json"
+        self.checkpoints = self.path / "checkpoints"
+        self.best_weights = self.path / "best.weights.h5"
+        self.learner_file = self.path / "learner.keras"
+        self.history_file = self.path / "history.json"
+        self.timing_file = self.path / "timing.json"
+        self.curve_picture = self.path / "curve.png"
+        self.metrics_file = self.path / "metrics.json"
+        self.episodes_picture = self.path / "episodes.png"
+        self.saved_model = self.path / "saved_model"
+
+    @property
+    def exists(self) -> bool:
+        """Whether anything is there already."""
+        return self.path.exists() and any(self.path.iterdir())
+
+    def check_startable(self, *, resume: bool) -> None:
+        """Checks that a run can begin here, or go on.
+
+        Raises:
+            FileExistsError: When something is there and `resume` is False.
+            NotADirectoryError: When the path is a file.
+            ValueError, FileNotFoundError: As `read_config`, when resuming.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise NotADirectoryError(
+                f"{self.path} must be a folder. Received: a file"
+            )
+        if not self.exists:
+            return
+        if not resume:
+            raise FileExistsError(
+                f"{self.path} holds a run already, and nothing is overwritten. Go on "
+                "with it by --resume, or name another folder with --run"
+            )
+        self.read_config()
+
+    def create(self, config: TrainConfig, environment: dict[str, Any]) -> None:
+        """Starts the folder.
+
+        Raises:
+            FileExistsError: When it holds something already.
+        """
+        self.check_startable(resume=False)
+        self.path.mkdir(parents=True, exist_ok=True)
+        write_json(
+            self.config_file,
+            {
+                "format_version": FORMAT_VERSION,
+                "config": config.to_json(),
+                "environment": environment,
+            },
+        )
+
+    def read_config(self) -> TrainConfig:
+        """The configuration of the run.
+
+        Raises:
+            FileNotFoundError: When this is no run folder.
+            ValueError: When it was written by a newer version, or is damaged.
+        """
+        return TrainConfig.from_json(self._read_header()["config"])
+
+    def read_environment(self) -> dict[str, Any]:
+        """Threads and versions the run was started with."""
+        return self._read_header()["environment"]
+
+    def _read_header(self) -> dict[str, Any]:
+        if not self.config_file.is_file():
+            raise FileNotFoundError(
+                f"{self.path} must be a run folder, as `tfmeta train` writes it. "
+                f"Received: a path without {self.config_file.name}"
+            )
+        header = read_json(self.config_file)
+        version = header.get("format_version") if isinstance(header, dict) else None
+        if not isinstance(version, int):
+            raise ValueError(
+                f"{self.config_file} must hold a run's configuration. Received: a "
+                "file without `format_version`"
+            )
+        if version > FORMAT_VERSION:
+            raise ValueError(
+                f"{self.path} must have a format version of at most "
+                f"{FORMAT_VERSION}. Received: {version}, from a newer tfmeta; install "
+                "that version to use it"
+            )
+        return header
+
+    def seen_classes(self) -> list[str]:
+        """Origins of all classes that training or validation saw.
+
+        Raises:
+            FileNotFoundError: When the run does not say.
+        """
+        if not self.classes_file.is_file():
+            raise FileNotFoundError(
+                f"{self.classes_file} must say which classes training saw. Received: "
+                "no such file, so no figure can be reported for this run"
+            )
+        classes = read_json(self.classes_file)
+        return sorted({*classes["train"], *classes["validation"]})

@@ -1,0 +1,210 @@
+"""Trains a learner into a run folder."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfmeta._version import __version__
+from tfmeta.callbacks import Resume
+from tfmeta.datasets import ClassTable, load
+from tfmeta.encoders import Conv4
+from tfmeta.episodes import Episodes, RandomAffine
+from tfmeta.learners import FewShotLearner, PrototypicalNetwork
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.run_folder import RunFolder, read_json, write_json
+
+
+def load_split(
+    config: TrainConfig, split: str, data_dir: str | os.PathLike | None = None
+) -> ClassTable:
+    """One split of the run's data set."""
+    # The seed of generated glyphs names the data set; it stays while the
+    # training seed changes.
+    return load(
+        config.dataset, split=split, protocol=config.protocol, data_dir=data_dir
+    )
+
+
+def build_learner(config: TrainConfig, table: ClassTable) -> FewShotLearner:
+    """A compiled, untrained learner for the examples of `table`."""
+    encoder = Conv4(table.example_shape, filters=config.filters, seed=config.seed)
+    learner = PrototypicalNetwork(encoder, distance=config.distance)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, decay_steps=config.steps
+    )
+    learner.compile(keras.optimizers.Adam(schedule))
+    return learner
+
+
+def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episodes, int]:
+    """The fixed validation episodes, and in how many steps they come."""
+    # Tasks of a step are encoded in one call: as many as divide the number.
+    tasks = next(n for n in (8, 5, 4, 3, 2, 1) if config.validation_episodes % n == 0)
+    episodes = Episodes(
+        table,
+        ways=config.ways,
+        shots=config.shots,
+        queries=config.queries,
+        tasks=tasks,
+        seed=config.seed,
+    )
+    return episodes, config.validation_episodes // tasks
+
+
+def describe_environment() -> dict[str, Any]:
+    """Threads and versions that decide the last bits of the weights."""
+    return {
+        "tfmeta": __version__,
+        "tensorflow": tf.__version__,
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
+        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
+        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+    }
+
+
+def train(
+    config: TrainConfig,
+    folder: RunFolder,
+    *,
+    resume: bool = False,
+    data_dir: str | os.PathLike | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> FewShotLearner:
+    """Trains, selects the best epoch on validation classes, saves the learner.
+
+    Args:
+        config: What to train. It must equal the folder's own when resuming.
+        folder: Where the run is kept.
+        resume: Whether to go on with what the folder holds.
+        data_dir: Where data sets are kept, `None` for the default.
+        callbacks: Further callbacks, e.g. a progress bar.
+
+    Returns:
+        The learner with the weights of its best epoch.
+
+    Raises:
+        FileExistsError: When the folder holds a run and `resume` is False.
+        ValueError: When the folder's configuration differs, or the data do not
+            allow such episodes.
+    """
+    train_table = load_split(config, "train", data_dir)
+    validation_table = load_split(config, "validation", data_dir)
+    train_episodes = Episodes(
+        train_table,
+        ways=config.train_ways,
+        shots=config.train_shots,
+        queries=config.train_queries,
+        tasks=config.train_tasks,
+        seed=config.seed,
+        augment=RandomAffine() if config.augment else None,
+    )
+    validation, validation_steps = validation_episodes(config, validation_table)
+    train_episodes.check_disjoint(validation)
+
+    if resume and folder.exists:
+        _check_same(config, folder)
+    else:
+        folder.create(config, describe_environment())
+    write_json(
+        folder.classes_file,
+        {
+            "train": sorted(set(train_table.origins)),
+            "validation": sorted(set(validation_table.origins)),
+        },
+    )
+
+    learner = build_learner(config, train_table)
+    if folder.learner_file.exists():
+        return load_learner(folder)
+    best = keras.callbacks.ModelCheckpoint(
+        str(folder.best_weights),
+        monitor="val_accuracy",
+        mode="max",
+        save_best_only=True,
+        save_weights_only=True,
+    )
+    keep = Resume(folder.checkpoints, callbacks=[best])
+    keep.restore(learner)
+    learner.fit(
+        train_episodes.as_dataset(start=keep.step),
+        initial_epoch=keep.initial_epoch,
+        epochs=config.epochs,
+        steps_per_epoch=config.steps_per_epoch,
+        validation_data=validation.as_dataset(steps=validation_steps),
+        callbacks=[best, *callbacks, _Timing(folder), keep],
+        shuffle=False,
+        verbose=0,
+    )
+    write_json(folder.history_file, keep.history)
+    learner.load_weights(folder.best_weights)
+    temporary = folder.path / ".learner.tmp.keras"
+    learner.save(temporary)
+    os.replace(temporary, folder.learner_file)
+    return learner
+
+
+class _Timing(keras.callbacks.Callback):
+    """Adds up the seconds of training, validation included, over all resumes."""
+
+    def __init__(self, folder: RunFolder) -> None:
+        super().__init__()
+        self._file = folder.timing_file
+        self._seconds = 0.0
+        if self._file.exists():
+            self._seconds = float(read_json(self._file)["training_seconds"])
+        self._since = time.monotonic()
+
+    def on_train_begin(self, logs: dict | None = None) -> None:
+        self._since = time.monotonic()
+
+    def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
+        now = time.monotonic()
+        self._seconds += now - self._since
+        self._since = now
+        write_json(self._file, {"training_seconds": self._seconds})
+
+
+def _check_same(config: TrainConfig, folder: RunFolder) -> None:
+    """Refuses to go on with a run under another configuration."""
+    kept = folder.read_config().to_json()
+    for name, value in config.to_json().items():
+        if kept[name] != value:
+            raise ValueError(
+                f"`{name}` must stay as in {folder.config_file} when resuming, "
+                f"{kept[name]!r}. Received: {name}={value!r}"
+            )
+
+
+def load_learner(folder: RunFolder) -> FewShotLearner:
+    """The trained learner of a run.
+
+    Raises:
+        FileNotFoundError: When training has not ended.
+        ValueError: When the file is damaged.
+    """
+    folder.read_config()
+    if not folder.learner_file.is_file():
+        raise FileNotFoundError(
+            f"{folder.learner_file} must hold the trained learner. Received: no such "
+            "file, training has not ended; go on with `tfmeta train --resume`"
+        )
+    try:
+        return keras.saving.load_model(folder.learner_file)
+    except Exception as error:
+        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"{folder.learner_file} could not be read as a learner ({first_line}). "
+            "It is damaged: delete it and run `tfmeta train --resume`, which writes "
+            "it again from the last checkpoint"
+        ) from error

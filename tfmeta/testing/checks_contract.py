@@ -1,0 +1,144 @@
+"""Checks of the two verbs: `adapt` and `predict_query`."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.testing.subject import (
+    QUERIES,
+    ROUNDING_32,
+    TASKS,
+    WAYS,
+    Subject,
+    expect,
+    expect_close,
+    flat,
+    learner_check,
+    logits_of,
+    precision,
+    weights_of,
+)
+
+
+@learner_check()
+def check_maker(subject: Subject) -> None:
+    """`make_learner` gives fresh, uncompiled learners with equal weights."""
+    first, second = subject.learner(), subject.learner()
+    expect(
+        first is not second and first.encoder is not second.encoder,
+        "`make_learner` must make a new learner, with a new encoder, at every call",
+    )
+    expect(
+        not first.compiled,
+        "`make_learner` must not compile: the checks do it, their way",
+    )
+    expect(
+        np.array_equal(flat(weights_of(first)), flat(weights_of(second))),
+        "`make_learner` must give equal weights at every call: seed the initializers",
+    )
+
+
+@learner_check()
+def check_verbs(subject: Subject) -> None:
+    """States have a leading task axis; logits are wide, `(tasks, queries, ways)`."""
+    for dtype in ("float32", "float64", "mixed_bfloat16"):
+        with precision(dtype):
+            learner = subject.learner()
+            inputs, _ = subject.batch()
+            for training in (False, True):
+                setting = f"under the policy {dtype} with training={training}"
+                state = learner.adapt(
+                    inputs["support"], inputs["support_labels"], training=training
+                )
+                parts = tf.nest.flatten(state)
+                expect(len(parts) > 0, f"the state of `adapt` is empty {setting}")
+                for part in parts:
+                    expect(
+                        tf.is_tensor(part) and not isinstance(part, tf.Variable),
+                        "the state of `adapt` must be a nest of tensors. Received: "
+                        f"{type(part).__name__} {setting}",
+                    )
+                    expect(
+                        part.shape.rank > 0 and part.shape[0] == TASKS,
+                        "every tensor of a state must have the leading task axis, "
+                        f"{TASKS} tasks here. Received: shape {part.shape} {setting}",
+                    )
+                logits = learner.predict_query(
+                    state, inputs["query"], training=training
+                )
+                wanted = (TASKS, WAYS * QUERIES, WAYS)
+                expect(
+                    tuple(logits.shape) == wanted,
+                    f"logits must have shape (tasks, queries, ways), {wanted} here. "
+                    f"Received: {tuple(logits.shape)} {setting}",
+                )
+                expect(
+                    logits.dtype in (tf.float32, tf.float64),
+                    "logits must be float32 or float64 under every policy. Received: "
+                    f"{logits.dtype.name} {setting}",
+                )
+                expect(
+                    bool(tf.reduce_all(tf.math.is_finite(logits))),
+                    f"logits of present ways must be finite {setting}",
+                )
+
+
+@learner_check()
+def check_state_is_everything(subject: Subject) -> None:
+    """All that is known of a task is in its state; inference changes no weight."""
+    learner = subject.learner()
+    weights = flat(weights_of(learner))
+    episodes = subject.episodes()
+    (first, _), (second, _) = episodes.batch(0), episodes.batch(1)
+    state = learner.adapt(first["support"], first["support_labels"])
+    before = learner.predict_query(state, first["query"])
+    learner.predict_query(
+        learner.adapt(second["support"], second["support_labels"]), second["query"]
+    )
+    after = learner.predict_query(state, first["query"])
+    expect_close(
+        after,
+        before,
+        ROUNDING_32,
+        "a state must keep its classes when other classes are adapted to: nothing of "
+        "a task may be kept on the learner",
+    )
+    expect(
+        np.array_equal(flat(weights_of(learner)), weights),
+        "`adapt` and `predict_query` must not change weights outside training",
+    )
+
+
+@learner_check()
+def check_evaluate_and_predict(subject: Subject) -> None:
+    """`predict`, `evaluate` and a call give what the two verbs give."""
+    learner = subject.compiled("sgd")
+    data = subject.episodes(varied=True).as_dataset(steps=3)
+    batches = list(data)
+    expected = np.concatenate([logits_of(learner, b[0]).numpy() for b in batches])
+    called = np.concatenate([learner(b[0], training=False).numpy() for b in batches])
+    real = np.concatenate([b[0]["query_mask"].numpy() for b in batches])
+    y = np.concatenate([b[1].numpy() for b in batches])
+
+    expect_close(
+        called[real],
+        expected[real],
+        ROUNDING_32,
+        "calling the learner must give the logits of `adapt` and `predict_query`",
+    )
+    predicted = learner.predict(data, verbose=0)
+    expect_close(
+        predicted[real],
+        expected[real],
+        ROUNDING_32,
+        "`predict` must give the logits of `adapt` and `predict_query`",
+    )
+    accuracy = learner.evaluate(data, verbose=0, return_dict=True)["accuracy"]
+    count = int((expected.argmax(-1) == y)[real].sum())
+    expect(
+        abs(accuracy - count / real.sum()) < 1e-6,
+        "the accuracy of `evaluate` must be that of the logits over real queries, "
+        f"{count} of {real.sum()} here. Received: {accuracy:.6f}, which is "
+        f"{accuracy * real.sum():.2f} of {real.sum()}",
+    )

@@ -1,0 +1,214 @@
+"""What every check of a learner works with."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.datasets import ClassTable
+from tfmeta.episodes import Episodes
+from tfmeta.learners.base import FewShotLearner
+
+WAYS, SHOTS, QUERIES, TASKS = 3, 2, 3, 2
+
+# Two computations of one quantity in float64 agree to rounding, 1e-16 times a
+# modest factor; the bound leaves room for ill-conditioned learners.
+ROUNDING_64 = 1e-9
+ROUNDING_32 = 1e-5
+
+
+class MakeLearner(Protocol):
+    """Makes a learner; see `check_learner`."""
+
+    def __call__(self, example_shape: tuple[int, ...], ways: int) -> FewShotLearner: ...
+
+
+class LearnerCheck(Protocol):
+    """One check; raises `AssertionError` when the learner violates it."""
+
+    __name__: str
+
+    def __call__(
+        self,
+        make_learner: MakeLearner,
+        *,
+        example_shape: tuple[int, ...] = (8,),
+        ways_are_free: bool = True,
+    ) -> None: ...
+
+
+def expect(condition: bool | np.bool_, message: str) -> None:
+    """Raises `AssertionError`, also where Python strips `assert`."""
+    if not condition:
+        raise AssertionError(message)
+
+
+def difference(actual: Any, expected: Any) -> float:
+    """Largest difference, relative to the largest finite magnitude.
+
+    Infinite when the shapes differ or something not finite is not the same on
+    both sides.
+    """
+    actual, expected = (np.asarray(x, np.float64) for x in (actual, expected))
+    if actual.shape != expected.shape:
+        return float("inf")
+    finite = np.isfinite(expected)
+    if not np.array_equal(actual[~finite], expected[~finite], equal_nan=True):
+        return float("inf")
+    actual, expected = actual[finite], expected[finite]
+    if not np.all(np.isfinite(actual)):
+        return float("inf")
+    if np.array_equal(actual, expected):
+        return 0.0
+    scale = max(np.abs(expected).max(), np.abs(actual).max(), 1e-6)
+    return float(np.abs(actual - expected).max() / scale)
+
+
+def expect_close(actual: Any, expected: Any, tolerance: float, message: str) -> None:
+    """Raises `AssertionError` with the difference when it exceeds `tolerance`."""
+    found = difference(actual, expected)
+    expect(
+        found <= tolerance,
+        f"{message} (relative difference {found:.1e}, allowed {tolerance:.0e})",
+    )
+
+
+@contextlib.contextmanager
+def precision(dtype: str) -> Iterator[None]:
+    """Sets Keras' global dtype policy and, for float64, its float type."""
+    policy, floatx = keras.config.dtype_policy(), keras.config.floatx()
+    keras.config.set_floatx("float64" if dtype == "float64" else "float32")
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_floatx(floatx)
+        keras.config.set_dtype_policy(policy)
+
+
+def weights_of(learner: keras.Model) -> list[np.ndarray]:
+    """Copies of all weights, moving statistics included."""
+    return [np.array(keras.ops.convert_to_numpy(w)) for w in learner.weights]
+
+
+def flat(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """All numbers of all arrays, in one row."""
+    return np.concatenate([[], *(np.ravel(a) for a in arrays)])
+
+
+def logits_of(
+    learner: FewShotLearner, inputs: dict[str, tf.Tensor], training: bool = False
+) -> tf.Tensor:
+    """Logits by the two verbs alone."""
+    state = learner.adapt(
+        inputs["support"],
+        inputs["support_labels"],
+        support_mask=inputs.get("support_mask"),
+        training=training,
+    )
+    return learner.predict_query(
+        state, inputs["query"], query_mask=inputs.get("query_mask"), training=training
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Subject:
+    """The learner under test, and episodes for it."""
+
+    make_learner: MakeLearner
+    example_shape: tuple[int, ...]
+    ways_are_free: bool
+
+    def learner(self, ways: int = WAYS) -> FewShotLearner:
+        """A fresh learner."""
+        learner = self.make_learner(self.example_shape, ways)
+        expect(
+            isinstance(learner, FewShotLearner),
+            "`make_learner` must return a tfmeta.learners.FewShotLearner. Received: "
+            f"{type(learner).__name__}",
+        )
+        return learner
+
+    def compiled(self, optimizer: Any, **options: Any) -> FewShotLearner:
+        """A fresh learner, compiled; without XLA unless the options say so."""
+        learner = self.learner()
+        learner.compile(optimizer, **{"jit_compile": False, **options})
+        return learner
+
+    @functools.cached_property
+    def table(self) -> ClassTable:
+        """Twelve classes that overlap, so that no accuracy is 1 by itself."""
+        rng = np.random.default_rng(0)
+        centres = rng.normal(size=(12, 1, *self.example_shape))
+        noise = rng.normal(size=(12, 8, *self.example_shape))
+        examples = (0.5 * centres + noise).reshape(-1, *self.example_shape)
+        labels = [f"class_{i // 8:02d}" for i in range(len(examples))]
+        return ClassTable.from_arrays("checks", examples.astype(np.float32), labels)
+
+    def episodes(
+        self, *, varied: bool = False, ways: int = WAYS, tasks: int = TASKS
+    ) -> Episodes:
+        """Episodes; varied ones have padded shots and absent ways."""
+        return Episodes(
+            self.table,
+            ways=(2, ways) if varied else ways,
+            shots=(1, SHOTS) if varied else SHOTS,
+            queries=QUERIES,
+            tasks=tasks,
+        )
+
+    def batch(self, *, varied: bool = False, ways: int = WAYS) -> tuple:
+        """One batch; a varied one has an absent way in some task, not in all."""
+        episodes = self.episodes(varied=varied, ways=ways)
+        for step in itertools.count():
+            batch = episodes.batch(step)
+            present = tf.reduce_any(batch[0]["support_labels"] > 0, axis=1)
+            complete = tf.reduce_all(present, axis=1).numpy()
+            if not varied or (complete.any() and not complete.all()):
+                return batch
+        raise AssertionError  # Unreachable.
+
+
+def learner_check(
+    dtype: str = "float32",
+) -> Callable[[Callable[[Subject], None]], LearnerCheck]:
+    """Turns a function of a `Subject` into a public check.
+
+    The check runs under the dtype policy `dtype`, and whatever goes wrong in it
+    becomes an `AssertionError` that names it.
+    """
+
+    def decorate(body: Callable[[Subject], None]) -> LearnerCheck:
+        name = body.__name__
+
+        def check(
+            make_learner: MakeLearner,
+            *,
+            example_shape: tuple[int, ...] = (8,),
+            ways_are_free: bool = True,
+        ) -> None:
+            subject = Subject(make_learner, tuple(example_shape), ways_are_free)
+            try:
+                with precision(dtype):
+                    body(subject)
+            except AssertionError as error:
+                raise AssertionError(f"{name}: {error}") from error
+            except Exception as error:
+                habit = (body.__doc__ or "").strip().splitlines()[0]
+                text = f"{type(error).__name__}: {error}"[:500]
+                raise AssertionError(f"{name}: {habit} It raised {text}") from error
+
+        check.__name__ = check.__qualname__ = name
+        check.__doc__ = body.__doc__
+        check.__module__ = body.__module__
+        return check
+
+    return decorate
