@@ -139,7 +139,8 @@ def main() -> None:
         print(f"{options.output}: {embeddings.dtype} of shape {embeddings.shape}")
         return
     support, labels, names = read_classes(options.support, shape, invert=invert)
-    for path, row in zip(options.pictures, classify(model, support, labels, query)):
+    probabilities = classify(model, support, labels, query)
+    for path, row in zip(options.pictures, probabilities, strict=True):
         print(f"{path}\t{names[row.argmax()]}\t{row.max():.4f}")
 
 

@@ -232,10 +232,16 @@ def test_keras_layer_from_the_export(learner, exported, pictures, endpoint):
 
 
 @pytest.mark.parametrize(
-    ("dtype", "exported_dtype"),
-    [("mixed_bfloat16", "float32"), ("bfloat16", "float32"), ("float64", "float64")],
+    ("dtype", "direct_dtype", "exported_dtype"),
+    [
+        ("mixed_bfloat16", "bfloat16", "float32"),
+        ("float16", "float16", "float32"),
+        ("float64", "float64", "float64"),
+    ],
 )
-def test_outputs_are_at_least_float32(tmp_path, pictures, dtype, exported_dtype):
+def test_outputs_are_at_least_float32(
+    tmp_path, pictures, dtype, direct_dtype, exported_dtype
+):
     learner = build_learner(dtype)
     loaded = tf.saved_model.load(export.save(learner, tmp_path)).signatures
     embeddings = loaded["embed"](examples=tf.constant(pictures))["embeddings"]
@@ -247,7 +253,7 @@ def test_outputs_are_at_least_float32(tmp_path, pictures, dtype, exported_dtype)
     )["probabilities"]
     assert embeddings.dtype == probabilities.dtype == exported_dtype
     direct = learner.encoder(pictures, training=False)
-    assert direct.dtype == learner.encoder.compute_dtype
+    assert direct.dtype == direct_dtype
     np.testing.assert_allclose(
         embeddings, tf.cast(direct, exported_dtype), rtol=0, atol=TOLERANCE
     )

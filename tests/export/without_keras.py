@@ -1,25 +1,36 @@
-"""Runs a script in a process that can import neither tfmeta nor Keras.
+"""Runs a script as if neither tfmeta nor Keras were installed.
 
 `python without_keras.py SCRIPT ARGUMENT...`
 """
 
 import importlib
-import importlib.abc
 import runpy
 import sys
 
-FORBIDDEN = {"tfmeta", "keras", "tf_keras"}
+HIDDEN = {"tfmeta", "keras", "tf_keras"}
 
 
-class Blocker(importlib.abc.MetaPathFinder):
+class HidingFinder:
+    """Another finder of modules, to which the hidden packages do not exist.
+
+    Raising instead would not do: TensorFlow looks whether Keras is there.
+    """
+
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in FORBIDDEN:
-            raise ModuleNotFoundError(f"{name} is not to be imported", name=name)
+        if name.partition(".")[0] in HIDDEN:
+            return None
+        return self.finder.find_spec(name, path, target)
 
 
 if __name__ == "__main__":
-    sys.meta_path.insert(0, Blocker())
-    for package in FORBIDDEN:
+    sys.meta_path[:] = [HidingFinder(finder) for finder in sys.meta_path]
+    for package in HIDDEN:
         try:
             importlib.import_module(package)
         except ModuleNotFoundError:
@@ -27,5 +38,5 @@ if __name__ == "__main__":
         sys.exit(f"{package} could be imported")
     sys.argv = sys.argv[1:]
     runpy.run_path(sys.argv[0], run_name="__main__")
-    if leaked := FORBIDDEN & set(sys.modules):
+    if leaked := HIDDEN & set(sys.modules):
         sys.exit(f"imported: {leaked}")

@@ -234,9 +234,10 @@ class Episodes:
         )
 
     def _streams(self, step: int | tf.Tensor) -> list[tf.Tensor]:
-        if tf.is_tensor(step) and step.dtype.is_integer:
-            step = tf.cast(step, tf.int64)
-        return step_streams(self.seed, tf.convert_to_tensor(step, tf.int64), 8)
+        number = tf.convert_to_tensor(step, None if tf.is_tensor(step) else tf.int64)
+        if not number.dtype.is_integer:
+            raise TypeError(f"`step` must be an integer. Received: {number.dtype.name}")
+        return step_streams(self.seed, number, 8)
 
     def _augmented(self, examples: tf.Tensor, stream: tf.Tensor) -> tf.Tensor:
         assert self.augment is not None

@@ -1,0 +1,29 @@
+"""Every tutorial runs from its first cell to its last."""
+
+from pathlib import Path
+
+import pytest
+
+TUTORIALS = sorted(
+    (Path(__file__).resolve().parent.parent / "tutorials").glob("*.ipynb")
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", TUTORIALS, ids=lambda p: p.stem)
+def test_runs(path, tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    nbclient = pytest.importorskip("nbclient")
+    notebook = nbformat.read(path, as_version=4)
+    client = nbclient.NotebookClient(
+        notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}
+    )
+    client.execute()
+    ran = [c for c in notebook.cells if c.cell_type == "code"]
+    assert ran and all(cell.execution_count for cell in ran)
+    assert not [
+        output
+        for cell in ran
+        for output in cell.outputs
+        if output.output_type == "error"
+    ]
