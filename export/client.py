@@ -95,6 +95,11 @@ def read_classes(
 
 def embed(model: Any, pictures: np.ndarray) -> np.ndarray:
     """Embeddings `(batch, *embedding)` of uint8 `(batch, height, width, channels)`."""
+    if "embed" not in model.signatures:
+        raise ValueError(
+            "MODEL must have the signature `embed` to embed pictures. Received: "
+            f"a model with {', '.join(model.signatures)}"
+        )
     outputs = model.signatures["embed"](examples=tf.constant(pictures))
     return outputs["embeddings"].numpy()
 

@@ -73,7 +73,8 @@ def test_steps_of_one_task_are_uniform_too():
 
 def test_pairs_from_many_classes_hardly_repeat():
     n, steps = 1200, 3000
-    drawn = draw(ClassSampler(coded_table([1] * n), 2), tasks=1, steps=steps)
+    sampler = ClassSampler(named_table([f"c{i}" for i in range(n)]), 2)
+    drawn = draw(sampler, tasks=1, steps=steps)
     distinct = len(np.unique(ordered_pair(drawn[:, 0], drawn[:, 1], n)))
     # Of n (n - 1) equally likely pairs, 3,000 draws repeat 3 on average.
     assert steps - distinct <= 15

@@ -41,7 +41,7 @@ def test_no_stream_occurs_twice_among_neighbouring_seeds_and_steps():
     seeds = [0, 1, 2, 3, 2**32, 2**32 + 1, 2**63 - 1]
     made = np.concatenate([streams(seed, 100).reshape(-1, 2) for seed in seeds])
     assert len(np.unique(made, axis=0)) == len(seeds) * 100 * 8
-    # Not even the hashed half, which the last step and seed hardly reach.
+    # A stream is a hash of (seed, step) and its number: the hashes differ, too.
     assert len(np.unique(made[:, 0])) == len(seeds) * 100
 
 

@@ -2,8 +2,8 @@
 
 The file IN is an `.npz` with one array per `request/signature/input`; OUT gets
 one per `loader/request/output`, or `loader/request/error` with the message. The
-loaders are TensorFlow's two: objects, as Python programs use it, and a graph in
-a session, as servers in C++ do.
+loaders are TensorFlow's two: objects, as Python programs use them, and a graph
+in a session, as servers in C++ do.
 """
 
 import sys

@@ -45,6 +45,7 @@ def describe_environment(model: keras.Model) -> dict[str, Any]:
         "usable_cores": _usable_cores(),
         "processor": _processor(),
         "gpus": gpus,
+        "replicas": int(model.distribute_strategy.num_replicas_in_sync),
         "jit_compile": bool(model.jit_compile),
         "run_eagerly": bool(model.run_eagerly),
         "steps_per_execution": int(model.steps_per_execution),

@@ -1,7 +1,8 @@
 """The variables that training changes, read and written without loss.
 
 Keras' own weights files are not enough: they leave out the states of random
-seeds, on which every layer with dropout depends.
+seeds, on which every layer with dropout depends, and what replicas do not
+share, such as the moving averages of batch normalisation.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 def get_model_state(model: keras.Model) -> dict[str, np.ndarray]:
@@ -19,12 +21,17 @@ def get_model_state(model: keras.Model) -> dict[str, np.ndarray]:
         model: A built and compiled model.
 
     Returns:
-        A name, `model.<i>` or `optimizer.<i>`, to each variable's value.
+        A name, `model.<i>` or `optimizer.<i>`, to each variable's value; and
+        `<name>.<replica>` where the copy of a replica is another.
     """
-    return {
-        key: keras.ops.convert_to_numpy(variable)
-        for key, variable in _variables(model).items()
-    }
+    state = {}
+    for name, variable in _variables(model).items():
+        first, *others = (copy.numpy() for copy in _copies(model, variable))
+        state[name] = first
+        for replica, value in enumerate(others, start=1):
+            if value.tobytes() != first.tobytes():
+                state[f"{name}.{replica}"] = value
+    return state
 
 
 def set_model_state(
@@ -33,7 +40,7 @@ def set_model_state(
     """Assigns what `get_model_state` has read; nothing when it does not fit.
 
     Args:
-        model: A built and compiled model.
+        model: A built and compiled model. It may have other replicas.
         state: Name to value; other names are ignored.
         source: What an error calls the origin of `state`.
 
@@ -42,24 +49,25 @@ def set_model_state(
     """
     variables = _variables(model)
     saved = {
-        key: (array.shape, array.dtype.name)
-        for key, array in state.items()
-        if key.startswith(("model.", "optimizer."))
+        name: (array.shape, array.dtype.name)
+        for name, array in state.items()
+        if name.startswith(("model.", "optimizer.")) and name.count(".") == 1
     }
     expected = {
-        key: (tuple(variable.shape), keras.backend.standardize_dtype(variable.dtype))
-        for key, variable in variables.items()
+        name: (tuple(variable.shape), keras.backend.standardize_dtype(variable.dtype))
+        for name, variable in variables.items()
     }
-    for key in {**saved, **expected}:
-        if saved.get(key) != expected.get(key):
-            path = f" ({variables[key].path})" if key in variables else ""
+    for name in {**saved, **expected}:
+        if saved.get(name) != expected.get(name):
+            path = f" ({variables[name].path})" if name in variables else ""
             raise ValueError(
                 "`model` must be built and compiled as in the run that was stopped: "
-                f"{source} holds {_describe(saved.get(key))} as variable {key}. "
-                f"Received: a model with {_describe(expected.get(key))}{path} there"
+                f"{source} holds {_describe(saved.get(name))} as variable {name}. "
+                f"Received: a model with {_describe(expected.get(name))}{path} there"
             )
-    for key, variable in variables.items():
-        variable.assign(state[key])
+    for name, variable in variables.items():
+        for replica, copy in enumerate(_copies(model, variable)):
+            copy.assign(state.get(f"{name}.{replica}", state[name]))
 
 
 def prepare_model(model: keras.Model) -> None:
@@ -79,7 +87,8 @@ def prepare_model(model: keras.Model) -> None:
         )
     optimizer = model.optimizer
     if optimizer is not None and not optimizer.built:
-        optimizer.build(model.trainable_variables)
+        with model.distribute_strategy.scope():
+            optimizer.build(model.trainable_variables)
 
 
 def _variables(model: keras.Model) -> dict[str, keras.Variable]:
@@ -94,6 +103,11 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
         for group, variables in groups.items()
         for index, variable in enumerate(variables)
     }
+
+
+def _copies(model: keras.Model, variable: keras.Variable) -> tuple[tf.Variable, ...]:
+    """The copy of each replica; one without a distribution strategy."""
+    return model.distribute_strategy.experimental_local_results(variable.value)
 
 
 def _describe(layout: tuple[tuple[int, ...], str] | None) -> str:

@@ -37,6 +37,7 @@ class TrainingProgress(keras.callbacks.Callback):
         self._console = console or Console()
         self._progress: Progress | None = None
         self._task: Any = None
+        self._batches = 0
 
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Starts the bar."""
@@ -54,17 +55,24 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Places the bar where the training starts, also after a resume."""
+        self._batches = 0
         if self._progress is None or self._task is not None:
             return
+        # Keras learns the number of steps in the first epoch when nobody says it.
         steps = self.params["steps"]
         self._task = self._progress.add_task(
-            "training", total=steps * self.params["epochs"], completed=steps * epoch
+            "training",
+            total=None if steps is None else steps * self.params["epochs"],
+            completed=0 if steps is None else steps * epoch,
         )
 
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Moves the bar."""
+        # With `steps_per_execution` one call stands for several batches, of
+        # which `batch` is the last.
         if self._progress is not None:
-            self._progress.advance(self._task)
+            self._progress.advance(self._task, batch + 1 - self._batches)
+        self._batches = batch + 1
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Prints the epoch's figures."""
@@ -79,6 +87,14 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Removes the bar."""
+        self.stop()
+
+    def stop(self) -> None:
+        """Removes the bar and shows the cursor again.
+
+        `fit` does it at its end; whoever leaves `fit` by an exception, Ctrl-C
+        among them, calls it.
+        """
         if self._progress is not None:
             self._progress.stop()
         self._progress, self._task = None, None

@@ -33,13 +33,13 @@ def run_training(
         f"{verb} a Prototypical Network on {config.dataset}: {config.train_ways}-way "
         f"{config.train_shots}-shot, {config.steps:,} steps, into {path}"
     )
-    learner = train(
-        config,
-        folder,
-        resume=resume,
-        data_dir=data_dir,
-        callbacks=[TrainingProgress(console)],
-    )
+    bar = TrainingProgress(console)
+    try:
+        learner = train(
+            config, folder, resume=resume, data_dir=data_dir, callbacks=[bar]
+        )
+    finally:
+        bar.stop()  # Ctrl-C must not leave a terminal without its cursor.
     draw_curve(read_json(folder.history_file), config, folder.curve_picture)
 
     episodes = test_episodes(config, data_dir=data_dir)

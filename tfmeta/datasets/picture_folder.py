@@ -59,7 +59,7 @@ def load_picture_folder(
     check_form(size, channels)
     pictures: list[np.ndarray] = []
     labels: list[str] = []
-    for folder in _class_folders(path):
+    for folder in list_class_folders(path):
         files = list_pictures(folder)
         pictures += [read_picture(f, size=size, channels=channels) for f in files]
         labels += [_class_name(folder)] * len(files)
@@ -107,7 +107,27 @@ def list_pictures(path: str | os.PathLike[str]) -> list[Path]:
     return files
 
 
-def _class_folders(path: Path) -> list[Path]:
+def list_class_folders(path: str | os.PathLike[str]) -> list[Path]:
+    """The sub-folders of a folder that has one for each class.
+
+    Args:
+        path: The folder.
+
+    Returns:
+        The sub-folders, sorted by name, without hidden ones and what file
+        managers leave behind.
+
+    Raises:
+        FileNotFoundError: When there is no such folder.
+        ValueError: When it holds a file beside them, or no sub-folder.
+
+    Example:
+
+    ```python
+    {folder.name: len(list_pictures(folder)) for folder in list_class_folders("a")}
+    ```
+    """
+    path = Path(path)
     entries = _entries(path)
     loose = [e for e in entries if not e.is_dir()]
     if loose:

@@ -22,7 +22,8 @@ class RandomAffine:
     Args:
         rotation: Largest angle in degrees.
         shear: Largest shear, as a fraction of the side.
-        scale: Largest relative change of size, below 1.
+        scale: Largest change of size, below 1: each axis is divided by a number
+            from `1 - scale` to `1 + scale`.
         translation: Largest shift, as a fraction of the side.
 
     Example:

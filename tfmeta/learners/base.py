@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import keras
@@ -164,7 +165,8 @@ class FewShotLearner(keras.Model):
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
         """The learner of a `get_config`."""
-        config = {**config}
+        # Keras takes the configuration of a functional encoder apart.
+        config = copy.deepcopy(config)
         config["encoder"] = keras.saving.deserialize_keras_object(
             config["encoder"], custom_objects=custom_objects
         )

@@ -8,9 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from tfmeta.datasets.picture_folder import list_pictures, load_picture_folder
+from tfmeta.datasets.picture_folder import (
+    list_class_folders,
+    list_pictures,
+    load_picture_folder,
+)
 from tfmeta.datasets.pictures import looks_inverted, picture_kind, read_picture
-from tfmeta.runs.run_folder import RunFolder, read_json
+from tfmeta.runs.run_folder import RunFolder, read_versioned
+
+# Of `tfmeta.json`; `tfmeta.export` has it too, but imports TensorFlow, and
+# pictures are read and checked without.
+_NEWEST_DESCRIPTION = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,12 +84,12 @@ def read_pictures(
         ValueError: When a picture cannot be read, a folder is empty or there
             are fewer than two classes; names the file.
     """
-    about = read_json(model_folder / "tfmeta.json")
-    shape = about["example_shape"]
-    if len(shape) != 3 or shape[2] not in (1, 3):
+    about = _read_description(model_folder)
+    shape, dtype = about["example"]["shape"], about["example"]["dtype"]
+    if len(shape) != 3 or None in shape or shape[2] not in (1, 3) or dtype != "uint8":
         raise ValueError(
-            f"{model_folder} must take pictures of 1 or 3 channels. Received: "
-            f"examples of shape {shape}"
+            f"{model_folder} must take uint8 pictures of a fixed size and of 1 or 3 "
+            f"channels. Received: one for {dtype} examples of shape {shape}"
         )
     size = (shape[0], shape[1])
     table = load_picture_folder(support, size=size, channels=shape[2])
@@ -119,10 +127,21 @@ def read_pictures(
     )
 
 
+def _read_description(model_folder: Path) -> dict[str, Any]:
+    """The `tfmeta.json` of a SavedModel."""
+    file = model_folder / "tfmeta.json"
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"{model_folder} must be a SavedModel that tfmeta wrote. Received: a "
+            f"folder without {file.name}"
+        )
+    return read_versioned(file, _NEWEST_DESCRIPTION, ("example",))
+
+
 def _unlike(support: Path, query_paths: list[Path], shape: list[int]) -> list[str]:
     """A warning when pictures are of another size or kind than trained on."""
-    paths = [p for folder in sorted(support.iterdir()) if folder.is_dir()
-             and not folder.name.startswith(".") for p in list_pictures(folder)]
+    folders = list_class_folders(support)
+    paths = [p for folder in folders for p in list_pictures(folder)]
     kinds = [picture_kind(p) for p in [*paths, *query_paths]]
     warnings = []
     sizes = sorted({(k.height, k.width) for k in kinds} - {(shape[0], shape[1])})
@@ -133,10 +152,11 @@ def _unlike(support: Path, query_paths: list[Path], shape: list[int]) -> list[st
             f"the run was trained on pictures of {shape[0]} x {shape[1]}; these of "
             f"{shown}{more} are resized"
         )
-    grey = {"1", "L", "LA", "I", "I;16", "F"}
-    colour = sorted({k.mode for k in kinds if (k.mode in grey) != (shape[2] == 1)})
+    grey = ("1", "L", "I", "F")  # also LA and the 16-bit kinds, I;16 and others
+    is_grey = shape[2] == 1
+    colour = sorted({k.mode for k in kinds if k.mode.startswith(grey) != is_grey})
     if colour:
-        known = "grey" if shape[2] == 1 else "colour"
+        known = "grey" if is_grey else "colour"
         warnings.append(
             f"the run was trained on {known} pictures; these of mode "
             f"{', '.join(colour)} are converted"
@@ -145,11 +165,24 @@ def _unlike(support: Path, query_paths: list[Path], shape: list[int]) -> list[st
 
 
 def classify_pictures(model_folder: Path, task: TaskPictures) -> np.ndarray:
-    """Float32 `(queries, ways)`: probabilities, from the SavedModel alone."""
+    """Float32 `(queries, ways)`: probabilities, from the SavedModel alone.
+
+    Raises:
+        ValueError: When the SavedModel is damaged or does not classify.
+    """
     import tensorflow as tf
 
-    loaded: Any = tf.saved_model.load(str(model_folder))
-    answer = loaded.signatures["classify"](
+    try:
+        loaded: Any = tf.saved_model.load(str(model_folder))
+        classify = loaded.signatures["classify"]
+    # TensorFlow raises errors of many types on damaged files.
+    except Exception as error:
+        raise ValueError(
+            f"{model_folder} must be a whole SavedModel with a signature `classify`. "
+            f"Received: one that cannot be used ({type(error).__name__}: {error}); "
+            "write another with `tfmeta export`"
+        ) from error
+    answer = classify(
         support=tf.constant(task.support),
         support_labels=tf.constant(task.support_labels),
         query=tf.constant(task.query),

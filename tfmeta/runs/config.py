@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from typing import Any
 
 
@@ -54,9 +55,10 @@ class TrainConfig:
             "queries validation_episodes epochs steps_per_epoch learning_rate"
         )
         for name in positive.split():
-            if not getattr(self, name) > 0:
+            if not 0 < getattr(self, name) < math.inf:
                 raise ValueError(
-                    f"`{name}` must be above 0. Received: {name}={getattr(self, name)}"
+                    f"`{name}` must be above 0 and finite. Received: "
+                    f"{name}={getattr(self, name)}"
                 )
 
     @property

@@ -9,7 +9,7 @@ from tfmeta.episodes import Episodes
 from tfmeta.evaluation import EvaluationResult, evaluate
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.run_folder import RunFolder, read_json, write_json
+from tfmeta.runs.run_folder import RunFolder, read_versioned, write_json
 from tfmeta.runs.train import load_split
 
 METRICS_FORMAT_VERSION = 1
@@ -52,9 +52,12 @@ def evaluate_run(
     A result with the same protocol is replaced: it is the same figure.
 
     Raises:
-        ValueError: When test classes were seen in training or validation.
+        ValueError: When test classes were seen in training or validation, or
+            when `metrics.json` is damaged.
         FileNotFoundError: When the run does not say which were.
     """
+    if keep:
+        read_results(folder)  # A damaged file shows before the work is done.
     result = evaluate(
         learner,
         episodes,
@@ -76,8 +79,19 @@ def evaluate_run(
 
 
 def read_results(folder: RunFolder) -> list[EvaluationResult]:
-    """All results in the run's `metrics.json`, none when there is no such file."""
+    """All results in the run's `metrics.json`, none when there is no such file.
+
+    Raises:
+        ValueError: When the file is damaged or from a newer version.
+    """
     if not folder.metrics_file.exists():
         return []
-    values = read_json(folder.metrics_file)
-    return [EvaluationResult.from_json(v) for v in values["results"]]
+    values = read_versioned(folder.metrics_file, METRICS_FORMAT_VERSION, ("results",))
+    try:
+        return [EvaluationResult.from_json(v) for v in values["results"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder.metrics_file} must hold results as `tfmeta evaluate` writes them. "
+            f"Received: one that is not ({type(error).__name__}: {error}); remove the "
+            "file and evaluate again"
+        ) from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,42 @@ def read_json(path: Path) -> Any:
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"{path} must be a JSON file. Received: one that does not parse "
-            f"({error}). It was cut short or edited: restore it, or train again into "
-            "another folder"
+            f"({error}). It was cut short or edited: put an intact copy in its place"
         ) from error
+
+
+def read_versioned(path: Path, newest: int, keys: Sequence[str]) -> dict[str, Any]:
+    """Reads a JSON file of this package that says its format version.
+
+    Args:
+        path: The file.
+        newest: The highest format version that can be read.
+        keys: What the file must hold besides.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When it is damaged, is something else, or was written by a
+            newer version; names the file.
+    """
+    values = read_json(path)
+    version = values.get("format_version") if isinstance(values, dict) else None
+    if not isinstance(version, int):
+        raise ValueError(
+            f"{path} must be a file that tfmeta wrote. Received: one without "
+            "`format_version`"
+        )
+    if version > newest:
+        raise ValueError(
+            f"{path} must have a format version of at most {newest}. Received: "
+            f"{version}, from a newer tfmeta; install that version to use it"
+        )
+    missing = [key for key in keys if key not in values]
+    if missing:
+        raise ValueError(
+            f"{path} must hold {', '.join(keys)}. Received: a file without "
+            f"{', '.join(missing)}"
+        )
+    return values
 
 
 class RunFolder:
@@ -77,7 +111,11 @@ class RunFolder:
     @property
     def exists(self) -> bool:
         """Whether anything is there already."""
-        return self.path.exists() and any(self.path.iterdir())
+        # A hidden file is no run: a file manager's, or one that was being written
+        # when the very first step was killed.
+        return self.path.is_dir() and any(
+            not entry.name.startswith(".") for entry in self.path.iterdir()
+        )
 
     def check_startable(self, *, resume: bool) -> None:
         """Checks that a run can begin here, or go on.
@@ -124,7 +162,14 @@ class RunFolder:
             FileNotFoundError: When this is no run folder.
             ValueError: When it was written by a newer version, or is damaged.
         """
-        return TrainConfig.from_json(self._read_header()["config"])
+        header = self._read_header()
+        try:
+            return TrainConfig.from_json(header["config"])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{self.config_file} must hold a run's configuration. Received: one "
+                f"that is not ({error})"
+            ) from error
 
     def read_environment(self) -> dict[str, Any]:
         """Threads and versions the run was started with."""
@@ -136,26 +181,16 @@ class RunFolder:
                 f"{self.path} must be a run folder, as `tfmeta train` writes it. "
                 f"Received: a path without {self.config_file.name}"
             )
-        header = read_json(self.config_file)
-        version = header.get("format_version") if isinstance(header, dict) else None
-        if not isinstance(version, int):
-            raise ValueError(
-                f"{self.config_file} must hold a run's configuration. Received: a "
-                "file without `format_version`"
-            )
-        if version > FORMAT_VERSION:
-            raise ValueError(
-                f"{self.path} must have a format version of at most "
-                f"{FORMAT_VERSION}. Received: {version}, from a newer tfmeta; install "
-                "that version to use it"
-            )
-        return header
+        return read_versioned(
+            self.config_file, FORMAT_VERSION, ("config", "environment")
+        )
 
     def seen_classes(self) -> list[str]:
         """Origins of all classes that training or validation saw.
 
         Raises:
             FileNotFoundError: When the run does not say.
+            ValueError: When what it says is damaged.
         """
         if not self.classes_file.is_file():
             raise FileNotFoundError(
@@ -163,4 +198,11 @@ class RunFolder:
                 "no such file, so no figure can be reported for this run"
             )
         classes = read_json(self.classes_file)
-        return sorted({*classes["train"], *classes["validation"]})
+        try:
+            return sorted({*classes["train"], *classes["validation"]})
+        except (KeyError, TypeError) as error:
+            raise ValueError(
+                f"{self.classes_file} must list the classes of `train` and of "
+                "`validation`. Received: a file without, so no figure can be "
+                "reported for this run"
+            ) from error

@@ -111,6 +111,8 @@ def train(
     )
     validation, validation_steps = validation_episodes(config, validation_table)
     train_episodes.check_disjoint(validation)
+    # Before the folder is begun: what cannot be built must leave none behind.
+    learner = build_learner(config, train_table)
 
     if resume and folder.exists:
         _check_same(config, folder)
@@ -124,7 +126,6 @@ def train(
         },
     )
 
-    learner = build_learner(config, train_table)
     if folder.learner_file.exists():
         return load_learner(folder)
     best = keras.callbacks.ModelCheckpoint(

@@ -99,16 +99,17 @@ def check_absent_ways(subject: Subject) -> None:
         logits = learner.episode_logits(inputs, training=training)
         probabilities = tf.nn.softmax(logits, axis=-1)
         real = inputs["query_mask"][:, :, None]
-        absent = tf.where(real & ~present[:, None, :], probabilities, 0.0)
-        expect(
-            float(tf.reduce_max(absent)) == 0.0,
-            "a way without a real support row must have probability 0, so its logit "
-            f"must be -inf. Received: probability {float(tf.reduce_max(absent)):.3f} "
-            f"with training={training}",
-        )
         expect(
             bool(tf.reduce_all(tf.math.is_finite(probabilities) | ~real)),
-            "probabilities must be finite where a way is absent",
+            f"probabilities must be finite where a way is absent, training={training}",
+        )
+        absent = tf.where(real & ~present[:, None, :], probabilities, 0.0)
+        largest = float(tf.reduce_max(absent))
+        expect(
+            largest == 0.0,
+            "a way without a real support row must have probability 0, so its logit "
+            f"must be -inf. Received: probability {largest:.3g} with "
+            f"training={training}",
         )
     logs = learner.train_on_batch(inputs, y, sample_weight, return_dict=True)
     finite = all(np.all(np.isfinite(w)) for w in learner.get_weights())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from tfmeta.testing.subject import Subject, expect, learner_check
+from tfmeta.testing.subject import Subject, expect, learner_check, values_of
 
 _STEP = 1e-5
 _TOLERANCE = 1e-5
@@ -26,7 +26,7 @@ def check_gradient(subject: Subject) -> None:
     learner = subject.compiled(keras.optimizers.SGD(0.0))
     batch = subject.batch(varied=True)
     # Moving statistics and the state of random layers are put back as well.
-    start = [np.array(v) for v in learner.variables]
+    start = values_of(learner.variables)
 
     def loss() -> float:
         return learner.train_on_batch(*batch, return_dict=True)["loss"]
@@ -38,11 +38,12 @@ def check_gradient(subject: Subject) -> None:
     loss()
     reset()
     variables = learner.trainable_variables
-    values = [np.array(v) for v in variables]
+    values = values_of(variables)
     learner.optimizer.learning_rate = 1.0
     loss()
     gradients = [
-        before - np.array(v) for before, v in zip(values, variables, strict=True)
+        before - after
+        for before, after in zip(values, values_of(variables), strict=True)
     ]
     learner.optimizer.learning_rate = 0.0
     reset()

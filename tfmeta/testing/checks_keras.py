@@ -18,6 +18,7 @@ from tfmeta.testing.subject import (
     expect_close,
     flat,
     learner_check,
+    values_of,
     weights_of,
 )
 
@@ -26,7 +27,7 @@ from tfmeta.testing.subject import (
 def check_fit_with_defaults(subject: Subject) -> None:
     """`compile()` without arguments is enough for `fit` with validation."""
     learner = subject.learner()
-    before = flat([np.array(v) for v in learner.trainable_variables])
+    before = flat(values_of(learner.trainable_variables))
     learner.compile()
     ways = WAYS + 1 if subject.ways_are_free else WAYS
     history = learner.fit(
@@ -48,7 +49,7 @@ def check_fit_with_defaults(subject: Subject) -> None:
             f"`fit` must report one finite {name!r} per epoch. Received: "
             f"{history[name]}",
         )
-    after = flat([np.array(v) for v in learner.trainable_variables])
+    after = flat(values_of(learner.trainable_variables))
     expect(
         before.size == after.size and not np.array_equal(before, after),
         "`fit` must change the trainable weights that the learner was made with",
@@ -134,7 +135,8 @@ def check_jit_compile(subject: Subject) -> None:
         jit,
         plain,
         ROUNDING_32,
-        f"jit_compile must not change the losses, {plain} without and {jit} with it",
+        "jit_compile must not change the losses on batches with padding, "
+        f"{plain} without and {jit} with it",
     )
 
 

@@ -78,6 +78,7 @@ def check_padded_training(subject: Subject) -> None:
 
 def _train_step(subject: Subject, batch: tuple) -> tuple[float, float, np.ndarray]:
     """Loss, accuracy and all weights after one step."""
-    learner = subject.compiled(keras.optimizers.SGD(0.1))
+    # Nothing is run twice, so a graph would only take its time to be traced.
+    learner = subject.compiled(keras.optimizers.SGD(0.1), run_eagerly=True)
     logs: Any = learner.train_on_batch(*batch, return_dict=True)
     return logs["loss"], logs["accuracy"], flat(weights_of(learner))

@@ -21,6 +21,7 @@ from tfmeta.testing.subject import (
     flat,
     learner_check,
     logits_of,
+    values_of,
     weights_of,
 )
 
@@ -42,8 +43,13 @@ def check_config(subject: Subject) -> None:
     json.dumps(keras.saving.serialize_keras_object(learner))
     inputs = subject.batch()[0]
     expected = logits_of(learner, inputs)
+    rebuilt = type(learner).from_config(config)
+    expect(
+        config == learner.get_config(),
+        "`from_config` must leave the configuration that it is given as it is",
+    )
     for way, copy in (
-        ("from_config(get_config())", type(learner).from_config(config)),
+        ("from_config(get_config())", rebuilt),
         ("keras.models.clone_model", keras.models.clone_model(learner)),
     ):
         expect(
@@ -113,9 +119,7 @@ def _expect_same(loaded: keras.Model, learner: keras.Model, when: str) -> None:
         np.array_equal(flat(weights_of(loaded)), flat(weights_of(learner))),
         f"weights must be equal {when}",
     )
-    ours, theirs = (
-        [np.array(v) for v in model.optimizer.variables] for model in (loaded, learner)
-    )
+    ours, theirs = (values_of(m.optimizer.variables) for m in (loaded, learner))
     expect(
         [v.shape for v in ours] == [v.shape for v in theirs]
         and np.array_equal(flat(ours), flat(theirs)),

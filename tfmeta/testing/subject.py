@@ -94,9 +94,14 @@ def precision(dtype: str) -> Iterator[None]:
         keras.config.set_dtype_policy(policy)
 
 
+def values_of(variables: Sequence[keras.Variable]) -> list[np.ndarray]:
+    """Copies of the values."""
+    return [np.array(keras.ops.convert_to_numpy(v)) for v in variables]
+
+
 def weights_of(learner: keras.Model) -> list[np.ndarray]:
     """Copies of all weights, moving statistics included."""
-    return [np.array(keras.ops.convert_to_numpy(w)) for w in learner.weights]
+    return values_of(learner.weights)
 
 
 def flat(arrays: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,0 +1,400 @@
+"""Learners that each violate one habit, for the test of the conformance suite."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.layers import BatchNormalization
+from tfmeta.learners import PrototypicalNetwork
+
+VIOLATIONS: list[tuple[str, str, type]] = []
+
+
+def violates(check, message):
+    """Registers a learner that must fail `check` with `message`."""
+
+    def register(cls):
+        VIOLATIONS.append((check, message, cls))
+        return keras.saving.register_keras_serializable(package="broken")(cls)
+
+    return register
+
+
+def encoder(example_shape):
+    kernel = keras.initializers.GlorotUniform(seed=1)
+    return keras.Sequential(
+        [
+            keras.Input(example_shape),
+            keras.layers.Flatten(),
+            keras.layers.Dense(4, "tanh", kernel_initializer=kernel),
+        ]
+    )
+
+
+class Broken(PrototypicalNetwork):
+    """Made as the suite makes learners."""
+
+    @classmethod
+    def make(cls, example_shape, ways):
+        return cls(encoder(example_shape))
+
+
+# The maker.
+
+
+@violates("check_maker", "seed the initializers")
+class Unseeded(Broken):
+    @classmethod
+    def make(cls, example_shape, ways):
+        model = encoder(example_shape)
+        model.set_weights(
+            [np.random.default_rng().normal(size=w.shape) for w in model.weights]
+        )
+        return cls(model)
+
+
+@violates("check_maker", "must not compile")
+class AlreadyCompiled(Broken):
+    @classmethod
+    def make(cls, example_shape, ways):
+        learner = super().make(example_shape, ways)
+        learner.compile()
+        return learner
+
+
+@violates("check_maker", "a new learner")
+class OneForAll(Broken):
+    made: dict = {}
+
+    @classmethod
+    def make(cls, example_shape, ways):
+        return cls.made.setdefault(example_shape, cls(encoder(example_shape)))
+
+
+@violates("check_maker", "FewShotLearner. Received: Sequential")
+class NoLearner(Broken):
+    @classmethod
+    def make(cls, example_shape, ways):
+        return encoder(example_shape)
+
+
+# The verbs.
+
+
+@violates("check_verbs", "float32 or float64.*bfloat16")
+class NarrowLogits(Broken):
+    def compare_embeddings(self, state, embeddings):
+        logits = super().compare_embeddings(state, embeddings)
+        return tf.cast(logits, self.compute_dtype)
+
+
+@violates("check_verbs", "leading task axis")
+class StateWithoutTasks(Broken):
+    def adapt_embeddings(self, *args, **options):
+        state = super().adapt_embeddings(*args, **options)
+        return {**state, "scale": tf.constant(1.0)}
+
+
+@violates("check_verbs", "nest of tensors. Received: int")
+class StateOfNumbers(Broken):
+    def adapt_embeddings(self, *args, **options):
+        return {**super().adapt_embeddings(*args, **options), "steps": 3}
+
+
+@violates("check_verbs", "state of `adapt` is empty")
+class EmptyState(Broken):
+    def adapt_embeddings(self, *args, **options):
+        self.kept = super().adapt_embeddings(*args, **options)
+        return {}
+
+    def compare_embeddings(self, state, embeddings):
+        return super().compare_embeddings(self.kept, embeddings)
+
+
+@violates("check_verbs", "tasks, queries, ways")
+class FlatLogits(Broken):
+    def compare_embeddings(self, state, embeddings):
+        logits = super().compare_embeddings(state, embeddings)
+        return tf.reshape(logits, [-1, logits.shape[-1]])
+
+
+@violates("check_state_is_everything", "nothing of a task may be kept")
+class KeepsTheLastTask(Broken):
+    def adapt_embeddings(self, *args, **options):
+        self.kept = super().adapt_embeddings(*args, **options)
+        return self.kept
+
+    def compare_embeddings(self, state, embeddings):
+        return super().compare_embeddings(self.kept, embeddings)
+
+
+@violates("check_state_is_everything", "must not change weights")
+class LearnsWhileAdapting(Broken):
+    def adapt(self, support, support_labels, **options):
+        for weight in self.encoder.weights:
+            weight.assign_add(1e-9 + 1e-5 * tf.abs(weight))
+        return super().adapt(support, support_labels, **options)
+
+
+# What fit, evaluate and predict give.
+
+
+@violates("check_evaluate_and_predict", "accuracy of `evaluate`.*real queries")
+class CountsPaddingInAccuracy(Broken):
+    def compile(self, *args, **options):
+        super().compile(*args, **options)
+        self._compile_metrics = type(self._compile_metrics)(["accuracy"], None)
+
+
+@violates("check_evaluate_and_predict", "calling the learner")
+class OtherRuleInCall(Broken):
+    def episode_logits(self, inputs, *, training=False):
+        return 0.5 * super().episode_logits(inputs, training=training)
+
+
+@violates("check_evaluate_and_predict", "`predict` must give the logits")
+class PredictsProbabilities(Broken):
+    def predict_step(self, data):
+        return tf.nn.softmax(super().predict_step(data))
+
+
+@violates("check_fit_with_defaults", "'accuracy'")
+class NoDefaultMetric(Broken):
+    def compile(self, optimizer="adam", loss=None, **options):
+        super().compile(optimizer, loss, **{"metrics": [], **options})
+
+
+@violates("check_fit_with_defaults", "must change the trainable weights")
+class TrainsNothing(Broken):
+    def episode_logits(self, inputs, *, training=False):
+        logits = super().episode_logits(inputs, training=training)
+        unmoved = tf.stop_gradient(logits) + 0.0 * logits
+        return tf.where(tf.math.is_finite(logits), unmoved, logits)
+
+
+@violates("check_callbacks", "EarlyStopping")
+class IgnoresCallbacks(Broken):
+    def fit(self, *args, callbacks=None, **options):
+        return super().fit(*args, **options)
+
+
+@violates("check_mixed_precision", "bfloat16")
+class MixesDtypes(Broken):
+    def embed(self, examples, *, mask=None, training=False):
+        embeddings = super().embed(examples, mask=mask, training=training)
+        return embeddings * tf.ones(tf.shape(embeddings)[-1], self.variable_dtype)
+
+
+@violates("check_jit_compile", "It raised")
+class NeedsPython(Broken):
+    def compare_embeddings(self, state, embeddings):
+        logits = super().compare_embeddings(state, embeddings)
+        flag = tf.numpy_function(lambda: np.float32(1), [], tf.float32)
+        return logits * tf.cast(flag, logits.dtype)
+
+
+@violates("check_no_retracing", "traced in the first epoch only")
+class RunsEagerly(Broken):
+    def compile(self, *args, **options):
+        super().compile(*args, **{**options, "run_eagerly": True})
+
+
+# What may depend on what.
+
+
+@violates("check_class_order", "must permute the logits")
+class PrefersTheFirstClass(Broken):
+    def compare_embeddings(self, state, embeddings):
+        logits = super().compare_embeddings(state, embeddings)
+        bias = 1e-3 * tf.one_hot(0, tf.shape(logits)[-1], dtype=logits.dtype)
+        return logits + bias
+
+
+@violates("check_transductive", "`transductive` is False.*other queries")
+class LeaksQueries(Broken):
+    def compare_embeddings(self, state, embeddings):
+        centred = embeddings - tf.reduce_mean(embeddings, axis=1, keepdims=True)
+        return super().compare_embeddings(state, centred)
+
+
+@violates("check_transductive", "with its place")
+class DependsOnThePlace(Broken):
+    def compare_embeddings(self, state, embeddings):
+        place = tf.range(tf.shape(embeddings)[1])[None, :, None]
+        logits = super().compare_embeddings(state, embeddings)
+        return logits / (1.0 + tf.cast(place, logits.dtype))
+
+
+@violates("check_transductive", "`transductive` is True, but")
+class ClaimsToBeTransductive(Broken):
+    transductive = True
+
+
+@violates("check_tasks_are_independent", "alone and in a batch")
+class LeaksTasks(Broken):
+    def adapt_embeddings(self, *args, **options):
+        state = super().adapt_embeddings(*args, **options)
+        mean = tf.reduce_mean(state["prototypes"], axis=0, keepdims=True)
+        return {**state, "prototypes": state["prototypes"] - 1e-3 * mean}
+
+
+@violates("check_absent_ways", "probability 0")
+class AbsentWaysAreUnlikely(Broken):
+    def compare_embeddings(self, state, embeddings):
+        logits = super().compare_embeddings(state, embeddings)
+        return tf.where(tf.math.is_finite(logits), logits, -3.0)
+
+
+@violates("check_absent_ways", "finite")
+class AbsentWaysAreNotFinite(Broken):
+    def compare_embeddings(self, state, embeddings):
+        logits = super().compare_embeddings(state, embeddings)
+        return logits * tf.cast(tf.math.is_finite(logits), logits.dtype)
+
+
+@violates("check_free_dimensions", "It raised TypeError")
+class NeedsStaticWays(Broken):
+    def adapt_embeddings(self, embeddings, support_labels, **options):
+        ways = support_labels.shape[-1]
+        parts = [support_labels[:, :, i] for i in range(ways)]
+        return super().adapt_embeddings(embeddings, tf.stack(parts, -1), **options)
+
+
+@violates("check_free_dimensions", "must have 2 logits per query")
+class AlwaysThreeWays(Broken):
+    def compare_embeddings(self, state, embeddings):
+        logits = super().compare_embeddings(state, embeddings)
+        return tf.pad(logits, [[0, 0], [0, 0], [0, 2]])[:, :, :3]
+
+
+# Padding.
+
+
+@violates("check_padded_predictions", r"padding \(support rows\)")
+class CountsPaddedSupport(Broken):
+    def adapt_embeddings(self, embeddings, support_labels, *, support_mask=None):
+        return super().adapt_embeddings(embeddings, support_labels)
+
+
+@violates("check_padded_predictions", r"padding \(absent ways\)")
+class CountsAbsentWays(Broken):
+    def compare_embeddings(self, state, embeddings):
+        logits = super().compare_embeddings(state, embeddings)
+        return logits / tf.cast(tf.shape(logits)[-1], logits.dtype)
+
+
+class BatchNormalized(Broken):
+    @classmethod
+    def make(cls, example_shape, ways):
+        layers = encoder(example_shape).layers
+        inputs = keras.Input(example_shape)
+        return cls(keras.Sequential([inputs, *layers, BatchNormalization()]))
+
+
+@violates("check_padded_training", r"padding \(support rows\).*loss")
+class ShowsPaddingToTheEncoder(BatchNormalized):
+    def embed(self, examples, *, mask=None, training=False):
+        if mask is not None:
+            mask_ = tf.reshape(mask, [*mask.shape, *[1] * (len(examples.shape) - 2)])
+            examples = tf.where(mask_, examples, 0.0)
+        return super().embed(examples, training=training)
+
+
+@violates("check_padded_training", r"padding \(query rows\).*loss")
+class CountsPaddedQueriesInLoss(Broken):
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, **options):
+        return super().compute_loss(x, y, y_pred, None, **options)
+
+
+@violates("check_padded_training", r"padding \(query rows\).*accuracy")
+class CountsPaddedQueriesInAccuracy(CountsPaddingInAccuracy):
+    pass
+
+
+# The gradient.
+
+
+@violates("check_gradient", "must be that of the loss")
+class CutsTheGradient(Broken):
+    def adapt_embeddings(self, *args, **options):
+        state = super().adapt_embeddings(*args, **options)
+        prototypes = tf.stop_gradient(state["prototypes"])
+        return {**state, "prototypes": prototypes}
+
+
+@violates("check_gradient", "must be that of the loss")
+class RoundsTheGradient(Broken):
+    def embed(self, examples, *, mask=None, training=False):
+        embeddings = super().embed(examples, mask=mask, training=training)
+        return tf.cast(tf.cast(embeddings, tf.float32), tf.float64)
+
+
+@violates("check_gradient", "must change some weight")
+class HasNoGradient(TrainsNothing):
+    pass
+
+
+# Saving.
+
+
+@violates("check_config", "Missing: temperature")
+class ForgetsAnArgument(Broken):
+    def __init__(self, encoder, distance="euclidean", temperature=2.0, **options):
+        super().__init__(encoder, distance, **options)
+        self.temperature = temperature
+
+    def compare_embeddings(self, state, embeddings):
+        return super().compare_embeddings(state, embeddings) / self.temperature
+
+
+@violates("check_config", "the same logits")
+class IgnoresAnArgument(ForgetsAnArgument):
+    def __init__(self, encoder, distance="euclidean", temperature=2.0, **options):
+        super().__init__(encoder, distance, 2.0 if temperature == 3.0 else 1.0)
+        self.asked = temperature
+
+    @classmethod
+    def make(cls, example_shape, ways):
+        return cls(encoder(example_shape), temperature=3.0)
+
+    def get_config(self):
+        return {**super().get_config(), "temperature": self.temperature}
+
+
+@violates("check_config", "must leave the configuration")
+class TakesTheConfigApart(Broken):
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        made = super().from_config(config, custom_objects)
+        del config["distance"]
+        return made
+
+
+@violates("check_keras_file", "optimizer's variables")
+class ForgetsTheOptimizer(Broken):
+    def compile_from_config(self, config):
+        self.compile("adam")
+
+
+@violates("check_keras_file", "bit for bit")
+class ForgetsTheTemperature(ForgetsAnArgument):
+    @classmethod
+    def make(cls, example_shape, ways):
+        return cls(encoder(example_shape), temperature=3.0)
+
+
+@violates("check_export", "the learner's probabilities")
+class KnowsWhenItIsTraced(Broken):
+    def compare_embeddings(self, state, embeddings):
+        logits = super().compare_embeddings(state, embeddings)
+        return logits if tf.executing_eagerly() else 2.0 * logits
+
+
+class Unregistered(Broken):
+    """Cannot be loaded."""
+
+
+VIOLATIONS += [
+    ("check_callbacks", "It raised TypeError", Unregistered),
+    ("check_keras_file", "It raised TypeError", Unregistered),
+]

@@ -1,0 +1,107 @@
+"""The suite passes what is right and fails what is wrong, each check its own."""
+
+import sys
+from pathlib import Path
+
+import keras
+import pytest
+import tensorflow as tf
+
+import tfmeta
+from tfmeta.layers import BatchNormalization
+from tfmeta.learners import PrototypicalNetwork
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import broken_learners
+
+CHECKS = {check.__name__: check for check in tfmeta.testing.CHECKS}
+
+
+def make_for_vectors(distance):
+    def make_learner(example_shape, ways):
+        return PrototypicalNetwork(broken_learners.encoder(example_shape), distance)
+
+    return make_learner
+
+
+def make_for_pictures(distance):
+    def make_learner(example_shape, ways):
+        kernels = [keras.initializers.GlorotUniform(seed=i) for i in (1, 2)]
+        inputs = keras.Input(example_shape)
+        x = keras.layers.Conv2D(3, 3, 2, "same", kernel_initializer=kernels[0])(inputs)
+        x = keras.layers.Activation("tanh")(BatchNormalization()(x))
+        x = keras.layers.Flatten()(x)
+        outputs = keras.layers.Dense(4, kernel_initializer=kernels[1])(x)
+        return PrototypicalNetwork(keras.Model(inputs, outputs), distance)
+
+    return make_learner
+
+
+@pytest.mark.parametrize(
+    ("make_learner", "example_shape"),
+    [
+        (make_for_vectors("squared_euclidean"), (8,)),
+        (make_for_vectors("cosine"), (3, 2)),
+        (make_for_pictures("euclidean"), (6, 6, 1)),
+    ],
+    ids=["squared_euclidean", "cosine", "euclidean"],
+)
+@pytest.mark.parametrize("check", CHECKS.values(), ids=CHECKS)
+def test_prototypical_network_passes(check, make_learner, example_shape):
+    check(make_learner, example_shape=example_shape)
+
+
+@pytest.mark.parametrize(
+    ("check", "message", "learner"),
+    broken_learners.VIOLATIONS,
+    ids=[f"{name[6:]}-{cls.__name__}" for name, _, cls in broken_learners.VIOLATIONS],
+)
+def test_a_broken_learner_fails_its_check(check, message, learner):
+    with pytest.raises(AssertionError, match=rf"(?s)^{check}: .*{message}"):
+        CHECKS[check](learner.make)
+
+
+def test_every_check_is_seen_to_fail():
+    assert {check for check, _, _ in broken_learners.VIOLATIONS} == set(CHECKS)
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
+def test_the_callers_precision_comes_back(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        CHECKS["check_padded_predictions"](make_for_vectors("cosine"))
+        with pytest.raises(AssertionError):
+            CHECKS["check_gradient"](broken_learners.CutsTheGradient.make)
+        assert keras.config.dtype_policy().name == policy
+        assert keras.config.floatx() == "float32"
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def test_all_failures_come_in_one_report():
+    class TwoViolations(broken_learners.ClaimsToBeTransductive):
+        """Claims to be transductive, and cannot be loaded."""
+
+    reasons = {"check_callbacks": "a class inside a function cannot be registered"}
+    with pytest.raises(AssertionError) as raised:
+        tfmeta.testing.check_learner(TwoViolations.make, expected_failed_checks=reasons)
+    report = str(raised.value)
+    assert report.startswith(f"2 of {len(CHECKS)} checks failed:\n")
+    assert "- check_transductive: `transductive` is True" in report
+    assert "- check_keras_file: " in report
+    assert "check_callbacks" not in report
+
+
+def test_unknown_expected_failures_are_refused():
+    with pytest.raises(ValueError, match="must name checks.*Received: check_color"):
+        tfmeta.testing.check_learner(
+            make_for_vectors("cosine"), expected_failed_checks={"check_color": "?"}
+        )
+
+
+def test_needs_no_test_framework():
+    sources = Path(tfmeta.testing.__file__).parent.glob("*.py")
+    assert not [s.name for s in sources if "import pytest" in s.read_text()]
+    assert tf.executing_eagerly()
