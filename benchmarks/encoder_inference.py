@@ -63,7 +63,7 @@ def write_models(folder: str) -> str | None:
             weights[f"{name}_{block}"] = values
         kernel = encoder.get_layer(f"convolution_{block}").kernel
         weights[f"kernel_{block}"] = kernel.numpy()
-    np.savez(Path(folder) / "weights.npz", **weights)
+    np.savez(Path(folder) / "weights.npz", allow_pickle=False, **weights)
     learner = PrototypicalNetwork(encoder)
     tfmeta.export.save(learner, Path(folder) / "saved_model", version=1)
 
@@ -164,8 +164,8 @@ def check_same_embeddings(facts: dict[str, dict[str, Any]]) -> None:
         values["largest_difference"] = difference
         if given.shape != expected.shape or not difference <= 1e-4 * scale:
             raise ValueError(
-                f"all contestants must give the embeddings of {OURS}, up to {scale:.3g} "
-                f"in size. Received: {name}, which differs by {difference:.3g}"
+                f"all contestants must give the embeddings of {OURS}, of up to "
+                f"{scale:.3g}. Received: {name}, which differs by {difference:.3g}"
             )
 
 

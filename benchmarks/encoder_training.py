@@ -57,6 +57,7 @@ def tensorflow_training(
     """A learner's compiled training step."""
     tf = start_tensorflow(threads)
     import keras
+
     import tfmeta.layers
     from tfmeta.encoders import Conv4
     from tfmeta.learners import PrototypicalNetwork

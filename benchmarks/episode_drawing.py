@@ -183,6 +183,7 @@ def training(*, threads: int, source: str) -> tuple[Measure, dict[str, Any]]:
     """Steps of one `fit` per turn, 60-way 1-shot with 5 queries."""
     tf = start_tensorflow(threads)
     import keras
+
     from tfmeta.encoders import Conv4
     from tfmeta.episodes import Episodes, RandomAffine
     from tfmeta.learners import PrototypicalNetwork

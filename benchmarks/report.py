@@ -141,8 +141,14 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def command_line() -> str:
-    """What was typed, from the root of the repository."""
-    words = sys.argv[1:]
+    """What was typed, from the root of the repository.
+
+    Of an absolute path the name alone, since the rest says nothing elsewhere.
+    """
+    words = [
+        f".../{Path(word).name}" if Path(word).is_absolute() else word
+        for word in sys.argv[1:]
+    ]
     return " ".join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *words])
 
 

@@ -91,6 +91,15 @@ def test_rotations_are_uniform_and_never_meet_their_origin():
     assert_uniform(origins * 16 + turn[:, 0] * 4 + turn[:, 2], 12 * 16)
 
 
+def test_which_rotation_says_nothing_about_the_origins():
+    # One task a step: every number drawn is the first of its stream.
+    turned = coded_table([1] * 4).with_rotations()
+    drawn = draw(ClassSampler(turned, 2), tasks=1, steps=3000)
+    origins = ordered_pair(drawn[:, 0] // 4, drawn[:, 1] // 4, 4)
+    for way in range(2):
+        assert_uniform(origins * 4 + drawn[:, way] % 4, 12 * 4)
+
+
 def test_rotations_meet_when_allowed():
     turned = coded_table([1] * 4).with_rotations()
     drawn = draw(ClassSampler(turned, 2, allow_same_origin=True), steps=40)

@@ -338,6 +338,30 @@ def test_examples_are_uniform_and_pairs_of_them_too():
     assert_uniform(drawn.classes[:, 1] * size + rows[:, 0, 0] % size, classes * size)
 
 
+def test_classes_examples_ways_and_shots_say_nothing_about_each_other():
+    # One task a step: every number drawn is the first of its stream.
+    size = 4
+    episodes = Episodes(
+        coded_table([size] * 4), ways=(2, 4), shots=(1, 3), queries=1, tasks=1
+    )
+    drawn = draw(episodes, 3000)
+    parts = {
+        "class": (drawn.classes[:, 0], 4),
+        "other class": (drawn.classes[:, 3], 4),
+        "example": (drawn.support[:, 0, 0] % size, size),
+        "other example": (drawn.query[:, 3, 0] % size, size),
+        "ways": (drawn.query_mask[:, :, 0].sum(1) - 2, 3),
+        "shots": (drawn.support_mask[:, 0].sum(1) - 1, 3),
+    }
+    for (name, (one, n)), (other_name, (other, m)) in itertools.combinations(
+        parts.items(), 2
+    ):
+        if (name, other_name) == ("class", "other class"):
+            assert_uniform(ordered_pair(one, other, n), n * (n - 1))
+        else:
+            assert_uniform(one * m + other, n * m)
+
+
 def test_examples_of_rotations_are_uniform():
     table = coded_table([3] * 3).with_rotations()
     drawn = draw(Episodes(table, ways=2, queries=2, tasks=500), 40)
@@ -371,21 +395,20 @@ def test_a_class_may_be_used_up_to_its_last_example():
 
 def test_ways_and_shots_vary_uniformly_and_independently():
     table = coded_table([6] * 7)
-    episodes = Episodes(table, ways=(3, 7), shots=(1, 4), queries=2, tasks=500)
+    episodes = Episodes(table, ways=(3, 7), shots=(1, 5), queries=1, tasks=500)
     drawn = draw(episodes, 30)
     ways = drawn.query_mask[:, :, 0].sum(1)
     shots = drawn.support_mask[:, 0].sum(1)
-    assert_uniform((ways - 3) * 4 + shots - 1, 5 * 4)
+    # Ranges of one length, where shared numbers would show as equal draws.
+    assert_uniform((ways - 3) * 5 + shots - 1, 5 * 5)
     # Nor do they depend on the first class.
     assert_uniform((ways - 3) * 7 + drawn.classes[:, 0], 5 * 7)
     way_is_real = np.arange(7) < ways[:, None]
-    shot_is_real = np.arange(4) < shots[:, None]
+    shot_is_real = np.arange(5) < shots[:, None]
     np.testing.assert_array_equal(
         drawn.support_mask, way_is_real[:, :, None] & shot_is_real[:, None]
     )
-    np.testing.assert_array_equal(
-        drawn.query_mask, np.repeat(way_is_real[..., None], 2, 2)
-    )
+    np.testing.assert_array_equal(drawn.query_mask, way_is_real[..., None])
 
 
 def test_padding_is_minus_one_in_class_ids_and_only_there():

@@ -150,6 +150,17 @@ class FewShotLearner(keras.Model):
             optimizer=optimizer, loss=loss, weighted_metrics=chosen, **kwargs
         )
 
+    def _maybe_symbolic_build(
+        self, iterator: Any = None, data_batch: Any = None
+    ) -> None:
+        # Under a strategy Keras builds the metrics from a batch averaged over the
+        # replicas, and masks have no average. Shapes are enough.
+        if iterator is not None and self._distribute_strategy is not None:
+            spec = iterator.data_adapter.get_tf_dataset().element_spec
+            if all(isinstance(part, tf.TensorSpec) for part in tf.nest.flatten(spec)):
+                iterator, data_batch = None, spec
+        super()._maybe_symbolic_build(iterator=iterator, data_batch=data_batch)
+
     def compile_from_config(self, config: dict) -> None:
         """Restores the compile state of a saved learner, optimizer included."""
         self.compile(**keras.saving.deserialize_keras_object(config))

@@ -14,7 +14,8 @@ def check_encoder(encoder: object) -> None:
 
     Raises:
         TypeError: When `encoder` is no `keras.Model`.
-        ValueError: When it is not built or could not be loaded again.
+        ValueError: When it is not built, does not know the shapes of its inputs
+            and outputs, or could not be loaded again.
     """
     if not isinstance(encoder, keras.Model):
         raise TypeError(
@@ -26,16 +27,28 @@ def check_encoder(encoder: object) -> None:
             f"`encoder` must be built: give it a keras.Input, or call it on a batch "
             f"once. Received: {encoder.name!r}, which has no weights yet"
         )
+    if not hasattr(encoder, "output_shape"):
+        raise ValueError(
+            "`encoder` must know its input and output shape, as a functional or "
+            "Sequential model does. Wrap a subclassed model: "
+            "`inputs = keras.Input(shape)`, `keras.Model(inputs, model(inputs))`. "
+            f"Received: {encoder.name!r}, a {type(encoder).__name__}"
+        )
     try:
         config = keras.saving.serialize_keras_object(encoder)
         rebuilt = keras.saving.deserialize_keras_object(config, safe_mode=True)
     except Exception as error:
-        first_line = str(error).strip().splitlines()[0][:300]
+        # Keras' own message begins with the configuration of the whole model; the
+        # error that it met first names the layer.
+        first: BaseException = error
+        while first.__context__ is not None:
+            first = first.__context__
+        reason = f"{type(first).__name__}: {first}".splitlines()[0][:300]
         raise ValueError(
             f"`encoder` could not be loaded again after saving. Custom layers and "
             f"models need @keras.saving.register_keras_serializable() and a "
             f"`get_config`; Lambda layers cannot be loaded in safe mode. Received: "
-            f"{encoder.name!r}, which failed with: {first_line}"
+            f"{encoder.name!r}, which failed with {reason}"
         ) from error
     before = [tuple(w.shape) for w in encoder.weights]
     after = [tuple(w.shape) for w in rebuilt.weights]

@@ -99,7 +99,7 @@ class PrototypicalHyperModel(keras_tuner.HyperModel):
         train, validation, filters=(8, 16), steps_per_epoch=10, validation_episodes=40
     )
     tuner = keras_tuner.RandomSearch(
-        hypermodel, hypermodel.objective, max_trials=2, directory="search"
+        hypermodel, hypermodel.objective, max_trials=2, seed=0, directory="search"
     )
     tuner.search(epochs=1)
     learner = tuner.get_best_models()[0]

@@ -17,10 +17,10 @@ def options(name: str, value: Any) -> tuple:
         ValueError: When there is none.
     """
     several = isinstance(value, Sequence | np.ndarray) and not isinstance(value, str)
-    values = (
-        tuple(v.item() if isinstance(v, np.generic) else v for v in value)
-        if (several)
-        else (value,)
+    # keras-tuner takes no NumPy numbers.
+    values = tuple(
+        v.item() if isinstance(v, np.generic) else v
+        for v in (value if several else [value])
     )
     if not values:
         raise ValueError(f"`{name}` must hold at least one value. Received: {value!r}")

@@ -1,0 +1,250 @@
+import json
+from collections import Counter
+
+import keras
+import numpy as np
+import pytest
+
+from tfmeta.datasets import ClassTable
+from tfmeta.encoders import Conv4
+from tfmeta.episodes import Episodes, RandomAffine
+from tfmeta.evaluation import EvaluationResult, compare, evaluate
+from tfmeta.evaluation.evaluate import fingerprint
+from tfmeta.learners import FewShotLearner, PrototypicalNetwork
+
+
+@keras.saving.register_keras_serializable(package="test_evaluate")
+class Transductive(PrototypicalNetwork):
+    transductive = True
+
+
+@keras.saving.register_keras_serializable(package="test_evaluate")
+class EpisodeBound(FewShotLearner):
+    """A learner whose embeddings need not be the same in every episode."""
+
+    def __init__(self, encoder, **kwargs):
+        super().__init__(encoder, **kwargs)
+        self.inner = PrototypicalNetwork(encoder)
+
+    def adapt(self, *arguments, **named):
+        return self.inner.adapt(*arguments, **named)
+
+    def predict_query(self, *arguments, **named):
+        return self.inner.predict_query(*arguments, **named)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Pictures of 14 classes of 9 to 12 examples, easy and hard ones."""
+    generator = np.random.default_rng(0)
+    pictures, labels = [], []
+    for number in range(14):
+        mean = generator.uniform(60, 190, (16, 16, 1))
+        for _ in range(9 + number % 4):
+            noise = generator.normal(0, 20 + 8 * number, (16, 16, 1))
+            pictures.append(np.clip(mean + noise, 0, 255).astype(np.uint8))
+            labels.append(f"class{number:02d}")
+    return ClassTable.from_arrays("toy", np.stack(pictures), labels)
+
+
+@pytest.fixture(scope="module")
+def learner():
+    return PrototypicalNetwork(Conv4((16, 16, 1), filters=4, seed=1))
+
+
+FIXED = {"ways": 4, "shots": 2, "queries": 5, "tasks": 7, "seed": 3}
+VARIED = {"ways": (2, 6), "shots": (1, 3), "queries": 4, "tasks": 7, "seed": 3}
+
+
+def assert_same_figures(first, second):
+    np.testing.assert_allclose(
+        first.episode_accuracies, second.episode_accuracies, rtol=0, atol=1e-6
+    )
+    np.testing.assert_array_equal(first.class_correct, second.class_correct)
+    np.testing.assert_array_equal(first.class_total, second.class_total)
+    assert first.protocol == second.protocol
+
+
+@pytest.mark.parametrize("settings", [FIXED, VARIED], ids=["fixed", "padded"])
+def test_encoding_once_changes_no_figure(learner, table, settings):
+    def measured(encode_once):
+        progress = []
+        found = evaluate(
+            learner,
+            Episodes(table, **settings),
+            num_episodes=600,
+            seen_classes=(),
+            encode_once=encode_once,
+            on_progress=lambda done, of_all: progress.append((done, of_all)),
+        )
+        whole = len(progress)
+        assert progress == [(done, whole) for done in range(1, whole + 1)]
+        return found, whole
+
+    direct, work = measured(False)
+    once, more_work = measured(True)
+    assert len(direct.episode_accuracies) == 600
+    assert 0.3 < direct.accuracy < 0.95
+    assert_same_figures(direct, once)
+    # 86 batches of 7 tasks; encoding the pictures is one piece of work more.
+    assert (work, more_work) == (86, 87)
+
+
+@pytest.mark.parametrize("settings", [FIXED, VARIED], ids=["fixed", "padded"])
+def test_figures_recounted_by_hand(learner, table, settings):
+    episodes = Episodes(table, **settings)
+    found = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    embeddings = learner.encoder(table.examples, training=False).numpy()
+    accuracies, correct, total = [], Counter(), Counter()
+    for episode in range(600):
+        step, task = divmod(episode, episodes.tasks)
+        if task == 0:
+            class_ids, drawn = episodes.class_ids(step), episodes.indices(step)
+            support, query = drawn.support.numpy(), drawn.query.numpy()
+            is_real = drawn.support_mask.numpy()
+        ways = [way for way in range(episodes.ways) if class_ids[task, way] >= 0]
+        prototypes = [
+            embeddings[support[task, way][is_real[task, way]]].mean(axis=0)
+            for way in ways
+        ]
+        right = 0
+        for way in ways:
+            for row in query[task, way]:
+                distances = [np.sum((embeddings[row] - p) ** 2) for p in prototypes]
+                hit = int(np.argmin(distances)) == way
+                right += hit
+                correct[class_ids[task, way]] += hit
+                total[class_ids[task, way]] += 1
+        accuracies.append(right / (len(ways) * episodes.queries))
+    np.testing.assert_allclose(found.episode_accuracies, accuracies, atol=1e-12)
+    np.testing.assert_array_equal(found.class_total, [total[c] for c in range(14)])
+    np.testing.assert_array_equal(found.class_correct, [correct[c] for c in range(14)])
+    assert found.class_names == table.class_names
+
+
+def test_keras_own_evaluate_agrees(learner, table):
+    episodes = Episodes(table, **{**FIXED, "tasks": 10})
+    found = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    learner.compile()
+    figures = learner.evaluate(
+        episodes.as_dataset(steps=60), return_dict=True, verbose=0
+    )
+    assert found.accuracy == pytest.approx(figures["accuracy"], abs=1e-6)
+    # As many queries of each class as there were episodes with it.
+    assert found.class_total.sum() == 600 * 4 * 5
+    assert found.class_correct.sum() / found.class_total.sum() == pytest.approx(
+        found.accuracy
+    )
+
+
+def test_the_seed_of_the_episodes_fixes_the_figures(learner, table):
+    def measured(seed):
+        episodes = Episodes(table, **{**FIXED, "seed": seed})
+        return evaluate(learner, episodes, num_episodes=600, seen_classes=())
+
+    first, again, other = measured(3), measured(3), measured(4)
+    np.testing.assert_array_equal(first.episode_accuracies, again.episode_accuracies)
+    assert first.to_json() == again.to_json()
+    assert np.any(first.episode_accuracies != other.episode_accuracies)
+    with pytest.raises(ValueError, match="`seed`.*3 and 4"):
+        compare(first, other)
+
+
+def test_it_comes_back_from_json(learner, table):
+    found = evaluate(
+        learner, Episodes(table, **VARIED), num_episodes=600, seen_classes=()
+    )
+    again = EvaluationResult.from_json(json.loads(json.dumps(found.to_json())))
+    assert again.to_json() == found.to_json()
+    assert compare(found, again).difference == 0
+    assert found.protocol["ways"] == [2, 6]
+
+
+def test_no_figure_without_knowing_what_was_seen(learner, table):
+    with pytest.raises(ValueError, match="`seen_classes`.*None"):
+        evaluate(learner, Episodes(table, **FIXED), seen_classes=None)
+
+
+def test_no_figure_for_classes_that_were_seen(learner, table):
+    episodes = Episodes(table, **FIXED)
+    with pytest.raises(ValueError, match="1 such classes, among them toy/class05"):
+        evaluate(learner, episodes, seen_classes=iter(["toy/class05", "toy/other"]))
+    # The class of another data set is another class.
+    evaluate(learner, episodes, num_episodes=600, seen_classes=["other/class05"])
+
+
+def test_no_figure_for_a_rotation_of_a_class_that_was_seen(learner, table):
+    episodes = Episodes(table.with_rotations(), **FIXED)
+    with pytest.raises(ValueError, match="among them toy/class05"):
+        evaluate(learner, episodes, seen_classes=table.take_classes([5]).origins)
+    found = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    assert len(found.class_names) == 56
+    assert found.num_clusters == 14
+
+
+def test_no_figure_from_few_episodes(learner, table):
+    with pytest.raises(ValueError, match="`num_episodes`.*600.*599"):
+        evaluate(learner, Episodes(table, **FIXED), num_episodes=599, seen_classes=())
+
+
+def test_augmented_examples_cannot_be_encoded_once(learner, table):
+    episodes = Episodes(table, **FIXED, augment=RandomAffine())
+    with pytest.raises(ValueError, match="`encode_once=True`.*augment=RandomAffine"):
+        evaluate(learner, episodes, seen_classes=(), encode_once=True)
+    augmented = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    plain = evaluate(
+        learner, Episodes(table, **FIXED), num_episodes=600, seen_classes=()
+    )
+    assert np.any(augmented.episode_accuracies != plain.episode_accuracies)
+    with pytest.raises(ValueError, match="`augment`"):
+        compare(augmented, plain)
+
+
+def test_a_learner_that_may_look_at_the_episode_is_not_encoded_once(learner, table):
+    bound = EpisodeBound(learner.encoder)
+    episodes = Episodes(table, **VARIED)
+    with pytest.raises(ValueError, match="`encode_once=True`.*EpisodeBound"):
+        evaluate(bound, episodes, seen_classes=(), encode_once=True)
+    found = evaluate(bound, episodes, num_episodes=600, seen_classes=())
+    expected = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    assert_same_figures(found, expected)
+
+
+def test_transductive_learners_are_named(learner, table):
+    episodes = Episodes(table, **FIXED)
+    found = evaluate(
+        Transductive(learner.encoder), episodes, num_episodes=600, seen_classes=()
+    )
+    assert found.transductive
+    assert ", transductive" in str(found)
+    assert found.to_json()["transductive"]
+
+
+def test_examples_may_lie_on_disk(learner, table, tmp_path):
+    np.save(tmp_path / "examples.npy", table.examples)
+    mapped = ClassTable(
+        "toy",
+        np.load(tmp_path / "examples.npy", mmap_mode="r"),
+        table.offsets,
+        table.class_names,
+    )
+    assert fingerprint(mapped) == fingerprint(table)
+    assert_same_figures(
+        *(
+            evaluate(learner, Episodes(t, **FIXED), num_episodes=600, seen_classes=())
+            for t in (mapped, table)
+        )
+    )
+
+
+def test_the_fingerprint_tells_tables_apart(table):
+    darker = ClassTable("toy", table.examples // 2, table.offsets, table.class_names)
+    others = [
+        darker,
+        table.take_classes(range(13)),
+        table.take_classes(range(13, -1, -1)),
+        table.with_rotations(),
+        ClassTable("tox", table.examples, table.offsets, table.class_names),
+    ]
+    assert len({fingerprint(t) for t in [table, *others]}) == 6
+    assert fingerprint(table) == fingerprint(table.take_classes(range(14)))

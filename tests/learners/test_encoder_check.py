@@ -1,0 +1,168 @@
+"""Encoders that would be lost after hours of training are refused at once."""
+
+import keras
+import pytest
+
+from tfmeta.encoders import Conv4
+from tfmeta.learners import PrototypicalNetwork
+from tfmeta.learners.encoder_check import check_encoder
+
+pytestmark = pytest.mark.parametrize(
+    "check", [check_encoder, PrototypicalNetwork], ids=["check", "learner"]
+)
+
+
+class Unregistered(keras.layers.Layer):
+    """A layer that no other process would find."""
+
+    def call(self, inputs):
+        return 2.0 * inputs
+
+
+@keras.saving.register_keras_serializable(package="test_encoder_check")
+class Forgetful(keras.layers.Layer):
+    """A registered layer that needs an argument which its config lacks."""
+
+    def __init__(self, factor, **options):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, inputs):
+        return self.factor * inputs
+
+    def get_config(self):
+        return keras.layers.Layer().get_config()
+
+
+@keras.saving.register_keras_serializable(package="test_encoder_check")
+class LosesWeights(keras.Model):
+    """Gets its layers after it was made, which its config does not tell."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.parts = []
+
+    def add(self, layer):
+        self.parts.append(layer)
+        return self
+
+    def call(self, inputs):
+        for part in self.parts:
+            inputs = part(inputs)
+        return inputs
+
+
+@keras.saving.register_keras_serializable(package="test_encoder_check")
+class OtherShape(keras.Model):
+    """Forgets how wide it was made."""
+
+    def __init__(self, width=2, **options):
+        super().__init__(**options)
+        self.dense = keras.layers.Dense(width)
+
+    def call(self, inputs):
+        return self.dense(inputs)
+
+    def get_config(self):
+        return {}
+
+
+@keras.saving.register_keras_serializable(package="test_encoder_check")
+class Faithful(OtherShape):
+    """As it should be."""
+
+    def __init__(self, width=2, **options):
+        super().__init__(width, **options)
+        self.width = width
+
+    def get_config(self):
+        return {"width": self.width}
+
+
+def sequential(*layers):
+    return keras.Sequential([keras.Input((4,)), *layers])
+
+
+def wrapped(model):
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, model(inputs))
+
+
+def functional():
+    inputs = keras.Input((4,))
+    return keras.Model(inputs, keras.layers.Dense(3)(inputs))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        functional,
+        lambda: sequential(keras.layers.Dense(3)),
+        lambda: Conv4((16, 16, 1), filters=2),
+        lambda: wrapped(Faithful(5)),
+    ],
+    ids=["functional", "sequential", "conv4", "subclass"],
+)
+def test_what_can_be_loaded_passes(check, make):
+    encoder = make()
+    before = encoder.get_weights()
+    check(encoder)
+    assert all(
+        (a == b).all() for a, b in zip(before, encoder.get_weights(), strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("encoder", "received"),
+    [(keras.layers.Dense(3), "Dense"), (None, "NoneType"), (abs, "builtin")],
+    ids=["layer", "none", "function"],
+)
+def test_not_a_model(check, encoder, received):
+    with pytest.raises(TypeError, match=f"must be a keras.Model .*: {received}"):
+        check(encoder)
+
+
+def test_unbuilt(check):
+    encoder = keras.Sequential([keras.layers.Dense(3)], name="not_yet")
+    with pytest.raises(ValueError, match="must be built.*'not_yet', which has no"):
+        check(encoder)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: sequential(Unregistered()), "register_keras_serializable.*Unreg"),
+        (lambda: sequential(Forgetful(2.0)), "`get_config`.*factor"),
+        (
+            lambda: sequential(keras.layers.Lambda(lambda x: 2.0 * x)),
+            "Lambda layers cannot be loaded in safe mode",
+        ),
+    ],
+    ids=["unregistered", "forgetful", "lambda"],
+)
+def test_what_cannot_be_loaded(check, make, message):
+    with pytest.raises(ValueError, match=f"(?s)could not be loaded again.*{message}"):
+        check(make())
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: wrapped(LosesWeights().add(keras.layers.Dense(3))),
+            "with 2 weight arrays, rebuilt with 0",
+        ),
+        (lambda: wrapped(OtherShape(5)), "with 2 weight arrays.*other shapes"),
+    ],
+    ids=["loses weights", "other shape"],
+)
+def test_what_comes_back_different(check, make, message):
+    with pytest.raises(ValueError, match=f"same weights.*{message}.*in `build`"):
+        check(make())
+
+
+def test_a_subclassed_model_must_be_wrapped(check):
+    encoder = Faithful(5)
+    encoder(keras.ops.ones((1, 4)))
+    with pytest.raises(ValueError, match="(?s)must know its.*Wrap.*Faithful"):
+        check(encoder)
