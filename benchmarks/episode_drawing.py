@@ -86,18 +86,18 @@ def learn2learn_drawing(*, threads: int, tasks: int) -> tuple[Measure, dict[str,
     """
     torch = start_torch(threads)
     data = _import_learn2learn_data()
-    labels = np.repeat(np.arange(CLASSES), EXAMPLES)
-    # Labels as ints, as torchvision's data sets give them: tensors are slower.
-    pictures = list(
-        zip(torch.from_numpy(make_pictures()), labels.tolist(), strict=True)
-    )
-    # Its own pass over the data would take minutes; it may be told the labels.
-    rows = np.arange(len(labels)).reshape(CLASSES, EXAMPLES)
-    dataset = data.MetaDataset(
-        pictures,
-        indices_to_labels=dict(enumerate(labels.tolist())),
-        labels_to_indices={c: rows[c].tolist() for c in range(CLASSES)},
-    )
+    examples = list(torch.from_numpy(make_pictures()))
+    # Ints, as torchvision's data sets give them: tensors are slower.
+    labels = np.repeat(np.arange(CLASSES), EXAMPLES).tolist()
+
+    class Pictures(torch.utils.data.Dataset):
+        def __getitem__(self, row: int) -> tuple[Any, int]:
+            return examples[row], labels[row]
+
+        def __len__(self) -> int:
+            return len(examples)
+
+    dataset = data.MetaDataset(Pictures())
     transforms = [
         data.transforms.FusedNWaysKShots(dataset, n=WAYS, k=SHOTS + QUERIES),
         data.transforms.LoadData(dataset),
@@ -105,8 +105,8 @@ def learn2learn_drawing(*, threads: int, tasks: int) -> tuple[Measure, dict[str,
         data.transforms.ConsecutiveLabels(dataset),
     ]
     taskset = data.Taskset(dataset, transforms, num_tasks=-1)
-    examples, _ = taskset.sample()
-    assert examples.shape == (WAYS * (SHOTS + QUERIES), 28, 28, 1)
+    drawn, _ = taskset.sample()
+    assert drawn.shape == (WAYS * (SHOTS + QUERIES), 28, 28, 1)
     versions = {
         "torch": torch.__version__,
         "learn2learn": importlib.metadata.version("learn2learn"),

@@ -1,4 +1,4 @@
-"""Tables whose pictures say which class and example they are, and statistics."""
+"""Tables whose pictures say which class and example they are, and checks."""
 
 import hashlib
 
@@ -82,3 +82,75 @@ def ordered_pair(first, second, n):
     first, second = np.asarray(first, "int64"), np.asarray(second, "int64")
     assert (first != second).all()
     return first * (n - 1) + second - (second > first)
+
+
+def arrays(batch):
+    return tf.nest.map_structure(lambda tensor: tensor.numpy(), batch)
+
+
+def assert_same(ours, theirs):
+    tf.nest.assert_same_structure(ours, theirs)
+    pairs = zip(tf.nest.flatten(ours), tf.nest.flatten(theirs), strict=True)
+    for one, other in pairs:
+        one, other = np.asarray(one), np.asarray(other)
+        assert one.dtype == other.dtype
+        np.testing.assert_array_equal(one, other)
+
+
+def check_batch(episodes, step):
+    """All that a batch of a coded table must hold; returns the batch."""
+    batch = arrays(episodes.batch(step))
+    inputs, y = batch[:2]
+    tasks, ways, shots, queries = (
+        episodes.tasks,
+        episodes.ways,
+        episodes.shots,
+        episodes.queries,
+    )
+    ids = episodes.class_ids(step)
+    assert ids.shape == (tasks, ways) and ids.dtype == np.int32
+    ways_vary = episodes.describe()["ways"] != ways
+    assert ("support_mask" in inputs) == episodes.padded
+    assert ("query_mask" in inputs) == ways_vary
+    assert len(batch) == (3 if ways_vary else 2)
+    support_mask = inputs.get("support_mask", np.ones((tasks, ways * shots), bool))
+    query_mask = inputs.get("query_mask", np.ones((tasks, ways * queries), bool))
+    if ways_vary:
+        np.testing.assert_array_equal(batch[2], query_mask.astype("float32"))
+        assert batch[2].dtype == np.float32
+
+    for task in range(tasks):
+        seen = {}
+        by_part = {}
+        labels = {
+            "support": inputs["support_labels"][task].argmax(-1),
+            "query": y[task],
+        }
+        masks = {"support": support_mask[task], "query": query_mask[task]}
+        for part, mask in masks.items():
+            pictures = inputs[part][task]
+            assert not pictures[~mask].any()
+            assert not labels[part][~mask].any()
+            class_id, example, turn = decode(pictures[mask])
+            if episodes.table.origin_names is not None:
+                class_id = class_id * 4 + turn
+            np.testing.assert_array_equal(ids[task][labels[part][mask]], class_id)
+            assert (example < episodes.table.class_sizes[class_id]).all()
+            by_part[part] = np.bincount(labels[part][mask], minlength=ways)
+            for pair in zip(class_id.tolist(), example.tolist(), strict=True):
+                assert pair not in seen, "one example twice in a task"
+                seen[pair] = part
+        real = ids[task] >= 0
+        one_hot = inputs["support_labels"][task]
+        np.testing.assert_array_equal(one_hot.sum(-1), masks["support"])
+        assert set(np.unique(one_hot)) <= {0.0, 1.0}
+        # The real ways come first, and every one has as many rows as the others.
+        assert (np.diff(real.astype(int)) <= 0).all()
+        assert len(set(ids[task][real])) == real.sum() >= episodes._ways_range[0]
+        least, most = episodes._shots_range
+        assert least <= by_part["support"][0] <= most
+        np.testing.assert_array_equal(
+            by_part["support"], np.where(real, by_part["support"][0], 0)
+        )
+        np.testing.assert_array_equal(by_part["query"], np.where(real, queries, 0))
+    return batch

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tfmeta.runs.config import DEFAULTS, TrainConfig
 
-COUNTS = [
+COUNTS = (
     "filters",
     "train_ways",
     "train_shots",
@@ -19,7 +19,7 @@ COUNTS = [
     "validation_episodes",
     "epochs",
     "steps_per_epoch",
-]
+)
 
 
 @given(

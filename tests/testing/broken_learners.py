@@ -283,6 +283,20 @@ class CountsAbsentWays(Broken):
         return logits / tf.cast(tf.shape(logits)[-1], logits.dtype)
 
 
+@violates("check_padded_predictions", r"\(rows and ways\).*-inf.*claim to belong")
+class BelievesPaddedLabels(Broken):
+    def adapt_embeddings(self, embeddings, support_labels, *, support_mask=None):
+        state = super().adapt_embeddings(
+            embeddings, support_labels, support_mask=support_mask
+        )
+        return {**state, "present": tf.reduce_any(support_labels > 0, axis=1)}
+
+
+@violates("check_padded_training", r"padding \(absent ways\).*loss")
+class CountsAbsentWaysInTraining(CountsAbsentWays):
+    pass
+
+
 class BatchNormalized(Broken):
     @classmethod
     def make(cls, example_shape, ways):

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import keras
 import pytest
-import tensorflow as tf
 
 import tfmeta
 from tfmeta.layers import BatchNormalization
@@ -84,14 +83,28 @@ def test_all_failures_come_in_one_report():
     class TwoViolations(broken_learners.ClaimsToBeTransductive):
         """Claims to be transductive, and cannot be loaded."""
 
-    reasons = {"check_callbacks": "a class inside a function cannot be registered"}
+    reasons = {
+        "check_callbacks": "a class inside a function cannot be registered",
+        "check_verbs": "nothing is wrong with them",
+    }
     with pytest.raises(AssertionError) as raised:
         tfmeta.testing.check_learner(TwoViolations.make, expected_failed_checks=reasons)
     report = str(raised.value)
-    assert report.startswith(f"2 of {len(CHECKS)} checks failed:\n")
+    assert report.startswith(f"3 of {len(CHECKS)} checks failed:\n")
     assert "- check_transductive: `transductive` is True" in report
     assert "- check_keras_file: " in report
+    assert "- check_verbs: passes, but is expected to fail because: noth" in report
     assert "check_callbacks" not in report
+
+
+@pytest.mark.parametrize(
+    "check", ["free_dimensions", "padded_predictions", "fit_with_defaults"]
+)
+def test_a_fixed_number_of_ways_can_be_declared(check):
+    learner = broken_learners.AlwaysThreeWays
+    CHECKS[f"check_{check}"](learner.make, ways_are_free=False)
+    with pytest.raises(AssertionError):
+        CHECKS[f"check_{check}"](learner.make)
 
 
 def test_unknown_expected_failures_are_refused():
@@ -104,4 +117,3 @@ def test_unknown_expected_failures_are_refused():
 def test_needs_no_test_framework():
     sources = Path(tfmeta.testing.__file__).parent.glob("*.py")
     assert not [s.name for s in sources if "import pytest" in s.read_text()]
-    assert tf.executing_eagerly()

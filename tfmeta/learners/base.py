@@ -150,6 +150,14 @@ class FewShotLearner(keras.Model):
             optimizer=optimizer, loss=loss, weighted_metrics=chosen, **kwargs
         )
 
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: tf.Tensor, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Metrics of a batch, as `keras.Model.compute_metrics`."""
+        # TensorFlow's top-k counts a row that holds -inf as a miss.
+        y_pred = tf.maximum(y_pred, y_pred.dtype.min)
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
     def _maybe_symbolic_build(
         self, iterator: Any = None, data_batch: Any = None
     ) -> None:

@@ -98,6 +98,11 @@ def train(
         ValueError: When the folder's configuration differs, or the data do not
             allow such episodes.
     """
+    goes_on = resume and folder.exists
+    if goes_on:
+        _check_same(config, folder)
+    else:
+        folder.check_startable(resume=False)
     train_table = load_split(config, "train", data_dir)
     validation_table = load_split(config, "validation", data_dir)
     train_episodes = Episodes(
@@ -114,9 +119,7 @@ def train(
     # Before the folder is begun: what cannot be built must leave none behind.
     learner = build_learner(config, train_table)
 
-    if resume and folder.exists:
-        _check_same(config, folder)
-    else:
+    if not goes_on:
         folder.create(config, describe_environment())
     write_json(
         folder.classes_file,

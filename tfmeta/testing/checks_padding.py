@@ -11,6 +11,7 @@ from tfmeta.testing.padding import pad_episode
 from tfmeta.testing.subject import (
     ROUNDING_64,
     Subject,
+    expect,
     expect_close,
     flat,
     learner_check,
@@ -39,6 +40,21 @@ def check_padded_predictions(subject: Subject) -> None:
             real = batch[0]["query_mask"].numpy()
         for kind, counts in paddings.items():
             padded = logits_of(learner, pad_episode(batch, **counts)[0]).numpy()
+            wanted = (
+                len(expected),
+                queries + counts.get("queries", 0),
+                ways + counts.get("ways", 0),
+            )
+            expect(
+                padded.shape == wanted,
+                f"logits of episodes with padding ({kind}) must have shape {wanted}, "
+                f"padding included. Received: {padded.shape}",
+            )
+            expect(
+                bool(np.isneginf(padded[:, :queries, ways:][real]).all()),
+                f"ways that padding ({kind}) adds must have logit -inf, also where "
+                "padded support rows claim to belong to them",
+            )
             expect_close(
                 padded[:, :queries, :ways][real],
                 expected[real],

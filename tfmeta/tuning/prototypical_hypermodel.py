@@ -36,13 +36,13 @@ _OWN_FIT_ARGUMENTS = {
 class PrototypicalHyperModel(keras_tuner.HyperModel):
     """Prototypical Networks with a Conv4 encoder, as a keras-tuner search space.
 
-    How the training episodes are made is searched along with the encoder: the
-    number of ways in training matters more than most (Snell, Swersky and Zemel,
-    2017, *Prototypical Networks for Few-shot Learning*, section 3). Every trial
-    is judged by its best `val_accuracy` on the same validation episodes. Its
-    initial weights come from `seed` and its training episodes from `seed` and
-    the step, so that trials differ in their hyper-parameters alone; for the same
-    reason `executions_per_trial` above 1 repeats the same training.
+    How the training episodes are made is searched along with the encoder and its
+    training: Snell, Swersky and Zemel (2017, *Prototypical Networks for Few-shot
+    Learning*) too tune the ways of training on held-out classes. Every trial is
+    judged by its best `val_accuracy` on the same validation episodes. Its initial
+    weights come from `seed` and its training episodes from `seed` and the step,
+    so that trials differ in their hyper-parameters alone; for the same reason
+    `executions_per_trial` above 1 repeats the same training.
 
     Test classes have no place here. The best validation accuracy of many trials
     is no test figure either: measure the learner that was chosen with
