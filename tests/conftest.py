@@ -7,10 +7,15 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import pytest
+from PIL import Image, ImageOps
+
+if TYPE_CHECKING:
+    from tfmeta.datasets import ClassTable
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -112,3 +117,39 @@ def hash_tree() -> Callable[[Path], dict[str, str]]:
         }
 
     return hash_tree
+
+
+@pytest.fixture(scope="session")
+def glyphs() -> "ClassTable":
+    """The test split of glyphs."""
+    from tfmeta.datasets import load
+
+    return load("glyphs", split="test")
+
+
+@pytest.fixture
+def task_folders(glyphs: "ClassTable", tmp_path: Path) -> Path:
+    """A task of test glyphs: `support`, 5 classes of 3, and `query`, 10 pictures.
+
+    The queries are named after their class.
+    """
+    for number, class_id in enumerate((3, 40, 77, 150, 200)):
+        drawings = glyphs.examples_of(class_id)[..., 0]
+        support = tmp_path / "task" / "support" / f"class{number}"
+        query = tmp_path / "task" / "query"
+        for folder, chosen in ((support, (0, 1, 2)), (query, (10, 11))):
+            folder.mkdir(parents=True, exist_ok=True)
+            for index in chosen:
+                name = f"class{number}-{index}.png"
+                Image.fromarray(drawings[index]).save(folder / name)
+    return tmp_path / "task"
+
+
+@pytest.fixture
+def dark_on_light(task_folders: Path, tmp_path: Path) -> Path:
+    """The same task as it would be scanned: dark ink on light ground."""
+    for path in task_folders.rglob("*.png"):
+        target = tmp_path / "scanned" / path.relative_to(task_folders)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        ImageOps.invert(Image.open(path)).save(target)
+    return tmp_path / "scanned"

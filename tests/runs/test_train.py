@@ -27,7 +27,8 @@ COMMAND = (
 def weights(learner):
     """The bits of all that a learner holds, its optimizer included."""
     return [
-        w.value.numpy().tobytes() for w in (*learner.weights, *learner.optimizer.variables)
+        w.value.numpy().tobytes()
+        for w in (*learner.weights, *learner.optimizer.variables)
     ]
 
 
@@ -146,7 +147,9 @@ def test_a_learner_that_was_lost_is_written_again(folder, hash_tree):
 def test_another_configuration_is_refused(folder, hash_tree, name, value):
     before = hash_tree(folder.path)
     config = dataclasses.replace(folder.read_config(), **{name: value})
-    with pytest.raises(ValueError, match=f"`{name}` must stay.*config.json.*={value}"):
+    with pytest.raises(
+        ValueError, match=f"`{name}` must stay.*config.json.*={value!r}"
+    ):
         train(config, folder, resume=True)
     assert hash_tree(folder.path) == before
 
@@ -257,7 +260,6 @@ def test_seen_classes_of_omniglot_are_without_rotations(omniglot_dir, tmp_path):
         ({"train_ways": 5000}, "`ways`.*5000"),
         ({"ways": 161}, "`ways`.*160.*161"),
         ({"train_shots": 16}, "`shots . queries`.*16 . 5 = 21"),
-        ({"queries": 20}, "`shots . queries`.*1 . 20 = 21"),
         ({"dataset": "imagenet"}, "`name`.*imagenet"),
         ({"protocol": "lake"}, "`protocol`.*lake"),
         ({"distance": "manhattan"}, "distance.*manhattan"),

@@ -1,18 +1,15 @@
 """The suite passes what is right and fails what is wrong, each check its own."""
 
-import sys
 from pathlib import Path
 
+import broken_learners
+import broken_training
 import keras
 import pytest
 
 import tfmeta
 from tfmeta.layers import BatchNormalization
 from tfmeta.learners import PrototypicalNetwork
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-import broken_learners
 
 CHECKS = {check.__name__: check for check in tfmeta.testing.CHECKS}
 
@@ -72,7 +69,7 @@ def test_the_callers_precision_comes_back(policy):
     try:
         CHECKS["check_padded_predictions"](make_for_vectors("cosine"))
         with pytest.raises(AssertionError):
-            CHECKS["check_gradient"](broken_learners.CutsTheGradient.make)
+            CHECKS["check_gradient"](broken_training.CutsTheGradient.make)
         assert keras.config.dtype_policy().name == policy
         assert keras.config.floatx() == "float32"
     finally:

@@ -55,7 +55,9 @@ def find_saved_model(path: Path) -> Path:
     folder.read_config()
     versions = [
         int(entry.name)
-        for entry in (folder.saved_model.iterdir() if folder.saved_model.is_dir() else ())
+        for entry in (
+            folder.saved_model.iterdir() if folder.saved_model.is_dir() else ()
+        )
         if entry.name.isdecimal() and (entry / "saved_model.pb").is_file()
     ]
     if not versions:

@@ -91,7 +91,7 @@ def read_results(folder: RunFolder) -> list[EvaluationResult]:
         return [EvaluationResult.from_json(v) for v in values["results"]]
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
-            f"{folder.metrics_file} must hold results as `tfmeta evaluate` writes them. "
-            f"Received: one that is not ({type(error).__name__}: {error}); remove the "
-            "file and evaluate again"
+            f"{folder.metrics_file} must hold results as `tfmeta evaluate` writes "
+            f"them. Received: one that does not ({type(error).__name__}: {error}); "
+            "remove the file and evaluate again"
         ) from error

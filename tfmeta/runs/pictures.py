@@ -30,9 +30,7 @@ def draw_curve(
     epochs = np.arange(1, len(history["loss"]) + 1)
     for axes, name in ((left, "loss"), (right, "accuracy")):
         axes.plot(epochs, history[name], marker=".", label=training)
-        axes.plot(
-            epochs, history[f"val_{name}"], marker=".", label=validation
-        )
+        axes.plot(epochs, history[f"val_{name}"], marker=".", label=validation)
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
         axes.xaxis.get_major_locator().set_params(integer=True)

@@ -126,9 +126,7 @@ class RunFolder:
             ValueError, FileNotFoundError: As `read_config`, when resuming.
         """
         if self.path.exists() and not self.path.is_dir():
-            raise NotADirectoryError(
-                f"{self.path} must be a folder. Received: a file"
-            )
+            raise NotADirectoryError(f"{self.path} must be a folder. Received: a file")
         if not self.exists:
             return
         if not resume:

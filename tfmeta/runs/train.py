@@ -121,13 +121,7 @@ def train(
 
     if not goes_on:
         folder.create(config, describe_environment())
-    write_json(
-        folder.classes_file,
-        {
-            "train": sorted(set(train_table.origins)),
-            "validation": sorted(set(validation_table.origins)),
-        },
-    )
+    _keep_classes(folder, train_table, validation_table)
 
     if folder.learner_file.exists():
         return load_learner(folder)
@@ -177,6 +171,24 @@ class _Timing(keras.callbacks.Callback):
         self._seconds += now - self._since
         self._since = now
         write_json(self._file, {"training_seconds": self._seconds})
+
+
+def _keep_classes(
+    folder: RunFolder, train_table: ClassTable, validation_table: ClassTable
+) -> None:
+    """Writes which classes are seen; refuses to go on with others."""
+    classes = {
+        "train": sorted(set(train_table.origins)),
+        "validation": sorted(set(validation_table.origins)),
+    }
+    if not folder.classes_file.is_file():
+        write_json(folder.classes_file, classes)
+    elif read_json(folder.classes_file) != classes:
+        raise ValueError(
+            f"the data set must have the classes of {folder.classes_file} when "
+            "resuming, or the run could be tested on classes that it saw. Received: "
+            "a data set with others"
+        )
 
 
 def _check_same(config: TrainConfig, folder: RunFolder) -> None:

@@ -56,8 +56,8 @@ def check_learner(
         check(make_learner)
     ```
 
-    The checks are for classification. They take about half a minute for a small
-    encoder.
+    The checks are for classification. With a small encoder they take some ten
+    seconds for a metric learner, more for one with an inner loop.
 
     Args:
         make_learner: `make_learner(example_shape, ways)` returns a fresh,

@@ -5,19 +5,21 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.testing.subject import (
-    QUERIES,
+from tfmeta.testing.comparisons import (
     ROUNDING_32,
-    TASKS,
-    WAYS,
-    Subject,
     expect,
     expect_close,
     flat,
+    weights_of,
+)
+from tfmeta.testing.subject import (
+    QUERIES,
+    TASKS,
+    WAYS,
+    Subject,
     learner_check,
     logits_of,
     precision,
-    weights_of,
 )
 
 

@@ -5,16 +5,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.testing.subject import (
-    ROUNDING_64,
-    WAYS,
-    Subject,
-    difference,
-    expect,
-    expect_close,
-    learner_check,
-    logits_of,
-)
+from tfmeta.testing.comparisons import ROUNDING_64, difference, expect, expect_close
+from tfmeta.testing.subject import WAYS, Subject, learner_check, logits_of
 
 
 @learner_check("float64")

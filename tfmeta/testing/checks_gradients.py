@@ -5,7 +5,8 @@ from __future__ import annotations
 import keras
 import numpy as np
 
-from tfmeta.testing.subject import Subject, expect, learner_check, values_of
+from tfmeta.testing.comparisons import expect, values_of
+from tfmeta.testing.subject import Subject, learner_check
 
 _STEP = 1e-5
 _TOLERANCE = 1e-5

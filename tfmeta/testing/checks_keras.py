@@ -10,17 +10,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfmeta.testing.subject import (
+from tfmeta.testing.comparisons import (
     ROUNDING_32,
-    WAYS,
-    Subject,
     expect,
     expect_close,
     flat,
-    learner_check,
     values_of,
     weights_of,
 )
+from tfmeta.testing.subject import WAYS, Subject, learner_check
 
 
 @learner_check()

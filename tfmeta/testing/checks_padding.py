@@ -7,17 +7,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from tfmeta.testing.padding import pad_episode
-from tfmeta.testing.subject import (
+from tfmeta.testing.comparisons import (
     ROUNDING_64,
-    Subject,
     expect,
     expect_close,
     flat,
-    learner_check,
-    logits_of,
     weights_of,
 )
+from tfmeta.testing.padding import pad_episode
+from tfmeta.testing.subject import Subject, learner_check, logits_of
 
 
 @learner_check("float64")

@@ -11,19 +11,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.testing.subject import (
+from tfmeta.testing.comparisons import (
     ROUNDING_32,
-    SHOTS,
-    WAYS,
-    Subject,
     expect,
     expect_close,
     flat,
-    learner_check,
-    logits_of,
     values_of,
     weights_of,
 )
+from tfmeta.testing.subject import SHOTS, WAYS, Subject, learner_check, logits_of
 
 
 @learner_check()

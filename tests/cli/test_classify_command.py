@@ -1,0 +1,162 @@
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tfmeta.runs.classify import classify_pictures, read_pictures
+
+
+@pytest.fixture
+def classify(call, glyphs_run):
+    """Calls `tfmeta classify` with a task."""
+
+    def classify(task, *options, run=glyphs_run):
+        return call(
+            *("classify", run, "--support", task / "support"),
+            *("--query", task / "query", *options),
+        )
+
+    return classify
+
+
+def test_folders_in_answers_out(run_tfmeta, glyphs_run, task_folders):
+    done = run_tfmeta(
+        *("classify", glyphs_run, "--support", task_folders / "support"),
+        *("--query", task_folders / "query"),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    model = glyphs_run / "saved_model" / "1"
+    task = read_pictures(model, task_folders / "support", task_folders / "query")
+    probabilities = classify_pictures(model, task)
+    lines = [line.split("\t") for line in done.stdout.splitlines()]
+    assert [name for name, *_ in lines] == [path.name for path in task.query_paths]
+    for (_, label, text), row in zip(lines, probabilities, strict=True):
+        assert label == f"class{row.argmax()}"
+        assert float(text) == pytest.approx(row.max(), abs=0.0006)
+        assert len(text) == 5
+
+
+def test_a_version_folder_will_do(classify, glyphs_run, task_folders):
+    by_run = classify(task_folders)
+    by_version = classify(task_folders, run=glyphs_run / "saved_model" / "1")
+    assert by_version == by_run
+    assert by_run.code == 0
+    assert len(by_run.out.splitlines()) == 10
+
+
+def test_scans_are_inverted(classify, task_folders, dark_on_light):
+    expected, scanned = classify(task_folders), classify(dark_on_light)
+    assert scanned.code == 0
+    assert scanned.out == expected.out
+    assert expected.err == ""
+    (line,) = scanned.err.splitlines()
+    assert line.startswith("Warning: the run was trained on light on dark")
+    left = classify(dark_on_light, "--invert", "no")
+    assert (left.code, left.err) == (0, "")
+    assert left.out != expected.out
+    forced = classify(dark_on_light, "--invert", "yes")
+    assert (forced.out, forced.err) == (expected.out, "")
+
+
+def test_other_sizes_kinds_and_names_work_with_warnings(classify, task_folders):
+    query = task_folders / "query"
+    expected = dict(
+        line.split("\t", 1) for line in classify(task_folders).out.splitlines()
+    )
+    picture = Image.open(query / "class0-10.png")
+    picture.convert("RGBA").save(query / "x rgba.png")
+    picture.convert("P").save(query / "x palette.png")
+    wide = np.asarray(picture).astype(np.uint16) * 257
+    Image.fromarray(wide).save(query / "x 字 ß.png")
+    picture.resize((40, 56)).save(query / "y large.png")
+    (task_folders / "support" / "class4").rename(task_folders / "support" / "ب é")
+    done = classify(task_folders)
+    assert done.code == 0
+    found = dict(line.split("\t", 1) for line in done.out.splitlines())
+    assert found.keys() == expected.keys() | {
+        *("x rgba.png", "x palette.png", "x 字 ß.png", "y large.png")
+    }
+    for name in ("class0-10.png", "x rgba.png", "x palette.png", "x 字 ß.png"):
+        assert found[name] == expected["class0-10.png"].replace("class4", "ب é")
+    sizes, kinds = done.err.splitlines()
+    assert sizes.startswith("Warning: ") and "56 x 40 are resized" in sizes
+    assert kinds.startswith("Warning: ") and "P, RGBA are converted" in kinds
+
+
+def cut(task, run):
+    path = task / "query" / "class2-10.png"
+    path.write_bytes(path.read_bytes()[:70])
+    return "query/class2-10.png' must be a whole, readable file"
+
+
+def junk(task, run):
+    (task / "support" / "class1" / "notes.png").write_text("notes")
+    return "support/class1/notes.png' must be a whole, readable file"
+
+
+def one_class(task, run):
+    for number in range(1, 5):
+        shutil.rmtree(task / "support" / f"class{number}")
+    return "support must hold at least 2 classes"
+
+
+def empty_class(task, run):
+    (task / "support" / "class5").mkdir()
+    return "support/class5' must hold at least one picture"
+
+
+def loose_file(task, run):
+    (task / "support" / "readme.txt").write_text("x")
+    return "'readme.txt'"
+
+
+def missing_support(task, run):
+    shutil.rmtree(task / "support")
+    return "support' must exist"
+
+
+def empty_query(task, run):
+    for path in (task / "query").iterdir():
+        path.unlink()
+    return "query' must hold at least one picture"
+
+
+def newer_run(task, run):
+    path = run / "config.json"
+    path.write_text(path.read_text().replace('version": 1', 'version": 2'))
+    return "from a newer tfmeta"
+
+
+def no_model(task, run):
+    shutil.rmtree(run / "saved_model")
+    return f"write one with `tfmeta export {run}`"
+
+
+def half_a_model(task, run):
+    path = run / "saved_model" / "1" / "variables" / "variables.data-00000-of-00001"
+    path.write_bytes(path.read_bytes()[:100])
+    return "saved_model/1 must be a whole SavedModel"
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [cut, junk, one_class, empty_class, loose_file, missing_support, empty_query]
+    + [newer_run, no_model, half_a_model],
+    ids=lambda spoil: spoil.__name__,
+)
+def test_bad_input_is_named(classify, run_copy, task_folders, hash_tree, spoil):
+    message = spoil(task_folders, run_copy)
+    before = hash_tree(run_copy), hash_tree(task_folders)
+    done = classify(task_folders, run=run_copy)
+    assert message in done.error
+    assert done.out == ""
+    assert (hash_tree(run_copy), hash_tree(task_folders)) == before
+
+
+def test_wrong_arguments_are_named(call, classify, glyphs_run, task_folders):
+    done = classify(task_folders, "--invert", "maybe")
+    assert "'--invert': 'maybe' is not one of" in done.usage_error
+    assert "Missing option '--support'" in call("classify", glyphs_run).usage_error
+    nowhere = task_folders / "nowhere"
+    assert f"{nowhere} must be a run" in classify(task_folders, run=nowhere).error

@@ -1,0 +1,73 @@
+import pytest
+
+from tfmeta.datasets import load
+from tfmeta.datasets.registry import DESCRIPTIONS
+
+
+def test_list_names_them_all(call):
+    lines = call("datasets", "list").out.splitlines()
+    assert [line.split()[0] for line in lines] == list(DESCRIPTIONS)
+
+
+def test_describe_counts_what_is_there(call):
+    done = call("datasets", "describe", "glyphs", "--seed", 1)
+    assert (done.code, done.err) == (0, "")
+    *splits, description = done.out.splitlines()
+    for line, split in zip(splits, ("train", "validation", "test"), strict=True):
+        table = load("glyphs", split=split, seed=1)
+        assert line.split()[:2] == [split, str(table.num_classes)]
+        assert f"in {len(set(table.groups))} alphabets" in line
+        assert line.endswith("20 examples each, 28 x 28 x 1 uint8")
+    assert "seed=1" in description
+
+
+def test_describe_folds_rotations(call, omniglot_dir):
+    done = call("datasets", "describe", "omniglot", "--data-dir", omniglot_dir)
+    train, validation, test, _ = done.out.splitlines()
+    assert "4,112 classes" in train and "1,028 without their rotations" in train
+    assert "688 classes" in validation and "172 without" in validation
+    assert "1,692 classes" in test and "423 without" in test
+    lake = call(
+        *("datasets", "describe", "omniglot", "--protocol", "lake"),
+        *("--data-dir", omniglot_dir),
+    )
+    assert "659 classes in 20 alphabets, 659 without" in lake.out
+
+
+def test_missing_archives_are_named(call, tmp_path):
+    source, data_dir = tmp_path / "empty", tmp_path / "data"
+    source.mkdir()
+    done = call(
+        "datasets", "import", "omniglot", "--from", source, "--data-dir", data_dir
+    )
+    assert f"{source} without images_background.zip" in done.error
+    assert "images_background_small2.zip" in done.error
+    (source / "images_background.zip").write_bytes(b"x")
+    done = call(
+        "datasets", "import", "omniglot", "--from", source, "--data-dir", data_dir
+    )
+    assert f"{source} without images_evaluation.zip" in done.error
+    assert not data_dir.exists()
+
+
+def test_a_missing_folder_of_archives_is_named(call, tmp_path):
+    source = tmp_path / "nowhere"
+    done = call("datasets", "import", "omniglot", "--from", source)
+    assert f"{source}, which is no folder" in done.error
+
+
+def test_unknown_names(call, tmp_path):
+    done = call("datasets", "import", "imagenet", "--from", tmp_path)
+    assert "'imagenet' is not 'omniglot'" in done.usage_error
+    done = call("datasets", "describe", "imagenet")
+    assert "'imagenet' is not one of 'glyphs', 'omniglot'" in done.usage_error
+    done = call("datasets", "describe", "glyphs", "--protocol", "lake")
+    assert "`protocol` of glyphs must be None" in done.error
+    assert "No such command 'fly'" in call("datasets", "fly").usage_error
+
+
+@pytest.mark.parametrize("arguments", [(), ("import", "omniglot")])
+def test_what_is_missing_is_named(call, arguments):
+    done = call("datasets", *arguments)
+    assert done.code == 2
+    assert "import" in done.err if not arguments else "'--from'" in done.err

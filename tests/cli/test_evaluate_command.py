@@ -1,0 +1,94 @@
+import pytest
+
+from tfmeta.runs.evaluate import read_results
+from tfmeta.runs.run_folder import RunFolder
+
+
+def test_every_combination_is_printed_and_kept(call, run_copy):
+    folder = RunFolder(run_copy)
+    (trained,) = read_results(folder)
+    done = call(
+        *("evaluate", run_copy, "--episodes", 600, "--seed", 4, "--queries", 3),
+        *("--ways", 2, "--ways", 3, "--shots", 1, "--shots", 2),
+    )
+    assert (done.code, done.err) == (0, "")
+    first, *found = read_results(folder)
+    assert first.to_json() == trained.to_json()
+    keys = ("ways", "shots", "queries", "seed", "episodes")
+    assert [tuple(r.protocol[k] for k in keys) for r in found] == [
+        (ways, shots, 3, 4, 600) for ways in (2, 3) for shots in (1, 2)
+    ]
+    assert done.out == "".join(f"{result}\n" for result in found)
+
+
+def test_what_is_left_out_is_as_in_the_run(call, run_copy):
+    before = read_results(RunFolder(run_copy))
+    done = call("evaluate", run_copy, "--episodes", 600)
+    assert "5-way 1-shot on glyphs-seed0, 5 queries a class, inductive" in done.out
+    assert "(600 episodes, seed 0)" in done.out
+    after = read_results(RunFolder(run_copy))
+    assert [r.protocol for r in after] == [r.protocol for r in before]
+    assert after[0].accuracy == pytest.approx(before[0].accuracy, abs=1e-6)
+
+
+def test_the_untrained_learner_is_measured_but_not_kept(call, run_copy, hash_tree):
+    (run_copy / "learner.keras").unlink()
+    before = hash_tree(run_copy)
+    done = call("evaluate", run_copy, "--episodes", 600, "--untrained")
+    assert (done.code, done.err) == (0, "")
+    assert "5-way 1-shot" in done.out
+    assert hash_tree(run_copy) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--ways", 5000), "`ways` must be at most"),
+        (("--shots", 16), "16 + 5 = 21"),
+        (("--seed", 2**64), "`seed`"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(call, glyphs_run, hash_tree, options, message):
+    before = hash_tree(glyphs_run)
+    assert message in call("evaluate", glyphs_run, *options).error
+    assert hash_tree(glyphs_run) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--ways", 1), "'--ways': 1 is not in the range x>=2"),
+        (("--episodes", 10), "'--episodes': 10 is not in the range x>=600"),
+    ],
+)
+def test_options_out_of_range_are_named(call, glyphs_run, options, message):
+    assert message in call("evaluate", glyphs_run, *options).usage_error
+
+
+def test_no_run_no_figure(call, tmp_path):
+    for path in (tmp_path / "nowhere", tmp_path):
+        error = call("evaluate", path).error
+        assert error.startswith(f"{path} must be a run folder")
+
+
+def test_a_damaged_learner_ends_in_one_line(run_tfmeta, run_copy, hash_tree):
+    learner = run_copy / "learner.keras"
+    learner.write_bytes(learner.read_bytes()[:3000])
+    before = hash_tree(run_copy)
+    done = run_tfmeta("evaluate", run_copy)
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"Error: {learner} could not be read as a learner")
+    assert "`tfmeta train --resume`" in line
+    assert hash_tree(run_copy) == before
+
+
+def test_damaged_files_are_named(call, run_copy):
+    for name, text, message in (
+        ("metrics.json", '{"format_version": 1, "res', "must be a JSON file"),
+        ("classes.json", "{}", "must list the classes"),
+        ("config.json", '{"format_version": 1, "con', "must be a JSON file"),
+    ):
+        (run_copy / name).write_text(text)
+        assert f"{run_copy / name} {message}" in call("evaluate", run_copy).error
+        assert (run_copy / name).read_text() == text

@@ -1,0 +1,50 @@
+import json
+
+import pytest
+
+
+def test_the_next_version(call, run_copy, hash_tree):
+    folder = run_copy / "saved_model"
+    before = hash_tree(run_copy)
+    done = call("export", run_copy)
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        f"Wrote {folder / '2'}",
+        f"Look at it: saved_model_cli show --all --dir {folder / '2'}",
+    ]
+    after = hash_tree(run_copy)
+    assert {name: after[name] for name in before} == before
+    about = json.loads((folder / "2" / "tfmeta.json").read_text())
+    assert about["description"]["training_data"] == "glyphs-seed0"
+
+
+def test_elsewhere(call, run_copy, tmp_path, hash_tree):
+    before = hash_tree(run_copy)
+    done = call("export", run_copy, "--to", tmp_path / "served" / "glyphs")
+    assert done.out.startswith(f"Wrote {tmp_path / 'served' / 'glyphs' / '1'}\n")
+    assert hash_tree(run_copy) == before
+
+
+def test_a_file_is_no_folder_of_versions(call, glyphs_run):
+    done = call("export", glyphs_run, "--to", __file__)
+    assert f"Directory '{__file__}' is a file" in done.usage_error
+
+
+def test_what_is_no_run_is_named(call, tmp_path):
+    assert f"{tmp_path} must be a run folder" in call("export", tmp_path).error
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("learner.keras", "could not be read as a learner"),
+        ("metrics.json", "must be a JSON file"),
+        ("config.json", "must be a JSON file"),
+    ],
+)
+def test_a_damaged_run_writes_no_version(call, run_copy, hash_tree, name, message):
+    path = run_copy / name
+    path.write_bytes(path.read_bytes()[:300])
+    before = hash_tree(run_copy)
+    assert f"{path} {message}" in call("export", run_copy).error
+    assert hash_tree(run_copy) == before

@@ -1,0 +1,42 @@
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from tfmeta.cli.progress import progress_bar
+
+
+def shown(console):
+    return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console.file.getvalue())
+
+
+def test_a_terminal_shows_what_how_much_and_then_nothing():
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with progress_bar(console, "evaluating") as report:
+        for done in range(1, 6):
+            report(done, 5)
+    assert "evaluating" in shown(console)
+    assert "5/5" in shown(console)
+    # The cursor is shown again after it was hidden.
+    written = console.file.getvalue()
+    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
+
+
+def test_a_file_gets_nothing():
+    console = Console(file=io.StringIO(), force_terminal=False)
+    with progress_bar(console, "evaluating") as report:
+        report(1, 2)
+    assert console.file.getvalue() == ""
+
+
+def test_an_error_leaves_the_terminal_in_order():
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with (
+        pytest.raises(KeyboardInterrupt),
+        progress_bar(console, "evaluating") as report,
+    ):
+        report(1, 2)
+        raise KeyboardInterrupt
+    written = console.file.getvalue()
+    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")

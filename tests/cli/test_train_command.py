@@ -1,0 +1,185 @@
+import pytest
+
+from tfmeta.evaluation import compare
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.evaluate import read_results
+from tfmeta.runs.run_folder import RunFolder
+
+FILES = {
+    "config.json",
+    "classes.json",
+    "checkpoints",
+    "best.weights.h5",
+    "learner.keras",
+    "timing.json",
+    "history.json",
+    "curve.png",
+    "metrics.json",
+    "episodes.png",
+    "saved_model",
+}
+
+
+def test_a_training_says_what_it_does_and_what_to_type_next(glyphs_training):
+    folder, done = glyphs_training
+    # Nothing of TensorFlow's chatter, and no bar where there is no terminal.
+    assert done.stderr == ""
+    assert "\x1b" not in done.stdout
+    lines = done.stdout.splitlines()
+    assert lines[0] == (
+        "Training a Prototypical Network on glyphs: 5-way 1-shot, 24 steps, into "
+        f"{folder}"
+    )
+    assert [line[:9] for line in lines[1:9]] == [f"epoch {i}/8" for i in range(1, 9)]
+    assert "val_accuracy" in lines[1]
+    (result,) = read_results(RunFolder(folder))
+    assert str(result) in done.stdout
+    assert f"tfmeta classify {folder} --support FOLDER --query FOLDER" in done.stdout
+
+
+def test_a_training_leaves_a_whole_run(glyphs_run):
+    assert {path.name for path in glyphs_run.iterdir()} == FILES
+    assert (glyphs_run / "saved_model" / "1" / "saved_model.pb").is_file()
+    config = RunFolder(glyphs_run).read_config()
+    assert config == TrainConfig(
+        seed=3,
+        epochs=8,
+        steps_per_epoch=3,
+        filters=4,
+        train_ways=5,
+        train_queries=2,
+        queries=5,
+        validation_episodes=8,
+    )
+    environment = RunFolder(glyphs_run).read_environment()
+    assert environment["inter_op_threads"] == 2
+    assert environment["intra_op_threads"] > 0
+
+
+def test_a_finished_run_is_measured_again_and_kept(call, run_copy, tiny_options):
+    folder = RunFolder(run_copy)
+    (before,) = read_results(folder)
+    kept = [folder.learner_file, folder.history_file, folder.best_weights]
+    bytes_before = [path.read_bytes() for path in kept]
+    folder.episodes_picture.unlink()
+    done = call("train", "--run", run_copy, *tiny_options, "--resume")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("Going on with a Prototypical Network")
+    assert "epoch 1/8" not in done.out
+    assert [path.read_bytes() for path in kept] == bytes_before
+    (after,) = read_results(folder)
+    assert compare(before, after).difference == pytest.approx(0, abs=1e-6)
+    assert folder.episodes_picture.is_file()
+    assert [path.name for path in folder.saved_model.glob("[0-9]*")] == ["1"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--train-ways", 5000), "`ways`.*600. Received: ways=5000"),
+        (("--ways", 5000), "`ways`.*160. Received: ways=5000"),
+        (("--train-shots", 16), "16 + 5 = 21"),
+        (("--shots", 6), "6 + 15 = 21"),
+        (("--protocol", "lake"), "`protocol` of glyphs"),
+        (("--seed", 2**64), "`seed`"),
+        (("--learning-rate", "nan"), "`learning_rate`"),
+        (("--learning-rate", "inf"), "`learning_rate`"),
+    ],
+)
+def test_what_cannot_be_trained_leaves_nothing(call, tmp_path, options, message):
+    done = call("train", "--run", tmp_path / "run", *options)
+    for part in message.split(".*"):
+        assert part in done.error
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--ways", 1), "'--ways': 1 is not in the range x>=2"),
+        (("--train-ways", 1), "'--train-ways': 1 is not in the range x>=2"),
+        (("--test-episodes", 10), "'--test-episodes': 10 is not in the range x>=600"),
+        (("--shots", 0), "'--shots': 0 is not in the range x>=1"),
+        (("--seed", -1), "'--seed': -1 is not in the range x>=0"),
+        (("--filters", "many"), "'--filters': 'many' is not a valid integer"),
+        (("--dataset", "imagenet"), "'imagenet' is not one of 'glyphs', 'omniglot'"),
+        (("--distance", "far"), "'--distance': 'far' is not one of"),
+        (("--learning-rate", 0), "'--learning-rate'"),
+        (("--data-dir", __file__), "'--data-dir'"),
+    ],
+)
+def test_options_out_of_range_are_named(call, tmp_path, options, message):
+    done = call("train", "--run", tmp_path / "run", *options)
+    assert message in done.usage_error
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_data_set_that_is_not_there(run_tfmeta, tmp_path):
+    # A proxy that refuses stands for a machine without a connection.
+    nowhere = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9"}
+    data_dir = tmp_path / "data"
+    done = run_tfmeta(
+        *("train", "--dataset", "omniglot"),
+        *("--run", tmp_path / "run", "--data-dir", data_dir),
+        **nowhere,
+    )
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"Error: Omniglot is not in {data_dir} and cannot be down")
+    assert "tfmeta datasets import omniglot --from DIR" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_existing_run_is_not_overwritten(call, run_copy, tiny_options, hash_tree):
+    before = hash_tree(run_copy)
+    done = call("train", "--run", run_copy, *tiny_options)
+    assert f"{run_copy} holds a run already" in done.error
+    assert "--resume" in done.error
+    done = call("train", "--run", run_copy, *tiny_options, "--resume", "--filters", 5)
+    assert "`filters` must stay" in done.error
+    assert "filters=5" in done.error
+    assert hash_tree(run_copy) == before
+
+
+def test_the_default_folder_names_data_set_and_seed(call, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "runs" / "glyphs-seed5").mkdir(parents=True)
+    (tmp_path / "runs" / "glyphs-seed5" / "notes.txt").write_text("mine")
+    assert "runs/glyphs-seed5 holds" in call("train", "--seed", 5).error
+    assert (
+        "runs/glyphs-seed5 must be a run"
+        in call("train", "--seed", 5, "--resume").error
+    )
+
+
+def test_a_file_is_no_run_folder(call, tmp_path):
+    path = tmp_path / "file"
+    path.write_text("precious")
+    assert (
+        "file must be a folder. Received: a file" in call("train", "--run", path).error
+    )
+    below = call("train", "--run", path / "run", "--train-ways", 5)
+    assert "file/run" in below.error
+    assert path.read_text() == "precious"
+
+
+@pytest.mark.parametrize("resume", [(), ("--resume",)])
+def test_a_run_of_a_newer_version_is_left_alone(call, run_copy, hash_tree, resume):
+    config = run_copy / "config.json"
+    config.write_text(
+        config.read_text().replace('"format_version": 1', '"format_version": 2')
+    )
+    before = hash_tree(run_copy)
+    error = call("train", "--run", run_copy, *resume).error
+    assert ("from a newer tfmeta" if resume else "holds a run already") in error
+    assert hash_tree(run_copy) == before
+
+
+def test_a_half_written_checkpoint_is_named(call, run_copy, tiny_options, hash_tree):
+    (run_copy / "learner.keras").unlink()
+    (arrays,) = run_copy.glob("checkpoints/*/arrays.npz")
+    arrays.write_bytes(arrays.read_bytes()[:1000])
+    before = hash_tree(run_copy)
+    done = call("train", "--run", run_copy, *tiny_options, "--resume")
+    assert f"{arrays} of the latest checkpoint is damaged" in done.error
+    assert hash_tree(run_copy) == before
