@@ -9,7 +9,7 @@ import tfmeta
 
 LAZY = """
 import sys, tfmeta
-heavy = [n for n in ("tensorflow", "keras", "numpy", "rich", "click") if n in sys.modules]
+heavy = [n for n in ("tensorflow", "keras", "numpy", "rich") if n in sys.modules]
 print(tfmeta.__version__, heavy)
 tfmeta.datasets.ClassTable
 print("tensorflow" in sys.modules)

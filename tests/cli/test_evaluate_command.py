@@ -89,6 +89,8 @@ def test_damaged_files_are_named(call, run_copy):
         ("classes.json", "{}", "must list the classes"),
         ("config.json", '{"format_version": 1, "con', "must be a JSON file"),
     ):
+        intact = (run_copy / name).read_text()
         (run_copy / name).write_text(text)
         assert f"{run_copy / name} {message}" in call("evaluate", run_copy).error
         assert (run_copy / name).read_text() == text
+        (run_copy / name).write_text(intact)

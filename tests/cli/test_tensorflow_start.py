@@ -7,17 +7,20 @@ import pytest
 
 START = """
 import json, os, sys
+from pathlib import Path
 from tfmeta.cli.tensorflow_start import start_tensorflow
 assert "tensorflow" not in sys.modules
 start_tensorflow("metric")
 assert "tensorflow" in sys.modules
 import tensorflow as tf
+tf.function(lambda x: x @ x)(tf.zeros((64, 64)))
+threads = [path.read_text() for path in Path("/proc/self/task").glob("*/comm")]
+threads = threads.count("tf_Compute\\n") if sys.platform == "linux" else None
 print(json.dumps([
     os.environ["TF_NUM_INTEROP_THREADS"],
     os.environ["TF_NUM_INTRAOP_THREADS"],
     os.environ["TF_CPP_MIN_LOG_LEVEL"],
-    tf.config.threading.get_inter_op_parallelism_threads(),
-    tf.config.threading.get_intra_op_parallelism_threads(),
+    threads,
 ]))
 sys.stderr.write("heard again")
 """
@@ -37,6 +40,6 @@ def test_threads_are_set_unless_the_user_did_and_nothing_is_said(mine):
     assert done.returncode == 0, done.stderr
     # TensorFlow's chatter is gone, later messages are not.
     assert done.stderr == "heard again"
-    cores = os.cpu_count()
-    expected = ["3", "1", "1", 3, 1] if mine else ["2", str(cores), "2", 2, cores]
-    assert json.loads(done.stdout) == expected
+    *variables, inter_op = json.loads(done.stdout)
+    assert variables == (["3", "1", "1"] if mine else ["2", str(os.cpu_count()), "2"])
+    assert inter_op in (3 if mine else 2, None)

@@ -1,6 +1,7 @@
 """Encoders that would be lost after hours of training are refused at once."""
 
 import keras
+import numpy as np
 import pytest
 
 from tfmeta.encoders import Conv4
@@ -161,8 +162,25 @@ def test_what_comes_back_different(check, make, message):
         check(make())
 
 
-def test_a_subclassed_model_must_be_wrapped(check):
+def test_a_subclassed_model_is_wrapped(check, tmp_path):
     encoder = Faithful(5)
-    encoder(keras.ops.ones((1, 4)))
-    with pytest.raises(ValueError, match="(?s)must know its.*Wrap.*Faithful"):
+    examples = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    expected = encoder(examples)
+    usable = check(encoder)
+    if isinstance(usable, PrototypicalNetwork):
+        usable.compile()
+        usable.save(tmp_path / "learner.keras")
+        usable = keras.saving.load_model(tmp_path / "learner.keras").encoder
+    assert usable.output_shape == (None, 5)
+    np.testing.assert_array_equal(usable(examples), expected)
+
+
+def test_a_model_of_two_inputs_is_refused(check):
+    class TwoInputs(keras.Model):
+        def call(self, inputs):
+            return inputs["a"] + inputs["b"]
+
+    encoder = TwoInputs()
+    encoder({"a": keras.ops.ones((1, 4)), "b": keras.ops.ones((1, 4))})
+    with pytest.raises(ValueError, match="(?s)must take one tensor.*Wrap.*two_inputs"):
         check(encoder)

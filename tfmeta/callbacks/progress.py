@@ -69,10 +69,11 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_train_batch_end(self, batch: int, logs: dict | None = None) -> None:
         """Moves the bar."""
         # With `steps_per_execution` one call stands for several batches, of
-        # which `batch` is the last.
+        # which `batch` is the last, were there as many.
+        done = min(batch + 1, self.params["steps"] or batch + 1)
         if self._progress is not None:
-            self._progress.advance(self._task, batch + 1 - self._batches)
-        self._batches = batch + 1
+            self._progress.advance(self._task, done - self._batches)
+        self._batches = done
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Prints the epoch's figures."""

@@ -48,7 +48,7 @@ def main() -> None:
     """Entry point: bad input ends in one clear line and exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
-        tfmeta(standalone_mode=False)
+        tfmeta(prog_name="tfmeta", standalone_mode=False)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

@@ -25,9 +25,12 @@ def start_tensorflow(family: str) -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _silence():
         import tensorflow as tf
+        from absl import logging
 
         # The search for accelerators complains where there are none.
         tf.config.list_physical_devices()
+    # So does TensorFlow Datasets, of folders that it is about to fill.
+    logging.set_verbosity(logging.ERROR)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
+from tfmeta.episodes.without_replacement import draw_without_replacement
 
 
 def _padded(rows: list[list[int]]) -> np.ndarray:
@@ -73,9 +74,8 @@ class ClassSampler:
         self.class_ids = tuple(sorted(c for ids in variants for c in ids))
         starts = np.cumsum([0] + [len(inside) for inside in kept])
         self._ways = ways
-        self._origins_of_group = _padded(
-            [list(range(a, b)) for a, b in zip(starts[:-1], starts[1:], strict=True)]
-        )
+        self._group_starts = starts[:-1].astype(np.int32)
+        self._group_sizes = np.diff(starts).astype(np.int32)
         self._classes_of_origin = _padded(variants)
         self._variants = np.array([len(ids) for ids in variants], np.float32)
 
@@ -84,17 +84,17 @@ class ClassSampler:
     ) -> tf.Tensor:
         """Int32 tensor of shape `(tasks, ways)`: class ids."""
         group_stream, origin_stream, variant_stream = streams
-        num_groups, width = self._origins_of_group.shape
         group = tf.random.stateless_uniform(
-            [tasks], group_stream, 0, num_groups, tf.int32
+            [tasks], group_stream, 0, len(self._group_sizes), tf.int32
         )
-        candidates = tf.gather(self._origins_of_group, group)
-        # The largest of independent uniform numbers are a draw without
-        # replacement; padding gets -1 and is never among them.
-        noise = tf.random.stateless_uniform([tasks, width], origin_stream)
-        noise = tf.where(candidates >= 0, noise, -1.0)
-        picks = tf.math.top_k(noise, self._ways).indices
-        origin = tf.gather(candidates, picks, batch_dims=1)
+        picks = draw_without_replacement(
+            tf.gather(self._group_sizes, group),
+            int(self._group_sizes.max()),
+            self._ways,
+            origin_stream,
+        )
+        # Origins are numbered group by group.
+        origin = tf.gather(self._group_starts, group)[:, None] + picks
         noise = tf.random.stateless_uniform([tasks, self._ways], variant_stream)
         variant = tf.cast(noise * tf.gather(self._variants, origin), tf.int32)
         return tf.gather_nd(

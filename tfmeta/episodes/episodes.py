@@ -15,6 +15,7 @@ from tfmeta.datasets import ClassTable
 from tfmeta.episodes.arguments import check_count, check_range
 from tfmeta.episodes.class_sampler import ClassSampler
 from tfmeta.episodes.streams import check_seed, step_streams
+from tfmeta.episodes.without_replacement import draw_without_replacement
 
 Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
 
@@ -211,13 +212,13 @@ class Episodes:
         """The classes and examples of batch `step`; works in a graph."""
         streams = self._streams(step)
         classes = self._sampler.draw(self.tasks, (streams[0], streams[1], streams[2]))
-        widest = int(self.table.class_sizes.max())
-        noise = tf.random.stateless_uniform([self.tasks, self.ways, widest], streams[3])
-        sizes = tf.gather(self.table.class_sizes, classes)
-        if int(self.table.class_sizes.min()) < widest:
-            exists = tf.range(widest, dtype=tf.int64) < sizes[..., None]
-            noise = tf.where(exists, noise, -1.0)
-        picks = tf.math.top_k(noise, self.shots + self.queries).indices
+        picks = draw_without_replacement(
+            tf.reshape(tf.gather(self.table.class_sizes, classes), [-1]),
+            int(self.table.class_sizes.max()),
+            self.shots + self.queries,
+            streams[3],
+        )
+        picks = tf.reshape(picks, [self.tasks, self.ways, self.shots + self.queries])
         rows = tf.gather(self.table.offsets, classes)[..., None] + tf.cast(
             picks, tf.int64
         )

@@ -34,7 +34,7 @@ class FewShotLearner(keras.Model):
     transductive: bool = False
 
     def __init__(self, encoder: keras.Model, **kwargs: Any) -> None:
-        check_encoder(encoder)
+        encoder = check_encoder(encoder)
         # Labels and masks must not be rounded by a mixed precision policy; the
         # encoder casts its own inputs.
         super().__init__(autocast=False, **kwargs)

@@ -5,17 +5,23 @@ from __future__ import annotations
 import keras
 
 
-def check_encoder(encoder: object) -> None:
+def check_encoder(encoder: object) -> keras.Model:
     """Checks that `encoder` is a built Keras model that survives saving.
+
+    A subclassed model, which does not know its shapes, comes back as a functional
+    model around it, with the input shape it was built with.
 
     The check is the round trip itself: the encoder is serialized, rebuilt in
     safe mode, and the rebuilt weights are compared by shape. It runs when the
     learner is built, because after hours of training it would be too late.
 
+    Returns:
+        The encoder to use.
+
     Raises:
         TypeError: When `encoder` is no `keras.Model`.
-        ValueError: When it is not built, does not know the shapes of its inputs
-            and outputs, or could not be loaded again.
+        ValueError: When it is not built, does not take one input, or could not
+            be loaded again.
     """
     if not isinstance(encoder, keras.Model):
         raise TypeError(
@@ -28,12 +34,7 @@ def check_encoder(encoder: object) -> None:
             f"once. Received: {encoder.name!r}, which has no weights yet"
         )
     if not hasattr(encoder, "output_shape"):
-        raise ValueError(
-            "`encoder` must know its input and output shape, as a functional or "
-            "Sequential model does. Wrap a subclassed model: "
-            "`inputs = keras.Input(shape)`, `keras.Model(inputs, model(inputs))`. "
-            f"Received: {encoder.name!r}, a {type(encoder).__name__}"
-        )
+        encoder = _as_functional(encoder)
     try:
         config = keras.saving.serialize_keras_object(encoder)
         rebuilt = keras.saving.deserialize_keras_object(config, safe_mode=True)
@@ -50,6 +51,7 @@ def check_encoder(encoder: object) -> None:
             f"`get_config`; Lambda layers cannot be loaded in safe mode. Received: "
             f"{encoder.name!r}, which failed with {reason}"
         ) from error
+    assert isinstance(encoder, keras.Model)
     before = [tuple(w.shape) for w in encoder.weights]
     after = [tuple(w.shape) for w in rebuilt.weights]
     if before != after:
@@ -60,3 +62,19 @@ def check_encoder(encoder: object) -> None:
             "its layers in `__init__` from the arguments in `get_config`, and its "
             "weights in `build`"
         )
+    return encoder
+
+
+def _as_functional(encoder: keras.Model) -> keras.Model:
+    shape = (encoder.get_build_config() or {}).get("input_shape")
+    if not isinstance(shape, tuple | list) or not all(
+        size is None or isinstance(size, int) for size in shape
+    ):
+        raise ValueError(
+            "`encoder` must take one tensor. Wrap a model that takes more, or that was "
+            "built in another way: `inputs = keras.Input(shape)`, `keras.Model(inputs, "
+            f"model(inputs))`. Received: {encoder.name!r}, a "
+            f"{type(encoder).__name__} built with input shape {shape}"
+        )
+    inputs = keras.Input(shape[1:], dtype=encoder.variable_dtype)
+    return keras.Model(inputs, encoder(inputs), name=encoder.name)

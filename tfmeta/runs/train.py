@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-import platform
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 
 from tfmeta._version import __version__
 from tfmeta.callbacks import Resume
+from tfmeta.callbacks.environment import describe_environment
 from tfmeta.datasets import ClassTable, load
 from tfmeta.encoders import Conv4
 from tfmeta.episodes import Episodes, RandomAffine
@@ -57,20 +54,6 @@ def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episode
         seed=config.seed,
     )
     return episodes, config.validation_episodes // tasks
-
-
-def describe_environment() -> dict[str, Any]:
-    """Threads and versions that decide the last bits of the weights."""
-    return {
-        "tfmeta": __version__,
-        "tensorflow": tf.__version__,
-        "keras": keras.__version__,
-        "numpy": np.__version__,
-        "python": platform.python_version(),
-        "inter_op_threads": tf.config.threading.get_inter_op_parallelism_threads(),
-        "intra_op_threads": tf.config.threading.get_intra_op_parallelism_threads(),
-        "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
-    }
 
 
 def train(
@@ -120,7 +103,7 @@ def train(
     learner = build_learner(config, train_table)
 
     if not goes_on:
-        folder.create(config, describe_environment())
+        folder.create(config, {"tfmeta": __version__, **describe_environment(learner)})
     _keep_classes(folder, train_table, validation_table)
 
     if folder.learner_file.exists():

@@ -52,11 +52,11 @@ class PrototypicalNetwork(MetricLearner):
     ) -> None:
         self.distance = distances.get(distance)
         super().__init__(encoder, **kwargs)
-        if len(encoder.output_shape) != 2:
+        if len(self.encoder.output_shape) != 2:
             raise ValueError(
                 "`encoder` must map a batch of examples to a batch of vectors, of "
                 f"shape (batch, features). Received: output shape "
-                f"{encoder.output_shape}"
+                f"{self.encoder.output_shape}"
             )
 
     def adapt_embeddings(
