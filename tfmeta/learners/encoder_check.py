@@ -35,6 +35,11 @@ def check_encoder(encoder: object) -> keras.Model:
         )
     if not hasattr(encoder, "output_shape"):
         encoder = _as_functional(encoder)
+    _check_round_trip(encoder)
+    return encoder
+
+
+def _check_round_trip(encoder: keras.Model) -> None:
     try:
         config = keras.saving.serialize_keras_object(encoder)
         rebuilt = keras.saving.deserialize_keras_object(config, safe_mode=True)
@@ -51,7 +56,6 @@ def check_encoder(encoder: object) -> keras.Model:
             f"`get_config`; Lambda layers cannot be loaded in safe mode. Received: "
             f"{encoder.name!r}, which failed with {reason}"
         ) from error
-    assert isinstance(encoder, keras.Model)
     before = [tuple(w.shape) for w in encoder.weights]
     after = [tuple(w.shape) for w in rebuilt.weights]
     if before != after:
@@ -62,7 +66,6 @@ def check_encoder(encoder: object) -> keras.Model:
             "its layers in `__init__` from the arguments in `get_config`, and its "
             "weights in `build`"
         )
-    return encoder
 
 
 def _as_functional(encoder: keras.Model) -> keras.Model:
