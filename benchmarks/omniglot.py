@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from report import (
-    FOLDER,
     RESULTS,
     command_line,
     describe_machine,
     git_commit,
+    replace_table,
     write_json,
 )
 
@@ -29,8 +29,6 @@ TASKS = ((5, 1), (5, 5), (20, 1), (20, 5))
 # Snell, Swersky and Zemel, 2017, Prototypical Networks for Few-shot Learning,
 # table 1, in percent.
 PUBLISHED = {(5, 1): 98.8, (5, 5): 99.7, (20, 1): 96.0, (20, 5): 98.9}
-README = FOLDER.parent / "README.md"
-BEGIN, END = "<!-- omniglot table -->", "<!-- end of omniglot table -->"
 
 
 def parse_arguments() -> tuple[argparse.Namespace, list[str]]:
@@ -179,27 +177,12 @@ def markdown(content: dict[str, Any]) -> str:
         f"class; characters and rotations of the {config['protocol'] or 'vinyals'} "
         f"protocol; one training with seed {config['seed']}, "
         f"{config['train_ways']}-way {config['train_shots']}-shot, "
-        f"{config['epochs'] * config['steps_per_epoch']:,} steps{minutes}. "
+        f"{config['epochs'] * config['steps_per_epoch']:,} steps"
+        f"{' on affinely distorted pictures' if config['augment'] else ''}{minutes}, "
+        "the epoch selected on validation classes. "
         f"`{content['command']}`, commit {commit}.",
     ]
     return "\n".join(lines) + "\n"
-
-
-def replace_table(readme: Path, table: str) -> None:
-    """Puts the table between its two markers.
-
-    Raises:
-        ValueError: When the markers are not there, each once and in order.
-    """
-    text = readme.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in after:
-        raise ValueError(
-            f"{readme} must hold {BEGIN!r} and behind it {END!r}, once each. "
-            "Received: a file where that is not so"
-        )
-    readme.write_text(f"{before}{BEGIN}\n\n{table}\n{END}{after}", encoding="utf-8")
 
 
 def main() -> None:
@@ -212,7 +195,7 @@ def main() -> None:
     (arguments.results / f"{NAME}.md").write_text(table, encoding="utf-8")
     print(table)
     if arguments.update_readme:
-        replace_table(README, table)
+        replace_table(NAME, table)
 
 
 if __name__ == "__main__":

@@ -140,6 +140,27 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
+def replace_table(name: str, table: str) -> None:
+    """Puts a table between its two markers in the README.
+
+    Raises:
+        ValueError: When the markers are not there, each once and in order.
+    """
+    readme = FOLDER.parent / "README.md"
+    begin_mark, end_mark = f"<!-- {name} table -->", f"<!-- end of {name} table -->"
+    text = readme.read_text(encoding="utf-8")
+    before, begin, rest = text.partition(begin_mark)
+    _, end, after = rest.partition(end_mark)
+    if not begin or not end or begin_mark in rest or end_mark in after:
+        raise ValueError(
+            f"{readme} must hold {begin_mark!r} and behind it {end_mark!r}, once each. "
+            "Received: a file where that is not so"
+        )
+    readme.write_text(
+        f"{before}{begin_mark}\n\n{table}\n{end_mark}{after}", encoding="utf-8"
+    )
+
+
 def command_line() -> str:
     """What was typed, from the root of the repository.
 
