@@ -19,6 +19,15 @@ class Transductive(PrototypicalNetwork):
 
 
 @keras.saving.register_keras_serializable(package="test_evaluate")
+class NeedsMask(PrototypicalNetwork):
+    def adapt_embeddings(self, embeddings, support_labels, *, support_mask=None):
+        assert support_mask is not None
+        return super().adapt_embeddings(
+            embeddings, support_labels, support_mask=support_mask
+        )
+
+
+@keras.saving.register_keras_serializable(package="test_evaluate")
 class EpisodeBound(FewShotLearner):
     """A learner whose embeddings need not be the same in every episode."""
 
@@ -148,6 +157,18 @@ def test_the_seed_of_the_episodes_fixes_the_figures(learner, table):
     assert np.any(first.episode_accuracies != other.episode_accuracies)
     with pytest.raises(ValueError, match="`seed`.*3 and 4"):
         compare(first, other)
+
+
+def test_learners_are_told_what_is_padding(learner, table):
+    needy = NeedsMask(learner.encoder)
+    for encode_once in (False, True):
+        evaluate(
+            needy,
+            Episodes(table, **VARIED),
+            num_episodes=600,
+            seen_classes=(),
+            encode_once=encode_once,
+        )
 
 
 def test_it_comes_back_from_json(learner, table):

@@ -154,6 +154,16 @@ def test_another_configuration_is_refused(folder, hash_tree, name, value):
     assert hash_tree(folder.path) == before
 
 
+def test_other_classes_are_refused(folder, hash_tree):
+    classes = json.loads(folder.classes_file.read_text())
+    classes["train"][0] = "glyphs-seed0/another"
+    folder.classes_file.write_text(json.dumps(classes))
+    before = hash_tree(folder.path)
+    with pytest.raises(ValueError, match="classes of .*classes.json when resuming"):
+        train(folder.read_config(), folder, resume=True)
+    assert hash_tree(folder.path) == before
+
+
 def test_a_run_is_not_overwritten(folder, hash_tree):
     before = hash_tree(folder.path)
     with pytest.raises(FileExistsError, match="--resume"):
