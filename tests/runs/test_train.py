@@ -74,15 +74,18 @@ def read(terminal):
 
 def stop_after_epoch(folder, options, epoch, with_signal, *more):
     process, terminal = start(folder, options, *more)
-    shown = b""
-    while latest_epoch(folder) < epoch and process.poll() is None:
+    shown, stopped = b"", False
+    while process.poll() is None:
         shown += read(terminal)
+        if not stopped and latest_epoch(folder) >= epoch:
+            process.send_signal(with_signal)
+            stopped = True
         time.sleep(0.01)
-    process.send_signal(with_signal)
-    _, errors = process.communicate()
-    while more := read(terminal):
-        shown += more
+    while rest := read(terminal):
+        shown += rest
     os.close(terminal)
+    errors = process.stderr.read()
+    process.stderr.close()
     assert epoch <= latest_epoch(folder) < 8, "it was not stopped in between"
     assert not folder.learner_file.exists()
     return process.returncode, shown.decode(), errors.decode()
