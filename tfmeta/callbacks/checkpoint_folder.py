@@ -19,6 +19,8 @@ from typing import Any
 
 import numpy as np
 
+from tfmeta.durable import flush, put_in_place
+
 FORMAT_VERSION = 1
 
 _MANIFEST = "manifest.json"
@@ -102,11 +104,11 @@ def save_checkpoint(
     }
     (building / _MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
     for path in building.iterdir():
-        _flush(path)
-    _flush(building)
+        flush(path)
+    flush(building)
     os.rename(building, target)
     # Without this a power failure could undo the rename but not the removals.
-    _flush(root)
+    flush(root)
     for folder in older:
         # Renamed first: a removal that is cut short must not leave a folder
         # that looks like a checkpoint.
@@ -179,9 +181,7 @@ def replace_file(source: Path, target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     building = target.with_name(f"{_BUILDING}{target.name}")
     shutil.copyfile(source, building)
-    _flush(building)
-    os.replace(building, target)
-    _flush(target.parent)
+    put_in_place(building, target)
 
 
 def _number(folder: Path) -> int:
@@ -214,17 +214,6 @@ def _sha256(path: Path) -> str:
         while block := file.read(1 << 20):
             digest.update(block)
     return digest.hexdigest()
-
-
-def _flush(path: Path) -> None:
-    """Waits until the file or folder has reached the disk."""
-    if path.is_dir() and os.name == "nt":
-        return  # Windows has no way to flush a folder.
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _damaged(folder: Path, name: str, reason: str) -> ValueError:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from tfmeta.callbacks.progress import TrainingProgress
+from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import progress_bar
 from tfmeta.export.version_folder import list_versions
 from tfmeta.runs.config import TrainConfig

@@ -13,6 +13,8 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from tfmeta.durable import flush
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -78,7 +80,7 @@ def write_version(
         except BaseException:
             shutil.rmtree(building, ignore_errors=True)
             raise
-        _flush(path)
+        flush(path)
     return target
 
 
@@ -125,15 +127,5 @@ def _flush_tree(folder: Path) -> None:
     """Waits until everything below `folder` has reached the disk."""
     for root, _, files in os.walk(folder, topdown=False):
         for name in files:
-            _flush(Path(root, name))
-        _flush(Path(root))
-
-
-def _flush(path: Path) -> None:
-    if path.is_dir() and os.name == "nt":
-        return  # Windows has no way to flush a folder.
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+            flush(Path(root, name))
+        flush(Path(root))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tfmeta.durable import put_in_place
 from tfmeta.runs.config import TrainConfig
 
 FORMAT_VERSION = 1
@@ -19,9 +20,7 @@ def write_json(path: Path, value: Any) -> None:
     with temporary.open("w", encoding="utf-8") as file:
         json.dump(value, file, indent=2, ensure_ascii=False)
         file.write("\n")
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    put_in_place(temporary, path)
 
 
 def read_json(path: Path) -> Any:

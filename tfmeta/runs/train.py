@@ -12,6 +12,7 @@ from tfmeta._version import __version__
 from tfmeta.callbacks import Resume
 from tfmeta.callbacks.environment import describe_environment
 from tfmeta.datasets import ClassTable, load
+from tfmeta.durable import put_in_place
 from tfmeta.encoders import Conv4
 from tfmeta.episodes import Episodes, RandomAffine
 from tfmeta.learners import FewShotLearner, PrototypicalNetwork
@@ -131,7 +132,7 @@ def train(
     learner.load_weights(folder.best_weights)
     temporary = folder.path / ".learner.tmp.keras"
     learner.save(temporary)
-    os.replace(temporary, folder.learner_file)
+    put_in_place(temporary, folder.learner_file)
     return learner
 
 
