@@ -17,7 +17,7 @@ from report import RESULTS, command_line, describe_machine, git_commit, replace_
 from report import write_json as write_result_json
 
 from tfmeta.evaluation import EvaluationResult
-from tfmeta.runs.evaluate import evaluate_run, read_results, test_episodes
+from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import build_learner
 
@@ -32,7 +32,7 @@ def measure(run: Path) -> dict[str, EvaluationResult]:
     subprocess.run(command, check=True)
     folder = RunFolder(run)
     config = folder.read_config()
-    episodes = test_episodes(config)
+    episodes = draw_test_episodes(config)
     learner = build_learner(config, episodes.table)
     untrained = evaluate_run(folder, learner, episodes, keep=False)
     trained = next(r for r in read_results(folder) if r.protocol == untrained.protocol)

@@ -9,7 +9,7 @@ from tfmeta.runs.evaluate import (
     read_results,
 )
 from tfmeta.runs.evaluate import (
-    test_episodes as episodes_of,
+    draw_test_episodes as episodes_of,
 )
 from tfmeta.runs.run_folder import RunFolder, write_json
 from tfmeta.runs.train import load_learner

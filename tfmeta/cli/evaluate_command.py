@@ -55,7 +55,7 @@ def evaluate(
     from rich.console import Console
 
     from tfmeta.cli.progress import progress_bar
-    from tfmeta.runs.evaluate import evaluate_run, test_episodes
+    from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run
     from tfmeta.runs.train import build_learner, load_learner, load_split
 
     console = Console(highlight=False, soft_wrap=True)
@@ -64,23 +64,27 @@ def evaluate(
         learner = build_learner(config, load_split(config, "test", data_dir))
     else:
         learner = load_learner(folder)
-    for some_ways in ways or (config.ways,):
-        for some_shots in shots or (config.shots,):
-            episodes = test_episodes(
-                config,
-                ways=some_ways,
-                shots=some_shots,
-                queries=queries,
-                seed=seed,
-                data_dir=data_dir,
+    # All of them before the first is measured: what cannot be drawn is said at once.
+    wanted = [
+        draw_test_episodes(
+            config,
+            ways=some_ways,
+            shots=some_shots,
+            queries=queries,
+            seed=seed,
+            data_dir=data_dir,
+        )
+        for some_ways in ways or (config.ways,)
+        for some_shots in shots or (config.shots,)
+    ]
+    for episodes in wanted:
+        with progress_bar(console, "evaluating") as report:
+            result = evaluate_run(
+                folder,
+                learner,
+                episodes,
+                num_episodes=num_episodes,
+                on_progress=report,
+                keep=not untrained,
             )
-            with progress_bar(console, "evaluating") as report:
-                result = evaluate_run(
-                    folder,
-                    learner,
-                    episodes,
-                    num_episodes=num_episodes,
-                    on_progress=report,
-                    keep=not untrained,
-                )
-            console.print(str(result))
+        console.print(str(result))

@@ -10,7 +10,7 @@ from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import progress_bar
 from tfmeta.export.version_folder import list_versions
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.evaluate import evaluate_run, test_episodes
+from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run
 from tfmeta.runs.export import export_run
 from tfmeta.runs.pictures import draw_curve, draw_episodes
 from tfmeta.runs.run_folder import RunFolder, read_json
@@ -42,7 +42,7 @@ def run_training(
         bar.stop()  # Ctrl-C must not leave a terminal without its cursor.
     draw_curve(read_json(folder.history_file), config, folder.curve_picture)
 
-    episodes = test_episodes(config, data_dir=data_dir)
+    episodes = draw_test_episodes(config, data_dir=data_dir)
     with progress_bar(console, "evaluating") as report:
         result = evaluate_run(
             folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,9 @@ def check_count(name: str, value: int, least: int) -> int:
     return int(value)
 
 
-def check_range(name: str, value: int | tuple[int, int], least: int) -> tuple[int, int]:
+def check_range(name: str, value: int | Sequence[int], least: int) -> tuple[int, int]:
     """Returns `value` as the pair (smallest, largest); an int is both."""
-    pair = value if isinstance(value, tuple) else (value, value)
+    pair = value if isinstance(value, tuple | list) else (value, value)
     if (
         len(pair) != 2
         or not all(map(_is_whole, pair))

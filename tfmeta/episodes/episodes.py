@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -85,8 +85,8 @@ class Episodes:
         self,
         table: ClassTable,
         *,
-        ways: int | tuple[int, int] = 5,
-        shots: int | tuple[int, int] = 1,
+        ways: int | Sequence[int] = 5,
+        shots: int | Sequence[int] = 1,
         queries: int = 15,
         tasks: int = 1,
         seed: int = 0,

@@ -18,7 +18,7 @@ METRICS_FORMAT_VERSION = 1
 _TASKS = 10
 
 
-def test_episodes(
+def draw_test_episodes(
     config: TrainConfig,
     *,
     ways: int | None = None,
