@@ -335,6 +335,7 @@ def test_import_without_the_extra_says_what_to_install(
         importlib.import_module("tfmeta.tuning")
 
 
+@pytest.mark.slow
 def test_example_works_as_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
