@@ -79,6 +79,7 @@ def assert_same_result(folder: Path, expected: Path) -> None:
     assert (folder / best).read_bytes() == (expected / best).read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="needs SIGKILL")
 def test_killed_again_and_again_ends_as_if_never_stopped(tmp_path):
     expected, folder = tmp_path / "expected", tmp_path / "killed"
