@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 # Inter-op, intra-op threads; 0 stands for one per core. A metric learner is one
-# large encoder call per step: its convolutions share the cores, and a second
-# inter-op thread lets the input pipeline work beside them.
+# large encoder call per step, whose convolutions share the cores: on two of them
+# one intra-op thread is a third slower, while the number of inter-op threads does
+# not show. Both are set rather than left open because they decide the last bits.
 THREADS = {"metric": (2, 0)}
 
 
