@@ -39,8 +39,8 @@ def omniglot_dir(
 
     With TFMETA_TEST_CACHE set it stays in that folder from one run to the next.
     """
-    from tfmeta.datasets.omniglot_import import import_omniglot
-    from tfmeta.datasets.omniglot_pack import packed_path
+    from tfmeta.datasets.omniglot.importing import import_omniglot
+    from tfmeta.datasets.omniglot.pack import packed_path
 
     cache = os.environ.get("TFMETA_TEST_CACHE")
     folder = Path(cache) if cache else tmp_path_factory.mktemp("omniglot")

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from tfmeta import export
-from tfmeta.datasets.pictures import read_picture
+from tfmeta.datasets.reading.pictures import read_picture
 from tfmeta.encoders import Conv4
 from tfmeta.learners import PrototypicalNetwork
 

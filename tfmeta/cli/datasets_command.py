@@ -44,7 +44,7 @@ def import_(name: str, source: Path, data_dir: Path | None) -> None:
 
     from rich.console import Console
 
-    from tfmeta.datasets.omniglot_import import import_omniglot
+    from tfmeta.datasets.omniglot.importing import import_omniglot
 
     console = Console(highlight=False, soft_wrap=True)
     with console.status("checking, preparing and packing, about a minute"):

@@ -10,7 +10,7 @@ from typing import Literal
 import numpy as np
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.pictures import check_form, read_picture
+from tfmeta.datasets.reading.pictures import check_form, read_picture
 
 # What file managers leave behind, in lower case. Hidden files need no mention.
 _CLUTTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r"}
@@ -33,10 +33,10 @@ def load_picture_folder(
         path: The folder. The names of its sub-folders, of any script, become
             the names of the classes (in Unicode's composed form, NFC).
         size: Height and width in pixels that all pictures are resized to; see
-            `tfmeta.datasets.pictures.read_picture`.
+            `tfmeta.datasets.reading.pictures.read_picture`.
         channels: 1 for grey or 3 for red, green and blue.
         invert: Whether to turn dark on light into light on dark, as the models
-            of characters expect it (`tfmeta.datasets.pictures.looks_inverted`).
+            of characters expect it (`tfmeta.datasets.reading.pictures.looks_inverted`).
         name: Name of the table; by default that of the folder.
 
     Returns:

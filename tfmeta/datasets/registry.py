@@ -27,7 +27,7 @@ def load(
 
     Args:
         name: `"glyphs"` (made by a program, needs no file and no connection) or
-            `"omniglot"` (see `tfmeta.datasets.omniglot.load_omniglot`).
+            `"omniglot"` (see `tfmeta.datasets.omniglot.load.load_omniglot`).
         split: `"train"`, `"validation"` or `"test"`; omniglot knows further
             ones.
         data_dir: Where data is kept; by default the environment variable
@@ -56,7 +56,7 @@ def load(
     ```
     """
     if name == "omniglot":
-        from tfmeta.datasets.omniglot import load_omniglot
+        from tfmeta.datasets.omniglot.load import load_omniglot
 
         return load_omniglot(
             split,
@@ -76,7 +76,7 @@ def load(
                 f"`split` of glyphs must be one of {list(GLYPH_SPLITS)}. "
                 f"Received: {split!r}"
             )
-        from tfmeta.datasets.glyphs import load_glyphs
+        from tfmeta.datasets.glyphs.load import load_glyphs
 
         return load_glyphs(split, seed=seed)
     raise ValueError(f"`name` must be one of {list(NAMES)}. Received: {name!r}")

@@ -13,7 +13,7 @@ from tfmeta.datasets.picture_folder import (
     list_pictures,
     load_picture_folder,
 )
-from tfmeta.datasets.pictures import looks_inverted, picture_kind, read_picture
+from tfmeta.datasets.reading.pictures import looks_inverted, picture_kind, read_picture
 from tfmeta.runs.run_folder import RunFolder, read_versioned
 
 # Of `tfmeta.json`; `tfmeta.export` has it too, but imports TensorFlow, and

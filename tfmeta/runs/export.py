@@ -8,7 +8,7 @@ import numpy as np
 
 from tfmeta import export
 from tfmeta.datasets import ClassTable
-from tfmeta.datasets.pictures import looks_inverted
+from tfmeta.datasets.reading.pictures import looks_inverted
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.evaluate import read_results
 from tfmeta.runs.run_folder import RunFolder

@@ -3,7 +3,7 @@ import zipfile
 
 import pytest
 
-from tfmeta.datasets.archives import read_archive
+from tfmeta.datasets.reading.archives import read_archive
 
 
 def write(path, members, compression=zipfile.ZIP_DEFLATED):

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfmeta.datasets.archives import read_archive
-from tfmeta.datasets.omniglot import (
+from tfmeta.datasets.omniglot.load import (
     LAKE_VALIDATION,
     load_omniglot,
     vinyals_characters,
 )
-from tfmeta.datasets.omniglot_pack import packed_path, read_packed, shrink
+from tfmeta.datasets.omniglot.pack import packed_path, read_packed, shrink
+from tfmeta.datasets.reading.archives import read_archive
 
 
 def antialiased(size, target):

@@ -7,8 +7,8 @@ import operator
 import numpy as np
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.glyph_alphabets import invent_alphabet
-from tfmeta.datasets.glyph_drawing import SIDE, draw
+from tfmeta.datasets.glyphs.alphabets import invent_alphabet
+from tfmeta.datasets.glyphs.drawing import SIDE, draw
 
 ALPHABETS = {"train": 30, "validation": 8, "test": 12}
 """How many alphabets each split has."""

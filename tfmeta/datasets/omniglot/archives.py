@@ -11,8 +11,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from tfmeta.datasets.archives import read_archive
-from tfmeta.datasets.omniglot_pack import PICTURES_PER_CHARACTER
+from tfmeta.datasets.omniglot.pack import PICTURES_PER_CHARACTER
+from tfmeta.datasets.reading.archives import read_archive
 
 # File name: number of characters, number of pictures.
 ARCHIVES = {

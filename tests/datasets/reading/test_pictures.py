@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfmeta.datasets.pictures import (
+from tfmeta.datasets.reading.pictures import (
     PictureKind,
     looks_inverted,
     picture_kind,

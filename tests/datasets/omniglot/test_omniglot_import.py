@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfmeta.datasets.omniglot import load_omniglot
-from tfmeta.datasets.omniglot_archives import ARCHIVES, check_archive
-from tfmeta.datasets.omniglot_import import import_omniglot
-from tfmeta.datasets.omniglot_pack import packed_path, read_packed
+from tfmeta.datasets.omniglot.archives import ARCHIVES, check_archive
+from tfmeta.datasets.omniglot.importing import import_omniglot
+from tfmeta.datasets.omniglot.load import load_omniglot
+from tfmeta.datasets.omniglot.pack import packed_path, read_packed
 
 SMALL = "images_background_small1.zip"
 OFFICIAL = "f38eb80f801274ac2b4dff5b24289016bfaba4a7d5bb50deebf27104ad6cb8a4"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.glyphs import (
+from tfmeta.datasets.glyphs.load import (
     ALPHABETS,
     CHARACTERS_PER_ALPHABET,
     DRAWINGS_PER_CHARACTER,
@@ -77,7 +77,7 @@ def test_ink_on_empty_paper(tables, split):
 def test_same_in_another_process(tables):
     script = (
         "import sys, hashlib\n"
-        "from tfmeta.datasets.glyphs import load_glyphs\n"
+        "from tfmeta.datasets.glyphs.load import load_glyphs\n"
         "table = load_glyphs('validation')\n"
         "value = hashlib.blake2b(digest_size=16)\n"
         "value.update(table.examples.tobytes())\n"

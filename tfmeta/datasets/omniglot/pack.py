@@ -50,7 +50,7 @@ def shrink(picture: np.ndarray) -> np.ndarray:
 
     The scan, dark ink on light ground, is inverted and resized by Pillow's
     `BILINEAR` filter, which averages over all pixels that a target pixel
-    covers when it shrinks (antialiasing). `tfmeta.datasets.pictures` resizes
+    covers when it shrinks (antialiasing). `tfmeta.datasets.reading.pictures` resizes
     in the same way.
 
     Args:

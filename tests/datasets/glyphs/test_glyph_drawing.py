@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfmeta.datasets.glyph_drawing import (
+from tfmeta.datasets.glyphs.drawing import (
     CONTROLS,
     SIDE,
     STROKES,

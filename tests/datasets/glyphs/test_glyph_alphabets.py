@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tfmeta.datasets.glyph_alphabets import invent_alphabet
-from tfmeta.datasets.glyph_drawing import CONTROLS, STROKES, print_characters
+from tfmeta.datasets.glyphs.alphabets import invent_alphabet
+from tfmeta.datasets.glyphs.drawing import CONTROLS, STROKES, print_characters
 
 
 @pytest.mark.parametrize("seed", range(5))

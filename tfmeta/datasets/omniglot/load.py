@@ -14,9 +14,9 @@ import numpy as np
 
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.data_dir import resolve_data_dir
-from tfmeta.datasets.omniglot_archives import ARCHIVES
-from tfmeta.datasets.omniglot_import import omniglot_builder, prepare
-from tfmeta.datasets.omniglot_pack import (
+from tfmeta.datasets.omniglot.archives import ARCHIVES
+from tfmeta.datasets.omniglot.importing import omniglot_builder, prepare
+from tfmeta.datasets.omniglot.pack import (
     PackedOmniglot,
     pack_prepared,
     packed_path,
@@ -128,7 +128,7 @@ def vinyals_characters() -> dict[str, tuple[str, ...]]:
     Returns:
         Names such as `"Greek/character01"` by split.
     """
-    text = resources.files("tfmeta.datasets").joinpath("omniglot_vinyals.json")
+    text = resources.files("tfmeta.datasets.omniglot").joinpath("vinyals.json")
     lists = json.loads(text.read_text(encoding="utf-8"))
     return {
         split: tuple(

@@ -12,7 +12,7 @@ import dataclasses
 
 import numpy as np
 
-from tfmeta.datasets.glyph_drawing import CONTROLS, SIDE, STROKES, print_characters
+from tfmeta.datasets.glyphs.drawing import CONTROLS, SIDE, STROKES, print_characters
 
 # What becomes of the pen's direction at the three inner control points, in
 # degrees: a stroke shape is one of these, turned, mirrored and distorted.

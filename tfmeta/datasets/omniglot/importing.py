@@ -10,9 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from tfmeta.datasets import omniglot_pack
 from tfmeta.datasets.data_dir import resolve_data_dir
-from tfmeta.datasets.omniglot_archives import ARCHIVES, ArchiveReport, check_archive
+from tfmeta.datasets.omniglot import pack
+from tfmeta.datasets.omniglot.archives import ARCHIVES, ArchiveReport, check_archive
 
 _URL = "https://github.com/brendenlake/omniglot/raw/master/python/"
 
@@ -104,14 +104,14 @@ def import_omniglot(
     reports = tuple(
         check_archive(source / name, official[_URL + name], labels) for name in ARCHIVES
     )
-    packed = omniglot_pack.packed_path(target)
+    packed = pack.packed_path(target)
     prepared = builder.is_prepared()
     if not prepared:
         for report in reports:
             _lay_into_cache(report, target / "downloads")
         prepare(builder, target)
     if not (prepared and packed.exists() and _is_whole(packed)):
-        omniglot_pack.pack_prepared(builder, packed)
+        pack.pack_prepared(builder, packed)
     return ImportReport(target, packed, reports, already_prepared=prepared)
 
 
@@ -194,7 +194,7 @@ def _lay_into_cache(report: ArchiveReport, downloads: Path) -> None:
 
 def _is_whole(packed: Path) -> bool:
     try:
-        omniglot_pack.read_packed(packed)
+        pack.read_packed(packed)
     except ValueError:
         return False
     return True

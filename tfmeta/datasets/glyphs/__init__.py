@@ -1,0 +1,1 @@
+"""Generated characters in alphabets: no file, no connection."""
