@@ -17,9 +17,9 @@ from report import RESULTS, command_line, describe_machine, git_commit, replace_
 from report import write_json as write_result_json
 
 from tfmeta.evaluation import EvaluationResult
+from tfmeta.runs.building import build_learner
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.train import build_learner
 
 NAME = "glyphs"
 

@@ -1,12 +1,12 @@
 import pytest
 
 from tfmeta.datasets import load
-from tfmeta.datasets.registry import DESCRIPTIONS
+from tfmeta.datasets.registry import DATASETS
 
 
 def test_list_names_them_all(call):
     lines = call("datasets", "list").out.splitlines()
-    assert [line.split()[0] for line in lines] == list(DESCRIPTIONS)
+    assert [line.split()[0] for line in lines] == list(DATASETS)
 
 
 def test_describe_counts_what_is_there(call):

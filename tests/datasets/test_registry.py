@@ -31,8 +31,9 @@ def test_omniglot(omniglot_dir, monkeypatch):
     [
         ({"name": "imagenet"}, "`name`.*glyphs.*omniglot.*'imagenet'"),
         ({"name": "glyphs", "split": "val"}, "`split`.*validation.*'val'"),
-        ({"name": "glyphs", "protocol": "lake"}, "`protocol`.*'lake'"),
+        ({"name": "glyphs", "protocol": "lake"}, "`protocol`.*`seed`.*'lake'"),
         ({"name": "glyphs", "rotations": True}, "`rotations`.*True"),
+        ({"name": "omniglot", "seed": 1}, "`seed`.*`protocol`, `rotations`.*seed=1"),
         ({"name": "omniglot", "split": "val"}, "`split`.*trainval.*'val'"),
         ({"name": "omniglot", "split": "background"}, "`split`.*'background'"),
         ({"name": "omniglot", "protocol": "ravi"}, "`protocol`.*lake.*'ravi'"),
@@ -41,6 +42,18 @@ def test_omniglot(omniglot_dir, monkeypatch):
 def test_what_is_not_known_is_named(arguments, message):
     with pytest.raises(ValueError, match=message):
         tfmeta.datasets.load(**arguments)
+
+
+@pytest.mark.parametrize("name", tfmeta.datasets.registry.NAMES)
+def test_loaders_take_a_split_and_say_what_is_missing(name, tmp_path):
+    if name == "glyphs":
+        assert tfmeta.datasets.load(name, split="test", data_dir=tmp_path).num_classes
+        return
+    if name == "omniglot":
+        pytest.skip("looks for a connection first: test_omniglot.py")
+    with pytest.raises(FileNotFoundError, match=f"import {name} --from DIR"):
+        tfmeta.datasets.load(name, split="validation", data_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_data_dir(monkeypatch):

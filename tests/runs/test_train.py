@@ -12,9 +12,11 @@ import keras
 import numpy as np
 import pytest
 
+from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.data import load_split
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.train import build_learner, load_learner, load_split, train
+from tfmeta.runs.train import load_learner, train
 
 # Python leaves SIGINT ignored where the process that started it did, as a shell
 # does for its background jobs.

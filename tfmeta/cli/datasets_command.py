@@ -18,10 +18,10 @@ def datasets() -> None:
 @datasets.command("list")
 def list_() -> None:
     """Name the data sets."""
-    from tfmeta.datasets.registry import DESCRIPTIONS
+    from tfmeta.datasets.registry import DATASETS
 
-    for name, description in DESCRIPTIONS.items():
-        click.echo(f"{name:10} {description}")
+    for name, entry in DATASETS.items():
+        click.echo(f"{name:16} {entry.description}")
 
 
 @datasets.command("import")
@@ -56,9 +56,11 @@ def import_(name: str, source: Path, data_dir: Path | None) -> None:
 @datasets.command()
 @click.argument("name", type=click.Choice(["glyphs", "omniglot"]))
 @click.option("--protocol", help="Split protocol (omniglot: vinyals, lake).")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of glyphs.")
+@click.option("--seed", type=SEED, help="Of glyphs. [default: 0]")
 @DATA_DIR
-def describe(name: str, protocol: str | None, seed: int, data_dir: Path | None) -> None:
+def describe(
+    name: str, protocol: str | None, seed: int | None, data_dir: Path | None
+) -> None:
     """Print the splits of a data set, their classes and their examples."""
     from tfmeta.datasets import load
 

@@ -55,8 +55,10 @@ def evaluate(
     from rich.console import Console
 
     from tfmeta.cli.progress import progress_bar
+    from tfmeta.runs.building import build_learner
+    from tfmeta.runs.data import load_split
     from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run
-    from tfmeta.runs.train import build_learner, load_learner, load_split
+    from tfmeta.runs.train import load_learner
 
     console = Console(highlight=False, soft_wrap=True)
     config = folder.read_config()

@@ -29,8 +29,9 @@ def export(run: Path, to: Path | None, data_dir: Path | None) -> None:
     folder.read_config()
     start_tensorflow("metric")
 
+    from tfmeta.runs.data import load_split
     from tfmeta.runs.export import export_run
-    from tfmeta.runs.train import load_learner, load_split
+    from tfmeta.runs.train import load_learner
 
     table = load_split(folder.read_config(), "test", data_dir)
     version = export_run(folder, load_learner(folder), table, to)

@@ -8,6 +8,10 @@ from functools import cached_property
 
 import numpy as np
 
+from tfmeta.datasets.storage.examples import Examples, lies_in_memory
+from tfmeta.datasets.storage.rotated import RotatedExamples
+from tfmeta.datasets.storage.selected import select_rows
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class ClassTable:
@@ -19,7 +23,9 @@ class ClassTable:
         name: Name of the data set, e.g. `"omniglot"`. It prefixes `origins`,
             so that equal class names of two data sets are not confused.
         examples: Array of shape `(examples, *example)`, any dtype, grouped by
-            class.
+            class; for text of shape `(examples,)` with dtype object, each a
+            str. It need not lie in memory: a memory map or
+            `EncodedPictures` will do, and stays where it is.
         offsets: Integer array of shape `(classes + 1,)`: where each class
             begins, and the end.
         class_names: One name per class.
@@ -45,7 +51,7 @@ class ClassTable:
     """
 
     name: str
-    examples: np.ndarray
+    examples: Examples
     offsets: np.ndarray
     class_names: tuple[str, ...]
     groups: tuple[str, ...] | None = None
@@ -56,6 +62,8 @@ class ClassTable:
     def __post_init__(self) -> None:
         offsets = np.asarray(self.offsets, np.int64)
         object.__setattr__(self, "offsets", offsets)
+        if self.examples.dtype.kind == "U":
+            object.__setattr__(self, "examples", np.asarray(self.examples, object))
         if len(self.class_names) == 0:
             raise ValueError(
                 f"`class_names` of table {self.name!r} must name at least one "
@@ -86,6 +94,8 @@ class ClassTable:
                 f"`class_names` of table {self.name!r} must differ. Received: "
                 f"{twice!r} twice"
             )
+        if self.examples.dtype == object:
+            self._check_text()
         for field in ("groups", "origin_names"):
             names = getattr(self, field)
             if names is not None and len(names) != len(self.class_names):
@@ -94,11 +104,24 @@ class ClassTable:
                     f"class, {len(self.class_names)}. Received: {len(names)}"
                 )
 
+    def _check_text(self) -> None:
+        if self.example_shape != ():
+            raise ValueError(
+                f"`examples` of table {self.name!r}, being text, must have shape "
+                f"(examples,). Received: {self.examples.shape}"
+            )
+        other = next((e for e in self.examples[:] if not isinstance(e, str)), None)
+        if other is not None:
+            raise ValueError(
+                f"`examples` of table {self.name!r} must be numbers, or each a str. "
+                f"Received: {type(other).__name__}"
+            )
+
     @classmethod
     def from_arrays(
         cls,
         name: str,
-        examples: np.ndarray,
+        examples: Examples | Sequence[str],
         labels: Sequence[str],
         *,
         groups: dict[str, str] | None = None,
@@ -109,7 +132,8 @@ class ClassTable:
 
         Args:
             name: Name of the data set.
-            examples: Array of shape `(examples, *example)`.
+            examples: Array of shape `(examples, *example)`, or texts. What is no
+                array in memory stays where it is, and is not copied.
             labels: The class name of each example.
             groups: Group name by class name, or `None`.
             group_level: What a group is called.
@@ -129,7 +153,10 @@ class ClassTable:
         names = tuple(str(n) for n in class_names)
         return cls(
             name=name,
-            examples=np.ascontiguousarray(np.asarray(examples)[order]),
+            examples=select_rows(
+                examples if isinstance(examples, Examples) else np.asarray(examples),
+                order,
+            ),
             offsets=np.concatenate([[0], np.cumsum(counts)]),
             class_names=names,
             groups=None if groups is None else tuple(groups[n] for n in names),
@@ -168,11 +195,17 @@ class ClassTable:
         return tuple(f"{self.name}/{n}" for n in names)
 
     def examples_of(self, class_id: int) -> np.ndarray:
-        """The examples of one class, shape `(examples, *example)`."""
+        """The examples of one class, shape `(examples, *example)`.
+
+        Where the table is a memory map, a view of it.
+        """
         return self.examples[self.offsets[class_id] : self.offsets[class_id + 1]]
 
     def take_classes(self, class_ids: Sequence[int]) -> ClassTable:
-        """A table of some of the classes, in the order given."""
+        """A table of some of the classes, in the order given.
+
+        Only examples that lie in memory are copied.
+        """
         ids = [int(c) for c in class_ids]
         if not ids:
             raise ValueError(
@@ -186,11 +219,16 @@ class ClassTable:
 
         return dataclasses.replace(
             self,
-            examples=np.concatenate([self.examples_of(c) for c in ids]),
+            examples=select_rows(self.examples, self._rows_of(ids)),
             offsets=np.concatenate([[0], np.cumsum(sizes)]),
             class_names=tuple(self.class_names[c] for c in ids),
             groups=pick(self.groups),
             origin_names=pick(self.origin_names),
+        )
+
+    def _rows_of(self, ids: Sequence[int]) -> np.ndarray:
+        return np.concatenate(
+            [np.arange(self.offsets[c], self.offsets[c + 1]) for c in ids]
         )
 
     def with_rotations(self) -> ClassTable:
@@ -199,6 +237,7 @@ class ClassTable:
         The turned classes count as classes of their own, as in Santoro et al.
         (2016, *Meta-Learning with Memory-Augmented Neural Networks*); their
         origin stays the class they were made from. Turns are anti-clockwise.
+        Pictures that do not lie in memory are turned when they are read.
 
         Raises:
             ValueError: When examples are not square pictures.
@@ -211,19 +250,23 @@ class ClassTable:
             )
         origin = self.class_names if self.origin_names is None else self.origin_names
         turns = range(4)
-        examples = [
-            np.rot90(self.examples_of(c), k, axes=(1, 2))
-            for c in range(self.num_classes)
-            for k in turns
-        ]
+        classes = np.repeat(np.arange(self.num_classes), 4)
+        sizes = self.class_sizes[classes]
+        rows = self._rows_of([int(c) for c in classes])
+        turned: Examples = RotatedExamples(
+            select_rows(self.examples, rows),
+            np.repeat(np.tile(turns, self.num_classes), sizes),
+        )
+        if lies_in_memory(self.examples):
+            turned = np.asarray(turned)
 
         def repeat(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
             return None if names is None else tuple(n for n in names for _ in turns)
 
         return dataclasses.replace(
             self,
-            examples=np.concatenate(examples),
-            offsets=np.concatenate([[0], np.cumsum(np.repeat(self.class_sizes, 4))]),
+            examples=turned,
+            offsets=np.concatenate([[0], np.cumsum(sizes)]),
             class_names=tuple(
                 f"{n}/rot{90 * k:03d}" for n in self.class_names for k in turns
             ),

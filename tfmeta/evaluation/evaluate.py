@@ -182,5 +182,9 @@ def fingerprint(table: ClassTable) -> str:
     digest.update(np.asarray(table.offsets, "<i8").tobytes())
     digest.update(f"{table.examples.dtype} {table.example_shape}".encode())
     for start in table.offsets[:-1]:
-        digest.update(np.ascontiguousarray(table.examples[start]).tobytes())
+        example = table.examples[start]
+        if isinstance(example, str):  # bytes of an object array are addresses
+            digest.update(f"{len(example)} {example}".encode())
+        else:
+            digest.update(np.ascontiguousarray(example).tobytes())
     return digest.hexdigest()

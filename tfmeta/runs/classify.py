@@ -8,11 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from tfmeta.datasets.picture_folder import (
-    list_class_folders,
-    list_pictures,
-    load_picture_folder,
-)
+from tfmeta.datasets.own.class_folders import list_class_folders
+from tfmeta.datasets.own.picture_folder import list_pictures, load_picture_folder
 from tfmeta.datasets.reading.pictures import looks_inverted, picture_kind, read_picture
 from tfmeta.runs.run_folder import RunFolder, read_versioned
 
@@ -94,7 +91,9 @@ def read_pictures(
             f"channels. Received: one for {dtype} examples of shape {shape}"
         )
     size = (shape[0], shape[1])
-    table = load_picture_folder(support, size=size, channels=shape[2])
+    table = load_picture_folder(
+        support, size=size, channels=shape[2], dtype="uint8"
+    )
     if table.num_classes < 2:
         raise ValueError(
             f"{support} must hold at least 2 classes, one sub-folder each. Received: "
@@ -102,7 +101,7 @@ def read_pictures(
         )
     paths = list_pictures(query)
     queries = np.stack([read_picture(p, size=size, channels=shape[2]) for p in paths])
-    pictures = table.examples
+    pictures = np.asarray(table.examples)
     warnings = _unlike(support, paths, shape)
     light_ground = about.get("description", {}).get("light_ground")
     if invert == "auto" and light_ground is not None:

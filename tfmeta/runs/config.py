@@ -12,10 +12,14 @@ class TrainConfig:
     """Everything that decides the outcome of a training run.
 
     Attributes:
-        dataset: Name for `tfmeta.datasets.load`.
+        dataset: Name for `tfmeta.datasets.load`, or the path of own data as
+            `tfmeta.datasets.own.open_own` takes it.
         protocol: The data set's split protocol, `None` for its default.
+        size: Side in pixels that own pictures are resized to, `None` where all
+            have one size.
+        same_group: Whether all classes of a task come from one group.
         seed: Seed of weights and episodes.
-        filters: Filters per block of the Conv4 encoder.
+        filters: Filters per block of the Conv4 encoder, for pictures.
         distance: Name of the distance to the prototypes.
         train_ways: Classes per training task.
         train_shots: Support examples per class in training.
@@ -28,11 +32,14 @@ class TrainConfig:
         epochs: Number of epochs.
         steps_per_epoch: Training steps per epoch.
         learning_rate: Adam's first learning rate; it falls to 0 along a cosine.
-        augment: Whether training pictures are distorted (`RandomAffine`).
+        augment: Whether training pictures are distorted: characters by
+            `RandomAffine`, colour pictures by flips and shifts.
     """
 
     dataset: str = "glyphs"
     protocol: str | None = None
+    size: int | None = None
+    same_group: bool = False
     seed: int = 0
     filters: int = 64
     distance: str = "squared_euclidean"

@@ -9,8 +9,8 @@ from tfmeta.episodes import Episodes
 from tfmeta.evaluation import EvaluationResult, evaluate
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.data import load_split
 from tfmeta.runs.run_folder import RunFolder, read_versioned, write_json
-from tfmeta.runs.train import load_split
 
 METRICS_FORMAT_VERSION = 1
 

@@ -11,35 +11,14 @@ import keras
 from tfmeta._version import __version__
 from tfmeta.callbacks import Resume
 from tfmeta.callbacks.environment import describe_environment
-from tfmeta.datasets import ClassTable, load
+from tfmeta.datasets import ClassTable
 from tfmeta.durable import put_in_place
-from tfmeta.encoders import Conv4
-from tfmeta.episodes import Episodes, RandomAffine
-from tfmeta.learners import FewShotLearner, PrototypicalNetwork
+from tfmeta.episodes import Episodes
+from tfmeta.learners import FewShotLearner
+from tfmeta.runs.building import build_augmentation, build_learner
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.data import load_split
 from tfmeta.runs.run_folder import RunFolder, read_json, write_json
-
-
-def load_split(
-    config: TrainConfig, split: str, data_dir: str | os.PathLike | None = None
-) -> ClassTable:
-    """One split of the run's data set."""
-    # The seed of generated glyphs names the data set; it stays while the
-    # training seed changes.
-    return load(
-        config.dataset, split=split, protocol=config.protocol, data_dir=data_dir
-    )
-
-
-def build_learner(config: TrainConfig, table: ClassTable) -> FewShotLearner:
-    """A compiled, untrained learner for the examples of `table`."""
-    encoder = Conv4(table.example_shape, filters=config.filters, seed=config.seed)
-    learner = PrototypicalNetwork(encoder, distance=config.distance)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate, decay_steps=config.steps
-    )
-    learner.compile(keras.optimizers.Adam(schedule))
-    return learner
 
 
 def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episodes, int]:
@@ -53,6 +32,7 @@ def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episode
         queries=config.queries,
         tasks=tasks,
         seed=config.seed,
+        same_group=config.same_group,
     )
     return episodes, config.validation_episodes // tasks
 
@@ -96,7 +76,8 @@ def train(
         queries=config.train_queries,
         tasks=config.train_tasks,
         seed=config.seed,
-        augment=RandomAffine() if config.augment else None,
+        same_group=config.same_group,
+        augment=build_augmentation(config, train_table),
     )
     validation, validation_steps = validation_episodes(config, validation_table)
     train_episodes.check_disjoint(validation)

@@ -35,18 +35,31 @@ class PictureKind:
     width: int
     mode: str
 
+    @property
+    def is_grey(self) -> bool:
+        """Whether it has no colours."""
+        return self.mode.startswith(("1", "L", "I", "F")) and self.mode != "LAB"
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether it is stored in grey of 16 bits a pixel."""
+        return self.mode.startswith("I")
+
 
 def read_picture(
     source: PictureSource,
     *,
     size: tuple[int, int] | None = None,
     channels: Literal[1, 3] = 1,
+    dtype: Literal["uint8", "uint16"] = "uint8",
 ) -> np.ndarray:
-    """Reads one picture as an array of bytes.
+    """Reads one picture as an array of bytes, or of 16-bit numbers.
 
     The picture is turned upright by its EXIF orientation, laid on white where
-    it is transparent, and converted to grey (ITU-R 601 luma) or RGB. Sixteen
-    bits a pixel become eight by leaving out the lower eight. Resizing stretches
+    it is transparent, and converted to grey (ITU-R 601 luma) or RGB. As uint8,
+    sixteen bits a pixel become eight by leaving out the lower eight; as uint16,
+    grey of sixteen bits stays as it is, and eight bits are spread over the whole
+    range (times 257). Resizing stretches
     to `size` with Pillow's `BILINEAR` filter, which averages over all pixels
     that a target pixel covers when it shrinks (antialiasing). Of several frames
     or pages the first is taken.
@@ -57,15 +70,18 @@ def read_picture(
         size: Height and width of the result in pixels, or `None` to keep the
             picture's own.
         channels: 1 for grey or 3 for red, green and blue.
+        dtype: `"uint8"` or `"uint16"`.
 
     Returns:
-        Uint8 array of shape `(height, width, channels)`, 0 black, 255 white.
+        Array of shape `(height, width, channels)` and that dtype, 0 black, 255 or
+        65,535 white.
 
     Raises:
         FileNotFoundError: When there is no such file.
         ValueError: When the file is no picture, is truncated, damaged or has
-            more pixels than `PIL.Image.MAX_IMAGE_PIXELS`, and for a `size` or
-            `channels` that is not accepted.
+            more pixels than `PIL.Image.MAX_IMAGE_PIXELS`, for uint16 also when it
+            has colours of 16 bits, which Pillow reads as 8, and for a `size`,
+            `channels` or `dtype` that is not accepted.
 
     Example:
 
@@ -74,9 +90,16 @@ def read_picture(
     ```
     """
     check_form(size, channels)
+    if dtype not in ("uint8", "uint16"):
+        raise ValueError(f"`dtype` must be 'uint8' or 'uint16'. Received: {dtype!r}")
     with _opened(source) as picture:
+        if dtype == "uint16":
+            _refuse_wide_colours(picture)
         picture.load()
         upright = ImageOps.exif_transpose(picture)
+        if dtype == "uint16" and _is_wide(upright, picture.format):
+            wide = _resized_wide(np.asarray(upright), size)
+            return np.repeat(wide[:, :, None], channels, axis=2)
         pixels = _to_eight_bits(upright, picture.format)
         if pixels.has_transparency_data:
             pixels = pixels.convert("RGBA")
@@ -86,6 +109,8 @@ def read_picture(
         if size is not None and pixels.size != (size[1], size[0]):
             pixels = pixels.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         array = np.array(pixels, np.uint8)
+    if dtype == "uint16":
+        array = array * np.uint16(257)
     return array.reshape(*array.shape[:2], channels)
 
 
@@ -202,10 +227,32 @@ def _opened(source: PictureSource) -> Iterator[Image.Image]:
 
 def _to_eight_bits(picture: Image.Image, stored_as: str | None) -> Image.Image:
     """Grey of 16 bits as grey of 8; Pillow's own conversion would clip it."""
-    # Pillow gives 16 bits of PGM, and of PNG before its version 11, as mode I.
-    wide = picture.mode == "I" and stored_as in ("PNG", "PPM")
-    if wide or picture.mode.startswith("I;16"):
+    if _is_wide(picture, stored_as):
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.mode in ("I", "F"):
         raise ValueError(f"pixels of mode {picture.mode!r}, whose range is not known")
     return picture
+
+
+def _is_wide(picture: Image.Image, stored_as: str | None) -> bool:
+    # Pillow gives 16 bits of PGM, and of PNG before its version 11, as mode I.
+    wide = picture.mode == "I" and stored_as in ("PNG", "PPM")
+    return wide or picture.mode.startswith("I;16")
+
+
+def _resized_wide(pixels: np.ndarray, size: tuple[int, int] | None) -> np.ndarray:
+    """Uint16 grey in the size wanted; through floats, which hold it exactly."""
+    if size is not None and pixels.shape != tuple(size):
+        picture = Image.fromarray(pixels.astype(np.float32))
+        resized = picture.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        pixels = np.rint(np.asarray(resized))
+    return pixels.astype(np.uint16)
+
+
+def _refuse_wide_colours(picture: Image.Image) -> None:
+    # Only what its decoder is told shows that Pillow will drop the lower bits.
+    for codec, _, _, arguments in getattr(picture, "tile", ()):
+        first, *others = arguments if isinstance(arguments, tuple) else (arguments,)
+        wide = ";16" in str(first) or (codec == "ppm" and others[:1] > [255])
+        if wide and not picture.mode.startswith("I"):
+            raise ValueError("colours or transparency of 16 bits, read as 8")

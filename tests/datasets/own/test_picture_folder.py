@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfmeta.datasets.picture_folder import list_pictures, load_picture_folder
+from tfmeta.datasets.own.picture_folder import list_pictures, load_picture_folder
 
 
 def save(path, value, size=(8, 8), mode="L"):

@@ -1,86 +1,77 @@
-"""A folder of pictures, one sub-folder for each class, as a class table."""
+"""A folder with one sub-folder of files for each class."""
 
 from __future__ import annotations
 
 import os
 import unicodedata
 from pathlib import Path
-from typing import Literal
 
-import numpy as np
-
-from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.reading.pictures import check_form, read_picture
+from tfmeta.datasets.own.labelled_files import LabelledFiles
 
 # What file managers leave behind, in lower case. Hidden files need no mention.
 _CLUTTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r"}
 
 
-def load_picture_folder(
-    path: str | os.PathLike[str],
-    *,
-    size: tuple[int, int],
-    channels: Literal[1, 3] = 1,
-    invert: bool = False,
-    name: str | None = None,
-) -> ClassTable:
-    """Loads a folder that has one sub-folder of pictures for each class.
-
-    Hidden files and what file managers leave behind are ignored. Everything
-    else has to be a picture, so that nothing goes missing unnoticed.
+def list_class_files(
+    path: str | os.PathLike[str], *, name: str | None = None, what: str = "example"
+) -> LabelledFiles:
+    """The files of a folder that has one sub-folder for each class.
 
     Args:
         path: The folder. The names of its sub-folders, of any script, become
             the names of the classes (in Unicode's composed form, NFC).
-        size: Height and width in pixels that all pictures are resized to; see
-            `tfmeta.datasets.reading.pictures.read_picture`.
-        channels: 1 for grey or 3 for red, green and blue.
-        invert: Whether to turn dark on light into light on dark, as the models
-            of characters expect it (`tfmeta.datasets.reading.pictures.looks_inverted`).
-        name: Name of the table; by default that of the folder.
+        name: Name of the data set; by default that of the folder.
+        what: What each file holds, for the messages.
 
     Returns:
-        A table of uint8 pictures of shape `(height, width, channels)`, classes
-        sorted by name, the pictures of each by file name.
+        The files, classes sorted by name, the files of each by theirs.
 
     Raises:
         FileNotFoundError: When there is no such folder.
-        ValueError: When the folder has no sub-folders, a sub-folder has no
-            pictures, or something in it cannot be read as a picture.
+        ValueError: When it holds a file beside the sub-folders, or none, when a
+            sub-folder is empty or holds a folder, and when two sub-folders have
+            one name but for the way it is composed.
 
     Example:
 
     ```python
-    support = load_picture_folder("support", size=(28, 28), channels=1, invert=True)
-    support.class_names  # ('alif', 'ba')
+    list_class_files("photos").class_names  # ('cup', 'spoon')
     ```
     """
     path = Path(path)
-    check_form(size, channels)
-    pictures: list[np.ndarray] = []
     labels: list[str] = []
+    files: list[Path] = []
+    folders: dict[str, Path] = {}
     for folder in list_class_folders(path):
-        files = list_pictures(folder)
-        pictures += [read_picture(f, size=size, channels=channels) for f in files]
-        labels += [_class_name(folder)] * len(files)
-    examples = np.stack(pictures)
-    return ClassTable.from_arrays(
-        path.resolve().name if name is None else name,
-        255 - examples if invert else examples,
-        labels,
-        description=f"pictures of {path}",
+        label = _class_name(folder)
+        if label in folders:
+            raise ValueError(
+                f"names of class folders in {str(path)!r} must differ in their "
+                f"composed form (NFC). Received: {ascii(folders[label].name)} and "
+                f"{ascii(folder.name)}"
+            )
+        folders[label] = folder
+        found = list_files(folder, what=what)
+        files += found
+        labels += [label] * len(found)
+    return LabelledFiles(
+        source=path,
+        name=path.resolve().name if name is None else name,
+        files=tuple(files),
+        labels=tuple(labels),
     )
 
 
-def list_pictures(path: str | os.PathLike[str]) -> list[Path]:
-    """The pictures that lie directly in a folder.
+def list_files(path: str | os.PathLike[str], *, what: str = "example") -> list[Path]:
+    """The files that lie directly in a folder.
 
     Args:
         path: The folder.
+        what: What each file holds, for the messages.
 
     Returns:
         The files, sorted by name, without hidden files and what file managers
-        leave behind. Whether each is a picture shows when it is read.
+        leave behind.
 
     Raises:
         FileNotFoundError: When there is no such folder.
@@ -89,7 +80,7 @@ def list_pictures(path: str | os.PathLike[str]) -> list[Path]:
     Example:
 
     ```python
-    queries = [read_picture(p, size=(28, 28)) for p in list_pictures("queries")]
+    queries = [read_picture(p, size=(28, 28)) for p in list_files("queries")]
     ```
     """
     path = Path(path)
@@ -97,12 +88,12 @@ def list_pictures(path: str | os.PathLike[str]) -> list[Path]:
     for file in files:
         if not file.is_file():
             raise ValueError(
-                f"folder {str(path)!r} must hold pictures alone. Received: "
+                f"folder {str(path)!r} must hold {what}s alone. Received: "
                 f"{file.name!r}, which is no file"
             )
     if not files:
         raise ValueError(
-            f"folder {str(path)!r} must hold at least one picture. Received: 0"
+            f"folder {str(path)!r} must hold at least one {what}. Received: 0"
         )
     return files
 
@@ -124,7 +115,7 @@ def list_class_folders(path: str | os.PathLike[str]) -> list[Path]:
     Example:
 
     ```python
-    {folder.name: len(list_pictures(folder)) for folder in list_class_folders("a")}
+    {folder.name: len(list_files(folder)) for folder in list_class_folders("a")}
     ```
     """
     path = Path(path)
@@ -132,13 +123,13 @@ def list_class_folders(path: str | os.PathLike[str]) -> list[Path]:
     loose = [e for e in entries if not e.is_dir()]
     if loose:
         raise ValueError(
-            f"folder {str(path)!r} must hold one sub-folder of pictures for each "
+            f"folder {str(path)!r} must hold one sub-folder of examples for each "
             f"class and nothing else. Received: {len(entries) - len(loose)} "
             f"sub-folders and {len(loose)} files, the first {loose[0].name!r}"
         )
     if not entries:
         raise ValueError(
-            f"folder {str(path)!r} must hold one sub-folder of pictures for each "
+            f"folder {str(path)!r} must hold one sub-folder of examples for each "
             "class. Received: 0 sub-folders"
         )
     return entries

@@ -1,0 +1,240 @@
+"""A CSV file of paths and class names as a class table."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path, PureWindowsPath
+from typing import Literal
+
+from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.own.array_files import read_array_files
+from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.datasets.own.picture_files import (
+    PictureDtype,
+    common_form,
+    read_picture_files,
+)
+
+DELIMITERS = (",", ";", "\t")
+
+
+def load_csv(
+    path: str | os.PathLike[str],
+    *,
+    path_column: str = "path",
+    label_column: str = "label",
+    group_column: str | None = None,
+    size: tuple[int, int] | None = None,
+    channels: Literal[1, 3] | None = None,
+    dtype: PictureDtype | None = None,
+    allow_outside: bool = False,
+    encoding: str = "utf-8-sig",
+    name: str | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ClassTable:
+    """Loads the pictures or `.npy` files that a CSV file lists with their classes.
+
+    The first line names the columns; commas, semicolons and tabs separate them.
+    Paths are relative to the folder of the CSV file.
+
+    Args:
+        path: The CSV file.
+        path_column: Name of the column of paths.
+        label_column: Name of the column of class names.
+        group_column: Name of a column that says which group each class belongs
+            to, or `None`.
+        size: For pictures, as of
+            `tfmeta.datasets.own.picture_folder.load_picture_folder`.
+        channels: Likewise.
+        dtype: Likewise.
+        allow_outside: Whether paths may leave the folder of the CSV file. A file
+            from somebody else could otherwise pull in any file of yours.
+        encoding: Encoding of the file. The default takes UTF-8 with or without a
+            byte order mark.
+        name: Name of the table; by default that of the file without its suffix.
+        on_progress: Called with the number of files read, and of all.
+
+    Returns:
+        A table, classes sorted by name, the examples of each in the order of the
+        lines, groups named after `group_column`.
+
+    Raises:
+        FileNotFoundError: When the CSV file or a file that it names is not there.
+        ValueError: When the CSV file cannot be read, a column is missing, a field
+            is empty, a path leaves the folder or comes twice, or a class has two
+            groups (all with the line), and when a file cannot be read.
+
+    Example:
+
+    ```python
+    # birds.csv: path,label,family
+    #            photos/1.jpg,robin,Muscicapidae
+    table = load_csv("birds.csv", group_column="family", size=(84, 84))
+    ```
+    """
+    files = list_csv(
+        path,
+        path_column=path_column,
+        label_column=label_column,
+        group_column=group_column,
+        allow_outside=allow_outside,
+        encoding=encoding,
+        name=name,
+    )
+    if files.kind == "arrays":
+        if (size, channels, dtype) != (None, None, None):
+            raise ValueError(
+                "`size`, `channels` and `dtype` must be None for .npy files, which "
+                f"stay as they are. Received: size={size}, channels={channels}, "
+                f"dtype={dtype!r}"
+            )
+        return read_array_files(files, on_progress=on_progress)
+    form = common_form(files.files, size=size, channels=channels, dtype=dtype)
+    return read_picture_files(files, form, on_progress=on_progress)
+
+
+def list_csv(
+    path: str | os.PathLike[str],
+    *,
+    path_column: str = "path",
+    label_column: str = "label",
+    group_column: str | None = None,
+    allow_outside: bool = False,
+    encoding: str = "utf-8-sig",
+    name: str | None = None,
+) -> LabelledFiles:
+    """The files that a CSV file lists; arguments and errors as of `load_csv`.
+
+    Returns:
+        The files with their classes and groups.
+
+    Example:
+
+    ```python
+    list_csv("birds.csv").class_names  # ('robin', 'wren')
+    ```
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"CSV file {str(path)!r} must exist. Received: "
+            + ("a folder" if path.exists() else "nothing there")
+        )
+    columns = [path_column, label_column]
+    columns += [] if group_column is None else [group_column]
+    folder = path.resolve().parent
+    files: list[Path] = []
+    labels: list[str] = []
+    groups: dict[str, str] = {}
+    seen: dict[Path, int] = {}
+    for line, (text, label, *group) in _rows(path, columns, encoding):
+        file = _file_of(text, folder)
+        real = file.resolve()
+        if not allow_outside and not real.is_relative_to(folder):
+            raise ValueError(
+                f"{path}, line {line}: the path must lie in the folder of the CSV "
+                f"file, unless `allow_outside` is True. Received: {text!r}"
+            )
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"{path}, line {line}: the path must lead to a file. Received: "
+                f"{text!r}, and {str(file)!r} is none"
+            )
+        if real in seen:
+            raise ValueError(
+                f"{path}, line {line}: each file must be listed once. Received: "
+                f"{text!r}, which line {seen[real]} lists"
+            )
+        seen[real] = line
+        files.append(file)
+        labels.append(label)
+        for one in group:
+            if groups.setdefault(label, one) != one:
+                raise ValueError(
+                    f"{path}, line {line}: a class must have one group. Received: "
+                    f"{label!r} with {groups[label]!r} before and {one!r} here"
+                )
+    if not files:
+        raise ValueError(
+            f"CSV file {str(path)!r} must list at least one file. Received: a header "
+            "alone"
+        )
+    return LabelledFiles(
+        source=path,
+        name=path.stem if name is None else name,
+        files=tuple(files),
+        labels=tuple(labels),
+        groups=None if group_column is None else groups,
+        group_level="group" if group_column is None else group_column,
+    )
+
+
+def _rows(
+    path: Path, columns: list[str], encoding: str
+) -> Iterator[tuple[int, list[str]]]:
+    """Line number and the wanted fields of each row; checks header and fields."""
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            header = file.readline()
+            delimiter = _delimiter(path, header, columns)
+            file.seek(0)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            names = [n.strip() for n in next(reader)]
+            places = [names.index(c) for c in columns]
+            for row in reader:
+                if not any(field.strip() for field in row):
+                    continue
+                if len(row) != len(names):
+                    raise ValueError(
+                        f"{path}, line {reader.line_num}: there must be {len(names)} "
+                        f"fields, as in the header. Received: {len(row)}"
+                    )
+                fields = [row[p].strip() for p in places]
+                for column, field in zip(columns, fields, strict=True):
+                    if not field:
+                        raise ValueError(
+                            f"{path}, line {reader.line_num}: {column!r} must not be "
+                            "empty. Received: nothing"
+                        )
+                yield reader.line_num, fields
+    except UnicodeError as error:
+        raise ValueError(
+            f"CSV file {str(path)!r} must be text in the encoding that `encoding` "
+            f"names (spreadsheets also write 'cp1252' and 'utf-16'). Received: "
+            f"encoding={encoding!r} and {error}"
+        ) from error
+    except LookupError as error:
+        raise ValueError(
+            "`encoding` must be one that Python knows, such as 'utf-8' or 'cp1252'. "
+            f"Received: {encoding!r}"
+        ) from error
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}, line {reader.line_num}: the line must be valid CSV. Received: "
+            f"{error}"
+        ) from error
+
+
+def _delimiter(path: Path, header: str, columns: list[str]) -> str:
+    """The delimiter with which the header names all columns."""
+    for delimiter in DELIMITERS:
+        try:
+            names = next(csv.reader([header], delimiter=delimiter, strict=True), [])
+        except csv.Error:
+            continue
+        if set(columns) <= {n.strip() for n in names}:
+            return delimiter
+    raise ValueError(
+        f"the first line of CSV file {str(path)!r} must name the columns "
+        f"{', '.join(map(repr, columns))}, separated by commas, semicolons or tabs. "
+        f"Received: {header.strip()[:200]!r}"
+    )
+
+
+def _file_of(text: str, folder: Path) -> Path:
+    """The file that a path in the CSV means; spreadsheets on Windows write `\\`."""
+    if os.name != "nt" and "\\" in text and not (folder / text).exists():
+        text = PureWindowsPath(text).as_posix()
+    return folder / text

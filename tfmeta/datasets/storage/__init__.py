@@ -1,0 +1,1 @@
+"""Examples that do not lie in memory as arrays, and tables on disk."""

@@ -1,0 +1,281 @@
+"""A table on disk while it is being written, beside its final place."""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmeta.datasets.storage.layout import ENCODED_PICTURES, TEXT, TableLayout
+from tfmeta.datasets.storage.picture_files import check_picture_file
+from tfmeta.durable import flush, put_in_place
+
+FORMAT_VERSION = 1
+HEADER = "table.json"
+ARRAY, BLOB, SPANS = "examples.npy", "examples.bin", "spans.npy"
+
+# What a kill loses at most, and what is flushed at once.
+_MARK_EXAMPLES = 1024
+_MARK_BYTES = 32 * 2**20
+
+
+class TableBuilding:
+    """The folder `<path>.building`, and how far its table has come.
+
+    | file | what |
+    |---|---|
+    | `layout.json` | the layout, to see whether it is the same when resuming |
+    | `table/` | what becomes the table |
+    | `journal.bin` | per example in the order of arrival: row and bytes, int64 |
+    | `progress.json` | how many of them are known to be on disk |
+
+    Data are flushed before the journal, and the journal before the progress: a
+    progress beyond what is on disk cannot be.
+
+    Args:
+        path: Where the table is to lie in the end.
+        layout: What it holds.
+        resume: Whether to go on with what an earlier process left.
+
+    Raises:
+        FileExistsError: When there is something at `path`.
+        OSError: When the disk is too small, or when another process writes
+            this table.
+    """
+
+    def __init__(self, path: Path, layout: TableLayout, *, resume: bool) -> None:
+        self.path, self.layout = path, layout
+        self.folder = path.with_name(path.name + ".building")
+        self._table = self.folder / "table"
+        if os.path.lexists(path):
+            raise FileExistsError(
+                f"{path} must not exist, a table is never overwritten. Received: "
+                "something is there; remove it first to write it again"
+            )
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.folder / "lock")
+        kept = self._progress() if resume else None
+        if kept is None:
+            self._begin_anew()
+            kept = 0
+        self.journal = np.zeros((layout.num_examples, 2), np.int64)
+        journal = np.fromfile(self._file("journal.bin"), np.int64, 2 * kept)
+        self.journal[:kept] = journal.reshape(kept, 2)
+        self.done = self._marked = kept
+        self._unflushed = 0
+        self._check_space()
+        self._data = self._open_data()
+        self._journal_file = self._file("journal.bin").open("r+b", buffering=0)
+        self._journal_file.truncate(16 * kept)
+
+    def _file(self, name: str) -> Path:
+        return self.folder / name
+
+    @property
+    def _data_path(self) -> Path:
+        blob = self.layout.dtype in (TEXT, ENCODED_PICTURES)
+        return self._table / (BLOB if blob else ARRAY)
+
+    def _progress(self) -> int | None:
+        """How many examples are on disk; `None` where this is another table."""
+        try:
+            layout = json.loads(self._file("layout.json").read_text("utf-8"))
+            items = json.loads(self._file("progress.json").read_text("utf-8"))["items"]
+        except (OSError, ValueError):
+            return None
+        return items if layout == self.layout.to_json() else None
+
+    def _begin_anew(self) -> None:
+        for name in ("progress.json", "layout.json", "journal.bin"):
+            self._file(name).unlink(missing_ok=True)
+        shutil.rmtree(self._table, ignore_errors=True)
+        self._table.mkdir()
+        self._data_path.touch()
+        self._file("journal.bin").touch()
+        self._write_json("layout.json", self.layout.to_json())
+        self._write_json("progress.json", {"items": 0})
+
+    def _write_json(self, name: str, value: Any) -> None:
+        temporary = self._file(name + ".tmp")
+        temporary.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
+        put_in_place(temporary, self._file(name))
+
+    def _open_data(self) -> io.FileIO:
+        file = self._data_path.open("r+b", buffering=0)
+        if self._data_path.name == BLOB:
+            file.truncate(int(self.journal[: self.done, 1].sum()))
+            file.seek(0, os.SEEK_END)
+        else:
+            header = _npy_header(self.layout)
+            file.write(header)
+            self._first_byte = len(header)
+            file.truncate(self._first_byte + self._array_bytes)
+        return file
+
+    @property
+    def _example_bytes(self) -> int:
+        size = int(np.prod(self.layout.example_shape, dtype=np.int64))
+        return size * np.dtype(self.layout.dtype).itemsize
+
+    @property
+    def _array_bytes(self) -> int:
+        return self.layout.num_examples * self._example_bytes
+
+    def _check_space(self) -> None:
+        needed = 32 * self.layout.num_examples  # journal and spans
+        if self._data_path.name == ARRAY:
+            needed += self._array_bytes - self.done * self._example_bytes
+        free = shutil.disk_usage(self.folder).free
+        if free < needed:
+            raise OSError(
+                errno.ENOSPC,
+                f"writing {self.path} needs {needed:,} bytes ({needed / 2**30:.1f} "
+                f"GiB) on the disk. Received: one with {free:,} bytes free",
+            )
+
+    def write(self, row: int, value: Any) -> None:
+        """Adds one example; the mark follows now and then by itself."""
+        data = self._encode(row, value)
+        try:
+            if self._data_path.name == ARRAY:
+                self._data.seek(self._first_byte + row * self._example_bytes)
+            _write_all(self._data, data)
+            self.journal[self.done] = row, len(data)
+            self.done += 1
+            self._unflushed += len(data)
+            due = self.done - self._marked >= _MARK_EXAMPLES
+            if due or self._unflushed >= _MARK_BYTES:
+                self.mark()
+        except OSError as error:
+            raise self._explained(error) from error
+
+    def _explained(self, error: OSError) -> OSError:
+        if error.errno != errno.ENOSPC:
+            return error
+        left = self.layout.num_examples - self.done
+        if self._data_path.name == ARRAY:
+            each, about = self._example_bytes, ""
+        else:
+            mean = self.journal[: self.done, 1].mean() if self.done else 0
+            each, about = int(mean), "about "
+        return OSError(
+            errno.ENOSPC,
+            f"writing {self.path} needs {about}{left * each:,} bytes more on the "
+            f"disk, which is full after {self.done:,} of "
+            f"{self.layout.num_examples:,} examples; free some and start again, it "
+            "goes on from there",
+        )
+
+    def _encode(self, row: int, value: Any) -> bytes:
+        layout = self.layout
+        where = f"the example of row {row} of {self.path}"
+        if layout.dtype == TEXT:
+            if not isinstance(value, str):
+                raise TypeError(f"{where} must be a str. Received: {_kind(value)}")
+            return value.encode()
+        if layout.dtype == ENCODED_PICTURES:
+            check_picture_file(value, layout.example_shape, where)
+            return value
+        array = np.asarray(value)
+        if array.shape != layout.example_shape or array.dtype != layout.dtype:
+            raise ValueError(
+                f"{where} must be {layout.dtype} of shape {layout.example_shape}. "
+                f"Received: {array.dtype} of shape {array.shape}"
+            )
+        return array.tobytes()
+
+    def mark(self) -> None:
+        """Keeps on disk how far the table has come."""
+        if self.done == self._marked:
+            return
+        os.fsync(self._data.fileno())
+        _write_all(
+            self._journal_file, self.journal[self._marked : self.done].tobytes()
+        )
+        os.fsync(self._journal_file.fileno())
+        self._write_json("progress.json", {"items": self.done})
+        self._marked, self._unflushed = self.done, 0
+
+    def finish(self) -> None:
+        """Puts the whole table in its place."""
+        try:
+            self.mark()
+            self.close()
+            if self._data_path.name == BLOB:
+                self._write_spans()
+            sizes = {f.name: f.stat().st_size for f in self._table.iterdir()}
+            sizes.pop(HEADER, None)  # of a process killed right here
+            header = self._table / HEADER
+            content = {
+                "format_version": FORMAT_VERSION,
+                "layout": self.layout.to_json(),
+                "files": dict(sorted(sizes.items())),
+            }
+            text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+            header.write_text(text, "utf-8")
+            flush(header)
+            put_in_place(self._table, self.path)
+        except OSError as error:
+            raise self._explained(error) from error
+        shutil.rmtree(self.folder)
+
+    def _write_spans(self) -> None:
+        ends = np.cumsum(self.journal[:, 1])
+        spans = np.empty((self.layout.num_examples, 2), np.int64)
+        spans[self.journal[:, 0]] = np.stack([ends - self.journal[:, 1], ends], 1)
+        np.save(self._table / SPANS, spans, allow_pickle=False)
+        flush(self._table / SPANS)
+
+    def close(self) -> None:
+        """Closes the files; what is not marked is written again next time."""
+        self._data.close()
+        self._journal_file.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _npy_header(layout: TableLayout) -> bytes:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header,
+        {
+            "descr": np.lib.format.dtype_to_descr(np.dtype(layout.dtype)),
+            "fortran_order": False,
+            "shape": (layout.num_examples, *layout.example_shape),
+        },
+    )
+    return header.getvalue()
+
+
+def _write_all(file: io.FileIO, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[file.write(left) :]
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__
+
+
+def _locked(path: Path) -> io.FileIO | None:
+    """A lock that ends with this process, however it ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return None
+    file = path.open("wb", buffering=0)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        file.close()
+        raise OSError(
+            f"{path.parent} must be written by one process at a time. Received: "
+            "another is writing it now"
+        ) from error
+    return file

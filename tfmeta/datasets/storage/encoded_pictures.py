@@ -1,0 +1,108 @@
+"""Pictures that stay encoded until they are read."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from tfmeta.datasets.storage.examples import resolve_rows
+
+
+class EncodedPictures:
+    """JPEG and PNG files one behind the other, decoded when they are indexed.
+
+    Pillow decodes them here, TensorFlow in the graph of
+    `tfmeta.episodes.gathering.make_gather`; pixels are the same.
+
+    Args:
+        blob: Uint8 array of shape `(bytes,)`, in memory or a memory map.
+        spans: Int64 array of shape `(pictures, 2)`: where the file of each
+            picture begins in `blob`, and its end.
+        picture_shape: `(height, width, channels)` of every picture, with 1 or
+            3 channels.
+
+    Raises:
+        ValueError: When the parts do not fit each other.
+
+    Example:
+
+    ```python
+    pictures = EncodedPictures.from_files([one.read_bytes()], (84, 84, 3))
+    pictures[0].shape, pictures[:1].shape  # (84, 84, 3), (1, 84, 84, 3)
+    ```
+    """
+
+    def __init__(
+        self, blob: np.ndarray, spans: np.ndarray, picture_shape: Sequence[int]
+    ) -> None:
+        self.blob = blob
+        self.spans = np.asarray(spans, np.int64)
+        self.picture_shape = tuple(int(n) for n in picture_shape)
+        if len(self.picture_shape) != 3 or self.picture_shape[2] not in (1, 3):
+            raise ValueError(
+                "`picture_shape` must be (height, width, channels) with 1 or 3 "
+                f"channels. Received: {self.picture_shape}"
+            )
+        if self.spans.ndim != 2 or self.spans.shape[1] != 2:
+            raise ValueError(
+                "`spans` must have shape (pictures, 2). Received: "
+                f"{self.spans.shape}"
+            )
+        begins, ends = self.spans.T
+        if (begins < 0).any() or (ends <= begins).any() or (ends > len(blob)).any():
+            raise ValueError(
+                f"`spans` must lie in the {len(blob)} bytes of `blob`, none of them "
+                "empty. Received: some that do not"
+            )
+
+    @classmethod
+    def from_files(
+        cls, files: Sequence[bytes], picture_shape: Sequence[int]
+    ) -> EncodedPictures:
+        """From the content of the files, in memory."""
+        ends = np.cumsum([len(content) for content in files], dtype=np.int64)
+        begins = np.concatenate([[0], ends[:-1]])
+        blob = np.frombuffer(b"".join(files), np.uint8)
+        return cls(blob, np.stack([begins, ends], axis=1), picture_shape)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """`(pictures, height, width, channels)`."""
+        return (len(self.spans), *self.picture_shape)
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Uint8."""
+        return np.dtype(np.uint8)
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def file(self, row: int) -> bytes:
+        """The content of the file of one picture."""
+        begin, end = self.spans[row]
+        return self.blob[begin:end].tobytes()
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        rows = resolve_rows(key, len(self))
+        pictures = np.empty((rows.size, *self.picture_shape), np.uint8)
+        for place, row in enumerate(rows.ravel()):
+            pictures[place] = self._decode(int(row))
+        return pictures.reshape(*rows.shape, *self.picture_shape)
+
+    def _decode(self, row: int) -> np.ndarray:
+        from PIL import Image
+
+        height, width, channels = self.picture_shape
+        with Image.open(io.BytesIO(self.file(row)), formats=("JPEG", "PNG")) as file:
+            pixels = np.asarray(file.convert("L" if channels == 1 else "RGB"))
+        return pixels.reshape(height, width, channels)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
+
+    def __repr__(self) -> str:
+        return f"EncodedPictures({len(self)} of shape {self.picture_shape})"

@@ -1,0 +1,55 @@
+"""From a configuration and the training data to an untrained learner."""
+
+from __future__ import annotations
+
+import keras
+
+from tfmeta.datasets import ClassTable
+from tfmeta.encoders import Conv4
+from tfmeta.episodes import RandomAffine
+from tfmeta.learners import FewShotLearner, PrototypicalNetwork
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.data import kind_of
+
+
+def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner:
+    """A compiled, untrained learner.
+
+    Args:
+        config: The run.
+        train_table: The training classes: the encoder takes the shape of their
+            examples and, for text, its vocabulary from them.
+
+    Raises:
+        ValueError: When there is no encoder for such examples.
+    """
+    learner = PrototypicalNetwork(
+        build_encoder(config, train_table), distance=config.distance
+    )
+    schedule = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, decay_steps=config.steps
+    )
+    learner.compile(keras.optimizers.Adam(schedule))
+    return learner
+
+
+def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
+    """The encoder that fits the examples: Conv4 for pictures."""
+    kind = kind_of(train_table)
+    if kind == "pictures":
+        return Conv4(
+            train_table.example_shape, filters=config.filters, seed=config.seed
+        )
+    raise ValueError(
+        "`tfmeta train` has encoders for pictures and for text. Received: data set "
+        f"{train_table.name!r} with examples of shape {train_table.example_shape}, "
+        f"{train_table.examples.dtype}; train them in Python with an encoder of your "
+        "own, as the README shows"
+    )
+
+
+def build_augmentation(
+    config: TrainConfig, train_table: ClassTable
+) -> RandomAffine | None:
+    """How training examples are distorted, if they are."""
+    return RandomAffine() if config.augment else None

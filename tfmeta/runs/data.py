@@ -1,0 +1,42 @@
+"""The data of a run: its splits, and what kind of examples they hold."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+from tfmeta.datasets import ClassTable, load
+from tfmeta.datasets.registry import DATASETS
+from tfmeta.runs.config import TrainConfig
+
+Kind = Literal["pictures", "text", "other"]
+
+
+def load_split(
+    config: TrainConfig, split: str, data_dir: str | os.PathLike | None = None
+) -> ClassTable:
+    """One split of the run's data set.
+
+    Args:
+        config: Names a data set, or the path of the user's own.
+        split: `"train"`, `"validation"` or `"test"`.
+        data_dir: Where data sets are kept, `None` for the default.
+    """
+    # The seed of generated glyphs, and of the split of own data, names the data
+    # set; it stays while the training seed changes.
+    if config.dataset in DATASETS:
+        return load(
+            config.dataset, split=split, protocol=config.protocol, data_dir=data_dir
+        )
+    from tfmeta.datasets.own import load_own_split
+
+    return load_own_split(config.dataset, split, size=config.size)
+
+
+def kind_of(table: ClassTable) -> Kind:
+    """What the examples of a table are, for the choice of encoder and pictures."""
+    if table.examples.dtype == object:
+        return "text"
+    if len(table.example_shape) == 3 and table.example_shape[-1] in (1, 3):
+        return "pictures"
+    return "other"
