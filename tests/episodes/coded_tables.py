@@ -49,7 +49,8 @@ def draw(episodes: Episodes, steps: int, start: int = 0) -> EpisodeIndices:
     numbers = tf.data.Dataset.range(start, start + steps)
     drawn = numbers.map(episodes.indices, num_parallel_calls=2).batch(steps)
     parts = [part.numpy() for part in drawn.get_single_element()]
-    return EpisodeIndices(*(part.reshape(-1, *part.shape[2:]) for part in parts))
+    rows = steps * episodes.tasks
+    return EpisodeIndices(*(part.reshape(rows, *part.shape[2:]) for part in parts))
 
 
 def digest(episodes: Episodes) -> str:
@@ -97,6 +98,12 @@ def assert_same(ours, theirs):
         np.testing.assert_array_equal(one, other)
 
 
+def class_and_turn(pictures, table):
+    """Class ids and examples of `(rows, 3, 3, 3)` pictures, which may be turned."""
+    class_id, example, turn = decode(pictures)
+    return (class_id if table.origin_names is None else class_id * 4 + turn), example
+
+
 def check_batch(episodes, step):
     """All that a batch of a coded table must hold; returns the batch."""
     batch = arrays(episodes.batch(step))
@@ -107,15 +114,23 @@ def check_batch(episodes, step):
         episodes.shots,
         episodes.queries,
     )
+    settings = episodes.describe()
+    least_ways, least_shots = (
+        min(settings[name])
+        if isinstance(settings[name], list)
+        else settings[name]
+        for name in ("ways", "shots")
+    )
     ids = episodes.class_ids(step)
     assert ids.shape == (tasks, ways) and ids.dtype == np.int32
-    ways_vary = episodes.describe()["ways"] != ways
+    assert episodes.ways_vary == (least_ways != ways)
     assert ("support_mask" in inputs) == episodes.padded
-    assert ("query_mask" in inputs) == ways_vary
-    assert len(batch) == (3 if ways_vary else 2)
+    assert ("query_mask" in inputs) == episodes.ways_vary
+    assert ("unlabelled" in inputs) == (episodes.unlabelled > 0)
+    assert len(batch) == (3 if episodes.ways_vary else 2)
     support_mask = inputs.get("support_mask", np.ones((tasks, ways * shots), bool))
     query_mask = inputs.get("query_mask", np.ones((tasks, ways * queries), bool))
-    if ways_vary:
+    if episodes.ways_vary:
         np.testing.assert_array_equal(batch[2], query_mask.astype("float32"))
         assert batch[2].dtype == np.float32
 
@@ -131,9 +146,7 @@ def check_batch(episodes, step):
             pictures = inputs[part][task]
             assert not pictures[~mask].any()
             assert not labels[part][~mask].any()
-            class_id, example, turn = decode(pictures[mask])
-            if episodes.table.origin_names is not None:
-                class_id = class_id * 4 + turn
+            class_id, example = class_and_turn(pictures[mask], episodes.table)
             np.testing.assert_array_equal(ids[task][labels[part][mask]], class_id)
             assert (example < episodes.table.class_sizes[class_id]).all()
             by_part[part] = np.bincount(labels[part][mask], minlength=ways)
@@ -144,13 +157,43 @@ def check_batch(episodes, step):
         one_hot = inputs["support_labels"][task]
         np.testing.assert_array_equal(one_hot.sum(-1), masks["support"])
         assert set(np.unique(one_hot)) <= {0.0, 1.0}
-        # The real ways come first, and every one has as many rows as the others.
+        # The real ways come first, and have shots of the range and all queries.
         assert (np.diff(real.astype(int)) <= 0).all()
-        assert len(set(ids[task][real])) == real.sum() >= episodes._ways_range[0]
-        least, most = episodes._shots_range
-        assert least <= by_part["support"][0] <= most
-        np.testing.assert_array_equal(
-            by_part["support"], np.where(real, by_part["support"][0], 0)
-        )
+        assert len(set(ids[task][real])) == real.sum() >= least_ways
+        of_ways = by_part["support"]
+        assert (least_shots <= of_ways[real]).all() and (of_ways <= shots).all()
+        assert not of_ways[~real].any()
+        if settings.get("balanced", True):
+            assert len(set(of_ways[real])) == 1
         np.testing.assert_array_equal(by_part["query"], np.where(real, queries, 0))
+        if episodes.unlabelled:
+            check_unlabelled(episodes, inputs, task, ids[task][real], seen)
     return batch
+
+
+def check_unlabelled(episodes, inputs, task, ids, seen):
+    """The unlabelled examples of one task, beside those `seen` with a label."""
+    count, distractors = episodes.unlabelled, episodes.distractors
+    pictures = inputs["unlabelled"][task]
+    assert len(pictures) == (episodes.ways + distractors) * count
+    mask = np.ones(len(pictures), bool)
+    assert ("unlabelled_mask" in inputs) == episodes.ways_vary
+    if episodes.ways_vary:
+        mask = inputs["unlabelled_mask"][task]
+        assert mask.dtype == bool
+    # Padding comes last, so it says nothing about the order of the others.
+    np.testing.assert_array_equal(mask, np.arange(len(mask)) < mask.sum())
+    assert not pictures[~mask].any()
+    class_id, example = class_and_turn(pictures[mask], episodes.table)
+    pairs = list(zip(class_id.tolist(), example.tolist(), strict=True))
+    assert len(set(pairs)) == len(pairs) == (len(ids) + distractors) * count
+    assert not set(pairs) & set(seen)
+    found, counts = np.unique(class_id, return_counts=True)
+    assert (counts == count).all()
+    assert set(ids) <= set(found) and len(found) == len(ids) + distractors
+    origins = [episodes.table.origins[c] for c in found]
+    if not episodes.describe()["allow_same_origin"]:
+        assert len(set(origins)) == len(origins)
+    assert set(origins) <= episodes.origins
+    if episodes.describe()["same_group"]:
+        assert len({episodes.table.groups[c] for c in found}) == 1

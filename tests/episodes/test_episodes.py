@@ -175,6 +175,9 @@ def test_indices_have_the_promised_shapes_and_dtypes(episodes):
         "query": ((tasks, ways, queries), tf.int64),
         "support_mask": ((tasks, ways, shots), tf.bool),
         "query_mask": ((tasks, ways, queries), tf.bool),
+        "distractors": ((tasks, 0), tf.int32),
+        "unlabelled": ((tasks, 0), tf.int64),
+        "unlabelled_mask": ((tasks, 0), tf.bool),
     }
     for name, tensor in drawn._asdict().items():
         assert (tensor.shape, tensor.dtype) == expected[name]

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmeta.runs.config import DEFAULTS, TrainConfig
+from tfmeta.runs.config import TrainConfig
 
 COUNTS = (
     "filters",
@@ -71,9 +71,3 @@ def test_the_learning_rate_is_finite(value):
 
 def test_steps():
     assert TrainConfig(epochs=7, steps_per_epoch=11).steps == 77
-
-
-def test_the_defaults_of_a_data_set_name_it():
-    assert {config.dataset for config in DEFAULTS.values()} == set(DEFAULTS)
-    for name, config in DEFAULTS.items():
-        assert config.dataset == name

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,16 @@ import click
 
 from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
 from tfmeta.cli.tensorflow_start import start_tensorflow
-from tfmeta.runs.config import DEFAULTS
 from tfmeta.runs.run_folder import RunFolder
 
 
 @click.command()
-@click.option("--dataset", type=click.Choice(list(DEFAULTS)), default="glyphs")
+@click.option(
+    "--dataset",
+    default="glyphs",
+    show_default=True,
+    help="A name of `tfmeta datasets list`, or a folder or CSV file of your own.",
+)
 @click.option(
     "--protocol", help="Split protocol of the data set (omniglot: vinyals, lake)."
 )
@@ -24,6 +27,9 @@ from tfmeta.runs.run_folder import RunFolder
     "run_path",
     type=click.Path(path_type=Path),
     help="Run folder. [default: runs/DATASET-seedSEED]",
+)
+@click.option(
+    "--size", type=AT_LEAST_1, help="Side in pixels to resize your own pictures to."
 )
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("--seed", type=SEED, help="Seed of weights and episodes. [default: 0]")
@@ -34,6 +40,11 @@ from tfmeta.runs.run_folder import RunFolder
 @click.option("--ways", type=AT_LEAST_2, help="Classes per validation and test task.")
 @click.option("--shots", type=AT_LEAST_1, help="Shots in validation and test.")
 @click.option("--queries", type=AT_LEAST_1, help="Queries in validation and test.")
+@click.option(
+    "--same-group/--any-group",
+    default=None,
+    help="Draw all classes of a task from one group (alphabet, domain, superclass).",
+)
 @click.option("--filters", type=AT_LEAST_1, help="Filters of the Conv4 encoder.")
 @click.option(
     "--distance", type=click.Choice(["squared_euclidean", "euclidean", "cosine"])
@@ -65,17 +76,23 @@ def train(
     What is left out follows from the data set.
     """
     chosen = {name: value for name, value in overrides.items() if value is not None}
-    config = dataclasses.replace(DEFAULTS[dataset], **chosen)
-    path = run_path or Path("runs") / f"{dataset}-seed{config.seed}"
+    seed = chosen.get("seed", 0)
+    path = run_path or Path("runs") / f"{_short_name(dataset)}-seed{seed}"
     RunFolder(path).check_startable(resume=resume)
     start_tensorflow("metric")
 
     from tfmeta.cli.train_job import run_training
+    from tfmeta.runs.defaults import default_config
 
     run_training(
-        config,
+        default_config(dataset, chosen, data_dir=data_dir),
         path,
         resume=resume,
         test_episodes_count=test_episodes,
         data_dir=data_dir,
     )
+
+
+def _short_name(dataset: str) -> str:
+    """A data set's name, or the last part of a path, for the run folder."""
+    return Path(dataset.removeprefix("tfds:")).resolve().stem or "own"

@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tfmeta.datasets.storage.examples import Examples, lies_in_memory
 from tfmeta.datasets.storage.rotated import RotatedExamples
 from tfmeta.datasets.storage.selected import select_rows
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -272,6 +276,27 @@ class ClassTable:
             ),
             groups=repeat(self.groups),
             origin_names=repeat(origin),
+        )
+
+    def as_supervised(
+        self,
+        *,
+        batch_size: int = 32,
+        seed: int | None = None,
+        epochs: int | None = 1,
+        start: int = 0,
+        drop_remainder: bool = False,
+    ) -> tf.data.Dataset:
+        """The plain `(x, y)` view: see `tfmeta.datasets.supervised.as_supervised`."""
+        from tfmeta.datasets.supervised import as_supervised
+
+        return as_supervised(
+            self,
+            batch_size=batch_size,
+            seed=seed,
+            epochs=epochs,
+            start=start,
+            drop_remainder=drop_remainder,
         )
 
     def __repr__(self) -> str:

@@ -4,50 +4,33 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import logging
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
-from tfmeta.episodes.arguments import check_count, check_range
-from tfmeta.episodes.class_sampler import ClassSampler
-from tfmeta.episodes.streams import check_seed, step_streams
-from tfmeta.episodes.without_replacement import draw_without_replacement
-
-Augmentation = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
-
-_logger = logging.getLogger(__name__)
-
-
-class EpisodeIndices(NamedTuple):
-    """Which classes and examples make up one batch of tasks.
-
-    Attributes:
-        classes: Int32 `(tasks, ways)`: class ids.
-        support: Int64 `(tasks, ways, shots)`: rows of the table's examples.
-        query: Int64 `(tasks, ways, queries)`: rows of the table's examples.
-        support_mask: Bool `(tasks, ways, shots)`: False is padding.
-        query_mask: Bool `(tasks, ways, queries)`: False is padding.
-    """
-
-    classes: tf.Tensor
-    support: tf.Tensor
-    query: tf.Tensor
-    support_mask: tf.Tensor
-    query_mask: tf.Tensor
+from tfmeta.datasets.storage.examples import Examples
+from tfmeta.episodes.batch_assembly import Augmentation, assemble_batch
+from tfmeta.episodes.episode_sequence import EpisodeSequence
+from tfmeta.episodes.gathering import Gather, make_gather
+from tfmeta.episodes.index_sampler import EpisodeIndices, IndexSampler
+from tfmeta.episodes.settings import EpisodeSettings
+from tfmeta.episodes.streams import EpisodeStreams
 
 
-class Episodes:
+class Episodes(EpisodeSequence):
     """A sequence of batches of few-shot tasks, drawn from a class table.
 
     Batch number `step` is a pure function of `(seed, step)`: any step is
     reached at once, the same seed gives the same episodes in every process,
     and an evaluation set is one seed. Classes are drawn without replacement
     and uniformly, examples of a class likewise, and every class of a task has
-    the same number of shots and of queries.
+    the same number of shots, unless `balanced=False`, and of queries.
+
+    Classes made by turning pictures are classes of a table:
+    `Episodes(table.with_rotations(), ...)`.
 
     Args:
         table: The class table.
@@ -58,19 +41,33 @@ class Episodes:
         tasks: Tasks per batch.
         seed: Int of at least 0.
         same_group: Whether all classes of a task come from one group (for
-            Omniglot one alphabet). Groups are drawn uniformly; those with
-            fewer classes than `ways` are left out, and named in
-            `left_out_groups` and in a log warning.
+            Omniglot one alphabet), distractors too. Groups are drawn uniformly;
+            those with fewer classes than a task needs are left out, and named
+            in `left_out_groups` and in a log warning.
         allow_same_origin: Whether classes made from one class (the rotations
             of a character) may meet in a task.
+        balanced: Whether all classes of a task have the same number of shots.
+            With `False` each draws its own from the pair `shots`; the support
+            of a class that has fewer than others is padded.
+        unlabelled: Unlabelled examples per class, none of them in support or
+            query, as in Ren et al. (2018), *Meta-Learning for Semi-Supervised
+            Few-Shot Classification*. Support and query are the same with and
+            without.
+        distractors: Further classes per task whose examples are among the
+            unlabelled, `unlabelled` of each, and nowhere else.
         augment: A function `(examples, stream) -> examples` over a batch of
-            examples, such as `RandomAffine`, that draws from the stateless seed
-            `stream` alone. Applied to support and query independently.
+            examples, such as `RandomAffine` or `KerasAugmentation`, that draws
+            from the stateless seed `stream` alone. Applied to support, query
+            and unlabelled examples independently.
+        support_augment: As `augment`, for support and unlabelled examples
+            alone.
+        query_augment: As `augment`, for query examples alone.
 
     Raises:
-        ValueError: When an argument is out of range, when a class has fewer
-            examples than `shots + queries`, or when there are fewer classes
-            than `ways`.
+        ValueError: When an argument is out of range or does not go with another
+            one, when a class has fewer examples than `shots + queries +
+            unlabelled`, or when there are fewer classes than `ways +
+            distractors`.
 
     Example:
 
@@ -92,59 +89,88 @@ class Episodes:
         seed: int = 0,
         same_group: bool = False,
         allow_same_origin: bool = False,
+        balanced: bool = True,
+        unlabelled: int = 0,
+        distractors: int = 0,
         augment: Augmentation | None = None,
+        support_augment: Augmentation | None = None,
+        query_augment: Augmentation | None = None,
     ) -> None:
+        if augment is not None:
+            if support_augment is not None or query_augment is not None:
+                raise ValueError(
+                    "`augment` is for support and query both, so `support_augment` "
+                    "and `query_augment` must be None with it. Received: "
+                    f"augment={augment!r}, support_augment={support_augment!r}, "
+                    f"query_augment={query_augment!r}"
+                )
+            support_augment = query_augment = augment
         self.table = table
-        self.augment = augment
-        self._ways_range = check_range("ways", ways, 2)
-        self._shots_range = check_range("shots", shots, 1)
-        self.queries = check_count("queries", queries, 1)
-        self.tasks = check_count("tasks", tasks, 1)
-        self.seed = check_seed(seed)
-        self.same_group = same_group
-        self.allow_same_origin = allow_same_origin
-
-        self._sampler = ClassSampler(
-            table,
-            self.ways,
+        self.support_augment = support_augment
+        self.query_augment = query_augment
+        self._settings = EpisodeSettings.checked(
+            ways=ways,
+            shots=shots,
+            queries=queries,
+            tasks=tasks,
+            seed=seed,
             same_group=same_group,
             allow_same_origin=allow_same_origin,
+            balanced=balanced,
+            unlabelled=unlabelled,
+            distractors=distractors,
         )
-        if self.left_out_groups:
-            _logger.warning(
-                "%d of the %ss of table %r have fewer than ways=%d classes and are "
-                "left out: %s",
-                len(self.left_out_groups),
-                table.group_level,
-                table.name,
-                self.ways,
-                ", ".join(self.left_out_groups),
-            )
-        needed = self.shots + self.queries
-        for class_id in self._sampler.class_ids:
-            size = int(table.class_sizes[class_id])
-            if size < needed:
-                raise ValueError(
-                    f"`shots + queries` must be at most the number of examples of "
-                    f"every class of table {table.name!r}. Received: shots + "
-                    f"queries = {self.shots} + {self.queries} = {needed}, and class "
-                    f"{table.class_names[class_id]!r} has {size}"
-                )
+        self._sampler = IndexSampler(table, self._settings)
 
     @property
     def ways(self) -> int:
         """Classes per task; the largest number where it varies."""
-        return self._ways_range[1]
+        return self._settings.most_ways
 
     @property
     def shots(self) -> int:
         """Support examples per class; the largest number where it varies."""
-        return self._shots_range[1]
+        return self._settings.most_shots
+
+    @property
+    def queries(self) -> int:
+        """Query examples per class."""
+        return self._settings.queries
+
+    @property
+    def tasks(self) -> int:
+        """Tasks per batch."""
+        return self._settings.tasks
+
+    @property
+    def seed(self) -> int:
+        """The seed of the sequence."""
+        return self._settings.seed
+
+    @property
+    def unlabelled(self) -> int:
+        """Unlabelled examples per class."""
+        return self._settings.unlabelled
+
+    @property
+    def distractors(self) -> int:
+        """Classes per task that have unlabelled examples alone."""
+        return self._settings.distractors
+
+    @property
+    def ways_vary(self) -> bool:
+        """Whether the number of classes varies, so that queries are padded."""
+        return self._settings.ways_vary
 
     @property
     def padded(self) -> bool:
         """Whether ways or shots vary, so that batches carry masks."""
-        return self._varies(self._ways_range) or self._varies(self._shots_range)
+        return self._settings.ways_vary or self._settings.shots_vary
+
+    @property
+    def augmented(self) -> bool:
+        """Whether examples are distorted."""
+        return self.support_augment is not None or self.query_augment is not None
 
     @property
     def left_out_groups(self) -> tuple[str, ...]:
@@ -156,24 +182,18 @@ class Episodes:
         """Origins of all classes that these episodes can emit."""
         return frozenset(self.table.origins[c] for c in self._sampler.class_ids)
 
-    @staticmethod
-    def _varies(pair: tuple[int, int]) -> bool:
-        return pair[0] != pair[1]
-
     def describe(self) -> dict[str, Any]:
         """The settings that, with the table, fix the episodes; plain values."""
-        return {
-            "ways": _plain(self._ways_range),
-            "shots": _plain(self._shots_range),
-            "queries": self.queries,
-            "tasks": self.tasks,
-            "seed": self.seed,
-            "same_group": self.same_group,
-            "allow_same_origin": self.allow_same_origin,
-            "augment": None if self.augment is None else repr(self.augment),
-        }
+        described = self._settings.describe()
+        support, query = (
+            None if augment is None else repr(augment)
+            for augment in (self.support_augment, self.query_augment)
+        )
+        if support == query:
+            return {**described, "augment": support}
+        return {**described, "support_augment": support, "query_augment": query}
 
-    def with_examples(self, examples: np.ndarray) -> Episodes:
+    def with_examples(self, examples: Examples) -> Episodes:
         """The same episodes over other examples, row by row those of the table.
 
         With embeddings in place of pictures, an evaluation encodes each
@@ -181,74 +201,14 @@ class Episodes:
         """
         return Episodes(
             dataclasses.replace(self.table, examples=examples),
-            ways=self._ways_range,
-            shots=self._shots_range,
-            queries=self.queries,
-            tasks=self.tasks,
-            seed=self.seed,
-            same_group=self.same_group,
-            allow_same_origin=self.allow_same_origin,
-            augment=self.augment,
+            **dataclasses.asdict(self._settings),
+            support_augment=self.support_augment,
+            query_augment=self.query_augment,
         )
-
-    def check_disjoint(self, *others: Episodes) -> None:
-        """Proves that no class of these episodes occurs in the others.
-
-        Classes made from one class count as that class, so that a character
-        in training and its rotation in test do not pass.
-
-        Raises:
-            ValueError: When classes are shared; names up to five of them.
-        """
-        for other in others:
-            shared = sorted(self.origins & other.origins)
-            if shared:
-                raise ValueError(
-                    f"episodes must be disjoint in their classes. Received: "
-                    f"{len(shared)} shared, among them {', '.join(shared[:5])}"
-                )
 
     def indices(self, step: int | tf.Tensor) -> EpisodeIndices:
         """The classes and examples of batch `step`; works in a graph."""
-        streams = self._streams(step)
-        classes = self._sampler.draw(self.tasks, (streams[0], streams[1], streams[2]))
-        picks = draw_without_replacement(
-            tf.reshape(tf.gather(self.table.class_sizes, classes), [-1]),
-            int(self.table.class_sizes.max()),
-            self.shots + self.queries,
-            streams[3],
-        )
-        picks = tf.reshape(picks, [self.tasks, self.ways, self.shots + self.queries])
-        rows = tf.gather(self.table.offsets, classes)[..., None] + tf.cast(
-            picks, tf.int64
-        )
-        task_ways = self._draw_range(self._ways_range, streams[4])
-        task_shots = self._draw_range(self._shots_range, streams[5])
-        way_is_real = tf.range(self.ways) < task_ways[:, None]
-        shot_is_real = tf.range(self.shots) < task_shots[:, None]
-        return EpisodeIndices(
-            classes=classes,
-            support=rows[..., : self.shots],
-            query=rows[..., self.shots :],
-            support_mask=way_is_real[:, :, None] & shot_is_real[:, None, :],
-            query_mask=tf.repeat(way_is_real[:, :, None], self.queries, axis=2),
-        )
-
-    def _streams(self, step: int | tf.Tensor) -> list[tf.Tensor]:
-        number = tf.convert_to_tensor(step, None if tf.is_tensor(step) else tf.int64)
-        if not number.dtype.is_integer:
-            raise TypeError(f"`step` must be an integer. Received: {number.dtype.name}")
-        return step_streams(self.seed, number, 8)
-
-    def _augmented(self, examples: tf.Tensor, stream: tf.Tensor) -> tf.Tensor:
-        assert self.augment is not None
-        flat = tf.reshape(examples, [-1, *examples.shape[2:]])
-        return tf.reshape(self.augment(flat, stream), examples.shape)
-
-    def _draw_range(self, pair: tuple[int, int], stream: tf.Tensor) -> tf.Tensor:
-        return tf.random.stateless_uniform(
-            [self.tasks], stream, pair[0], pair[1] + 1, tf.int32
-        )
+        return self._sampler.draw(EpisodeStreams.at(self.seed, step))
 
     def class_ids(self, step: int) -> np.ndarray:
         """Int32 `(tasks, ways)`: class ids of batch `step`, -1 where padded."""
@@ -265,108 +225,19 @@ class Episodes:
 
         return class_ids
 
-    @functools.cached_property
-    def _examples(self) -> tf.Tensor:
-        # One copy for all data sets and batches, and in the memory of the host,
-        # where `tf.data` runs.
-        with tf.init_scope(), tf.device("CPU"):
-            return tf.convert_to_tensor(self.table.examples)
-
     def batch(self, step: int | tf.Tensor) -> tuple:
         """Batch `step` as `(inputs, y)` or `(inputs, y, sample_weight)`."""
-        return self._make_batch(step, self._gather_from_memory())
-
-    def _gather_from_memory(self) -> Callable[[tf.Tensor], tf.Tensor]:
-        examples = self._examples
-        return lambda rows: tf.gather(examples, rows)
-
-    def _make_batch(
-        self, step: int | tf.Tensor, gather: Callable[[tf.Tensor], tf.Tensor]
-    ) -> tuple:
-        drawn = self.indices(step)
-        tasks, ways, shots, queries = self.tasks, self.ways, self.shots, self.queries
-        support = gather(tf.reshape(drawn.support, [tasks, ways * shots]))
-        query = gather(tf.reshape(drawn.query, [tasks, ways * queries]))
-        if self.augment is not None:
-            streams = self._streams(step)
-            support = self._augmented(support, streams[6])
-            query = self._augmented(query, streams[7])
-        way = tf.range(ways)
-        support_labels = tf.broadcast_to(
-            tf.one_hot(tf.repeat(way, shots), ways), [tasks, ways * shots, ways]
+        streams = EpisodeStreams.at(self.seed, step)
+        return assemble_batch(
+            self._sampler.draw(streams),
+            self._gather,
+            self._settings,
+            streams,
+            support_augment=self.support_augment,
+            query_augment=self.query_augment,
         )
-        y = tf.broadcast_to(tf.repeat(way, queries), [tasks, ways * queries])
-        inputs = {"support": support, "support_labels": support_labels, "query": query}
-        if not self.padded:
-            return inputs, y
-        mask = tf.reshape(drawn.support_mask, [tasks, ways * shots])
-        inputs["support"] = _blank(support, mask)
-        inputs["support_labels"] = _blank(support_labels, mask)
-        inputs["support_mask"] = mask
-        if not self._varies(self._ways_range):
-            return inputs, y
-        query_mask = tf.reshape(drawn.query_mask, [tasks, ways * queries])
-        inputs["query"] = _blank(query, query_mask)
-        inputs["query_mask"] = query_mask
-        return inputs, _blank(y, query_mask), tf.cast(query_mask, tf.float32)
 
-    def as_dataset(
-        self,
-        *,
-        start: int = 0,
-        steps: int | None = None,
-        num_shards: int = 1,
-        shard: int = 0,
-    ) -> tf.data.Dataset:
-        """The batches from `start` on, as a `tf.data.Dataset`.
-
-        Args:
-            start: First step; reached at once, nothing is replayed.
-            steps: Number of batches, or `None` for no end.
-            num_shards: Number of workers that share the sequence.
-            shard: Which worker this is: it gets steps `start + shard`,
-                `start + shard + num_shards`, and so on.
-
-        Returns:
-            A data set of `(inputs, y)`, or of `(inputs, y, sample_weight)`
-            when ways vary. `inputs["support"]` has shape `(tasks, ways *
-            shots, *example)` and the table's dtype, `inputs["support_labels"]`
-            `(tasks, ways * shots, ways)` float32 one-hot, `inputs["query"]`
-            `(tasks, ways * queries, *example)`; `y` `(tasks, ways * queries)`
-            int32. When ways or shots vary, `inputs["support_mask"]` and, for
-            ways, `inputs["query_mask"]` say which rows are real.
-        """
-        start = check_count("start", start, 0)
-        if steps is not None:
-            steps = check_count("steps", steps, 1)
-        num_shards = check_count("num_shards", num_shards, 1)
-        shard = check_count("shard", shard, 0)
-        if shard >= num_shards:
-            raise ValueError(
-                "`shard` must be from 0 to `num_shards` - 1. Received: "
-                f"shard={shard}, num_shards={num_shards}"
-            )
-        stop = np.iinfo(np.int64).max if steps is None else start + steps
-        numbers = tf.data.Dataset.range(start + shard, stop, num_shards)
-        if steps is None:
-            numbers = numbers.apply(
-                tf.data.experimental.assert_cardinality(
-                    tf.data.experimental.INFINITE_CARDINALITY
-                )
-            )
-        gather = self._gather_from_memory()
-        return numbers.map(
-            lambda step: self._make_batch(step, gather),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        ).prefetch(tf.data.AUTOTUNE)
-
-
-def _plain(pair: tuple[int, int]) -> int | list[int]:
-    return pair[0] if pair[0] == pair[1] else list(pair)
-
-
-def _blank(rows: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
-    """`rows` with zeros where `mask` is False."""
-    mask = tf.reshape(mask, mask.shape + [1] * (len(rows.shape) - len(mask.shape)))
-    return tf.where(mask, rows, tf.zeros_like(rows))
+    @functools.cached_property
+    def _gather(self) -> Gather:
+        # Once, so that all data sets and batches share what it keeps in memory.
+        return make_gather(self.table.examples)

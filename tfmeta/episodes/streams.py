@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import tensorflow as tf
+
+
+class EpisodeStreams(NamedTuple):
+    """The random streams of one step of `Episodes`, one for each thing drawn.
+
+    A stream keeps its number for ever: published figures and runs that are
+    resumed name their episodes by the seed alone. New ones come last.
+    """
+
+    group: tf.Tensor
+    origins: tf.Tensor
+    variants: tf.Tensor
+    examples: tf.Tensor
+    ways: tf.Tensor
+    shots: tf.Tensor
+    support_augment: tf.Tensor
+    query_augment: tf.Tensor
+    distractor_origins: tf.Tensor
+    distractor_variants: tf.Tensor
+    unlabelled: tf.Tensor
+    distractor_examples: tf.Tensor
+    unlabelled_order: tf.Tensor
+    unlabelled_augment: tf.Tensor
+
+    @classmethod
+    def at(cls, seed: int, step: int | tf.Tensor) -> EpisodeStreams:
+        """The streams of a step, an int or a scalar integer tensor."""
+        return cls(*step_streams(seed, as_step(step), len(cls._fields)))
 
 
 def check_seed(seed: int) -> int:
@@ -16,12 +46,24 @@ def check_seed(seed: int) -> int:
     return int(seed)
 
 
+def as_step(step: int | tf.Tensor) -> tf.Tensor:
+    """The number of a step as an integer tensor.
+
+    Raises:
+        TypeError: When it is no integer.
+    """
+    number = tf.convert_to_tensor(step, None if tf.is_tensor(step) else tf.int64)
+    if not number.dtype.is_integer:
+        raise TypeError(f"`step` must be an integer. Received: {number.dtype.name}")
+    return number
+
+
 def step_streams(seed: int, step: tf.Tensor, count: int) -> list[tf.Tensor]:
     """Independent stateless seeds for one step.
 
     Args:
         seed: The seed of the whole sequence.
-        step: Scalar int64 tensor: which element of the sequence.
+        step: Scalar integer tensor: which element of the sequence.
         count: How many streams are needed.
 
     Returns:

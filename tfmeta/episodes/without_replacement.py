@@ -36,6 +36,34 @@ def draw_without_replacement(
     return tf.math.top_k(noise, count).indices
 
 
+def draw_further(
+    taken: tf.Tensor, sizes: tf.Tensor, largest: int, count: int, stream: tf.Tensor
+) -> tf.Tensor:
+    """For each row, `count` different numbers below its size that are not taken.
+
+    All ordered selections of what is left are equally likely.
+
+    Args:
+        taken: Int32 `(rows, taken)`, different numbers below the row's size.
+        sizes: Integer `(rows,)`, each at least `taken + count`.
+        largest: The largest of the sizes.
+        count: Numbers to draw.
+        stream: Stateless seed of shape (2,).
+
+    Returns:
+        Int32 `(rows, count)`.
+    """
+    number = taken.shape[1]
+    place = draw_without_replacement(
+        tf.cast(sizes, tf.int32) - number, largest - number, count, stream
+    )
+    # How many numbers that are left lie before each taken one: those taken ones
+    # are passed on the way to the number at `place`.
+    left_before = tf.sort(taken, axis=1) - tf.range(number)
+    passed = left_before[:, None, :] <= place[:, :, None]
+    return place + tf.reduce_sum(tf.cast(passed, tf.int32), axis=2)
+
+
 def _draw_few(sizes: tf.Tensor, count: int, stream: tf.Tensor) -> tf.Tensor:
     """Robert Floyd's algorithm, then a shuffle.
 

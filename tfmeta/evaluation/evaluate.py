@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes
+from tfmeta.evaluation.auroc import auroc
 from tfmeta.evaluation.result import EvaluationResult
 from tfmeta.learners import FewShotLearner, MetricLearner
 
@@ -37,11 +38,13 @@ def evaluate(
             `None` or shares a class with the episodes.
         encode_once: Whether to encode each picture once and let the episodes
             index into the embeddings, the same figure within rounding. Only for
-            a `MetricLearner`. By default where it is less work.
+            a `MetricLearner`, on episodes without augmentation and unlabelled
+            examples. By default where it is less work.
         on_progress: Called with the number of pieces of work done, and of all.
 
     Returns:
-        The result, with per-episode and per-class figures.
+        The result, with per-episode and per-class figures; for episodes of two
+        ways with the area under the ROC curve of each.
 
     Raises:
         ValueError: When test classes were seen or it is not known, when there
@@ -61,12 +64,15 @@ def evaluate(
             f"Received: num_episodes={num_episodes}"
         )
     _check_unseen(episodes, seen_classes)
-    can_encode_once = isinstance(learner, MetricLearner) and episodes.augment is None
+    # What a learner does with unlabelled examples is its own affair.
+    plain = not episodes.augmented and not episodes.unlabelled
+    can_encode_once = isinstance(learner, MetricLearner) and plain
     if encode_once and not can_encode_once:
+        received = ", ".join(f"{k}={v}" for k, v in episodes.describe().items())
         raise ValueError(
             "`encode_once=True` needs a learner whose embeddings do not depend on the "
-            "episode, and episodes without augmentation. Received: "
-            f"{type(learner).__name__}, augment={episodes.augment}"
+            "episode, and episodes without augmentation and unlabelled examples. "
+            f"Received: {type(learner).__name__}, episodes with {received}"
         )
     rows = num_episodes * episodes.ways * (episodes.shots + episodes.queries)
     if encode_once is None:
@@ -85,7 +91,7 @@ def evaluate(
         stream = episodes
 
     @tf.function(reduce_retracing=True)
-    def predict(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    def predict(inputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
         if encode_once:
             state = learner.adapt_embeddings(
                 inputs["support"],
@@ -95,18 +101,24 @@ def evaluate(
             logits = learner.compare_embeddings(state, inputs["query"])
         else:
             logits = learner.episode_logits(inputs, training=False)
-        return tf.argmax(logits, axis=-1, output_type=tf.int32)
+        scores = tf.cast(logits[..., 1], tf.float64) - tf.cast(
+            logits[..., 0], tf.float64
+        )
+        return tf.argmax(logits, axis=-1, output_type=tf.int32), scores
 
-    accuracies, class_correct, class_total = [], [], []
+    accuracies, aurocs, class_correct, class_total = [], [], [], []
     num_classes = episodes.table.num_classes
     for step, (inputs, y, *_) in enumerate(stream.as_dataset(steps=steps)):
         left = num_episodes - step * episodes.tasks
-        correct = (predict(inputs) == y).numpy()[:left]
+        predicted, scores = predict(inputs)
+        correct = (predicted == y).numpy()[:left]
         real = np.ones_like(correct)
         if "query_mask" in inputs:
             real = inputs["query_mask"].numpy()[:left]
         correct &= real
         accuracies.append(correct.sum(axis=1) / real.sum(axis=1))
+        if episodes.ways == 2:
+            aurocs.append(auroc(scores.numpy()[:left], y.numpy()[:left] == 1))
         classes = np.maximum(episodes.class_ids(step)[:left], 0)
         of_query = np.take_along_axis(classes, y.numpy()[:left], axis=1)
         class_correct.append(
@@ -128,6 +140,7 @@ def evaluate(
         class_clusters=episodes.table.origins,
         class_correct=np.sum(class_correct, axis=0).astype(np.int64),
         class_total=np.sum(class_total, axis=0).astype(np.int64),
+        episode_auroc=np.concatenate(aurocs) if aurocs else None,
     )
 
 

@@ -23,6 +23,8 @@ class EvaluationResult:
         class_clusters: Per class, the class it was made from.
         class_correct: Int64 `(classes,)`: queries classified correctly.
         class_total: Int64 `(classes,)`: queries.
+        episode_auroc: Float64 `(episodes,)`: the area under the ROC curve of
+            each episode of two ways, `None` for episodes of more.
     """
 
     protocol: dict[str, Any]
@@ -32,6 +34,7 @@ class EvaluationResult:
     class_clusters: tuple[str, ...]
     class_correct: np.ndarray
     class_total: np.ndarray
+    episode_auroc: np.ndarray | None = None
 
     @property
     def accuracy(self) -> float:
@@ -51,6 +54,25 @@ class EvaluationResult:
         )
 
     @property
+    def chance(self) -> float:
+        """Expected accuracy of guessing, from 0 to 1."""
+        ways = self.protocol["ways"]
+        least, most = (ways, ways) if isinstance(ways, int) else ways
+        return float(np.mean([1.0 / n for n in range(least, most + 1)]))
+
+    @property
+    def auroc(self) -> float | None:
+        """Mean area under the ROC curve over episodes of two ways, 0.5 by chance."""
+        return None if self.episode_auroc is None else float(np.mean(self.episode_auroc))
+
+    @property
+    def auroc_over_episode_draws(self) -> float | None:
+        """Half-width of the 95 % interval of `auroc` over episode draws."""
+        if self.episode_auroc is None:
+            return None
+        return over_episode_draws(self.episode_auroc)
+
+    @property
     def num_clusters(self) -> int:
         """Number of test classes with queries, rotations folded."""
         pairs = zip(self.class_clusters, self.class_total, strict=True)
@@ -59,6 +81,13 @@ class EvaluationResult:
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every per-episode and per-class result."""
         low, high = self.over_test_classes
+        binary = {}
+        if self.episode_auroc is not None:
+            binary = {
+                "auroc": self.auroc,
+                "auroc_over_episode_draws": self.auroc_over_episode_draws,
+                "episode_auroc": self.episode_auroc.tolist(),
+            }
         return {
             "protocol": self.protocol,
             "transductive": self.transductive,
@@ -66,6 +95,7 @@ class EvaluationResult:
             "over_episode_draws": self.over_episode_draws,
             "over_test_classes": [low, high],
             "episode_accuracies": self.episode_accuracies.tolist(),
+            **binary,
             "classes": [
                 {"name": name, "made_from": origin, "correct": int(c), "total": int(t)}
                 for name, origin, c, t in zip(
@@ -81,7 +111,7 @@ class EvaluationResult:
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> EvaluationResult:
         """The result of a `to_json`."""
-        classes = values["classes"]
+        classes, areas = values["classes"], values.get("episode_auroc")
         return cls(
             protocol=values["protocol"],
             transductive=values["transductive"],
@@ -90,12 +120,20 @@ class EvaluationResult:
             class_clusters=tuple(c["made_from"] for c in classes),
             class_correct=np.array([c["correct"] for c in classes], np.int64),
             class_total=np.array([c["total"] for c in classes], np.int64),
+            episode_auroc=None if areas is None else np.array(areas, np.float64),
         )
 
     def __str__(self) -> str:
         p = self.protocol
         low, high = self.over_test_classes
         kind = "transductive" if self.transductive else "inductive"
+        binary = []
+        if self.episode_auroc is not None:
+            binary = [
+                f"  AUROC                     {self.auroc:.4f} ± "
+                f"{self.auroc_over_episode_draws:.4f}  (mean of the episodes', 95 % "
+                "over episode draws)"
+            ]
         return "\n".join(
             [
                 f"{p['ways']}-way {p['shots']}-shot on {p['table']}, {p['queries']} "
@@ -104,6 +142,7 @@ class EvaluationResult:
                 f"  ({p['episodes']:,} episodes, seed {p['seed']})",
                 f"  95 % over test classes    {100 * low:.2f} to {100 * high:.2f}"
                 f"  (bootstrap over {self.num_clusters} classes with their images)",
+                *binary,
             ]
         )
 

@@ -91,9 +91,7 @@ def read_pictures(
             f"channels. Received: one for {dtype} examples of shape {shape}"
         )
     size = (shape[0], shape[1])
-    table = load_picture_folder(
-        support, size=size, channels=shape[2], dtype="uint8"
-    )
+    table = load_picture_folder(support, size=size, channels=shape[2], dtype="uint8")
     if table.num_classes < 2:
         raise ValueError(
             f"{support} must hold at least 2 classes, one sub-folder each. Received: "

@@ -92,20 +92,3 @@ class TrainConfig:
                 f"Received: {', '.join(unknown)}"
             )
         return cls(**values)
-
-
-# What `tfmeta train` does when only the data set is named. Glyphs is sized to
-# end within three minutes on two cores, Omniglot to reach the paper's figures
-# within an hour.
-DEFAULTS: dict[str, TrainConfig] = {
-    "glyphs": TrainConfig(),
-    "omniglot": TrainConfig(
-        dataset="omniglot",
-        train_ways=60,
-        ways=20,
-        validation_episodes=100,
-        epochs=20,
-        steps_per_epoch=500,
-        augment=True,
-    ),
-}

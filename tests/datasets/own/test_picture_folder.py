@@ -116,3 +116,56 @@ def test_list_pictures_is_sorted(tmp_path):
     for name in ("b.png", "a.png", "ü.png", ".hidden"):
         (tmp_path / name).touch()
     assert [p.name for p in list_pictures(tmp_path)] == ["a.png", "b.png", "ü.png"]
+
+
+def save_array(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path)
+
+
+def test_form_as_stored(tmp_path):
+    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    save_array(tmp_path / "a" / "1.png", grey)
+    save_array(tmp_path / "b" / "1.png", grey + 1)
+    table = load_picture_folder(tmp_path)
+    assert table.examples.dtype == np.uint8
+    np.testing.assert_array_equal(table.examples[..., 0], [grey, grey + 1])
+    save_array(tmp_path / "b" / "2.png", np.dstack([grey] * 3))
+    assert load_picture_folder(tmp_path).example_shape == (3, 4, 3)
+
+
+def test_sixteen_bits_stay_sixteen(tmp_path):
+    wide = np.arange(12, dtype=np.uint16).reshape(3, 4) + 40_000
+    grey = np.full((3, 4), 200, np.uint8)
+    save_array(tmp_path / "a" / "1.png", wide)
+    save_array(tmp_path / "b" / "1.png", grey)
+    table = load_picture_folder(tmp_path)
+    assert table.examples.dtype == np.uint16
+    np.testing.assert_array_equal(table.examples[..., 0], [wide, grey * 257.0])
+    inverted = load_picture_folder(tmp_path, invert=True)
+    np.testing.assert_array_equal(inverted.examples, 65535 - table.examples)
+    eight = load_picture_folder(tmp_path, dtype="uint8")
+    np.testing.assert_array_equal(eight.examples[0, ..., 0], wide // 256)
+    with pytest.raises(ValueError, match="`dtype`.*'float32'"):
+        load_picture_folder(tmp_path, dtype="float32")
+
+
+def test_varying_sizes_need_one(folder):
+    with pytest.raises(ValueError, match="`size`.*2 sizes.*9 x 5.*8 x 8"):
+        load_picture_folder(folder)
+    assert load_picture_folder(folder, size=6).example_shape == (6, 6, 3)
+
+
+def test_progress(folder):
+    done = []
+    load_picture_folder(folder, size=4, on_progress=lambda *n: done.append(n))
+    assert done == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_names_that_differ_in_their_composition_are_refused(tmp_path):
+    for form in ("NFC", "NFD"):
+        save(tmp_path / unicodedata.normalize(form, "été") / "1.png", 0)
+    if len(list(tmp_path.iterdir())) == 1:
+        pytest.skip("this file system composes names itself")
+    with pytest.raises(ValueError, match="must differ in their composed form"):
+        load_picture_folder(tmp_path, size=4)

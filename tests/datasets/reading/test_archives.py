@@ -1,4 +1,5 @@
 import struct
+import tracemalloc
 import zipfile
 
 import pytest
@@ -122,6 +123,17 @@ def test_a_member_larger_than_it_says_is_not_read_further(tmp_path):
         list(read_archive(path))
 
 
+def test_no_more_memory_is_taken_than_a_member_says(tmp_path):
+    path = write(tmp_path / "liar.zip", [("liar", bytes(2**26))])
+    patch(path, 24, "<L", 2**18)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match="'liar'.*readable"):
+        list(read_archive(path))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert most < 2**22
+
+
 def test_damaged_members_are_named(tmp_path):
     path = write(tmp_path / "a.zip", [("member", b"content")], zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"content", b"changed"))
@@ -131,7 +143,15 @@ def test_damaged_members_are_named(tmp_path):
 
 def test_unknown_compression_is_named(tmp_path):
     path = patch(write(tmp_path / "a.zip", [("member", b"content")]), 10, "<H", 97)
-    with pytest.raises(ValueError, match="'member'"):
+    with pytest.raises(ValueError, match="'member'.*compression 97"):
+        list(read_archive(path))
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_refuses_what_the_library_unpacks_without_a_limit(tmp_path, compression):
+    path = write(tmp_path / "a.zip", [("member", bytes(2**24))], compression)
+    patch(path, 24, "<L", 100)
+    with pytest.raises(ValueError, match=f"'member'.*compression {compression}"):
         list(read_archive(path))
 
 
@@ -140,6 +160,12 @@ def test_truncated_archives_are_refused(tmp_path, keep):
     path = write(tmp_path / "cut.zip", [("a", b"one"), ("b", b"two")])
     path.write_bytes(path.read_bytes()[:keep])
     with pytest.raises(ValueError, match="cut.zip must be a whole zip archive"):
+        list(read_archive(path))
+
+
+def test_a_broken_list_of_members_is_refused(tmp_path):
+    path = patch(write(tmp_path / "a.zip", [("a", b"one")]), 0, "<L", 0)
+    with pytest.raises(ValueError, match="a.zip must be a whole zip archive. Received"):
         list(read_archive(path))
 
 

@@ -13,6 +13,7 @@ from tfmeta.datasets.reading.pictures import (
     read_picture,
 )
 
+S = (10, 14)
 GREY = np.arange(0, 240, 10, dtype=np.uint8).reshape(4, 6)
 
 
@@ -68,6 +69,62 @@ def test_sixteen_bits_lose_the_lower_eight():
         np.testing.assert_array_equal(read_picture(content)[..., 0], wide // 256)
     pgm = b"P5 4 2 65535\n" + wide.astype(">u2").tobytes()
     np.testing.assert_array_equal(read_picture(pgm)[..., 0], wide // 256)
+
+
+def test_sixteen_bits_stay_when_they_are_wanted():
+    wide = np.array([[0, 255, 256, 32768], [40000, 65279, 65280, 65535]], np.uint16)
+    pgm = b"P5 4 2 65535\n" + wide.astype(">u2").tobytes()
+    contents = [stored(Image.fromarray(wide), f) for f in ("PNG", "TIFF")] + [pgm]
+    for content in contents:
+        assert picture_kind(content).is_wide
+        picture = read_picture(content, dtype="uint16")
+        assert picture.dtype == np.uint16
+        np.testing.assert_array_equal(picture[..., 0], wide)
+        colour = read_picture(content, dtype="uint16", channels=3)
+        np.testing.assert_array_equal(colour, np.repeat(picture, 3, axis=2))
+
+
+def test_eight_bits_are_spread_over_sixteen():
+    assert not picture_kind(stored(Image.fromarray(GREY))).is_wide
+    picture = read_picture(stored(Image.fromarray(GREY)), dtype="uint16")
+    assert picture.dtype == np.uint16
+    np.testing.assert_array_equal(picture[..., 0], GREY * 257.0)
+    # The upper eight bits are what uint8 gives back.
+    np.testing.assert_array_equal(picture[..., 0] >> 8, GREY)
+
+
+def test_sixteen_bits_are_resized_as_eight_are():
+    rng = np.random.default_rng(0)
+    wide = rng.integers(0, 2**16, (40, 56), np.uint16)
+    eight = read_picture(stored(Image.fromarray((wide >> 8).astype(np.uint8))), size=S)
+    sixteen = read_picture(stored(Image.fromarray(wide)), size=S, dtype="uint16")
+    assert sixteen.shape == (10, 14, 1)
+    assert np.abs(sixteen / 256.0 - eight).max() < 1.5
+    plain = np.full((9, 5), 65535, np.uint16)
+    enlarged = read_picture(stored(Image.fromarray(plain)), size=S, dtype="uint16")
+    assert (enlarged == 65535).all()
+
+
+@pytest.mark.parametrize("maximum", [1023, 65535])
+def test_colours_of_sixteen_bits_are_refused_as_sixteen(maximum):
+    content = b"P6 2 1 %d\n" % maximum + bytes(12)
+    assert read_picture(content, channels=3).shape == (1, 2, 3)
+    with pytest.raises(ValueError, match="16 bits, read as 8"):
+        read_picture(content, channels=3, dtype="uint16")
+    png = tf_png(np.zeros((2, 2, 3), np.uint16))
+    with pytest.raises(ValueError, match="16 bits, read as 8"):
+        read_picture(png, channels=3, dtype="uint16")
+
+
+def tf_png(array):
+    import tensorflow as tf
+
+    return tf.io.encode_png(array).numpy()
+
+
+def test_other_dtypes_are_refused():
+    with pytest.raises(ValueError, match="`dtype`.*'float32'"):
+        read_picture(stored(Image.fromarray(GREY)), dtype="float32")
 
 
 def test_pixels_of_unknown_range_are_refused():

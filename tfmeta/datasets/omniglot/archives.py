@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import collections
-import dataclasses
-import hashlib
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 from PIL import Image
 
 from tfmeta.datasets.omniglot.pack import PICTURES_PER_CHARACTER
 from tfmeta.datasets.reading.archives import read_archive
+from tfmeta.datasets.tfds_archives import CheckedArchive, sha256_of
+
+URL = "https://github.com/brendenlake/omniglot/raw/master/python/"
 
 # File name: number of characters, number of pictures.
 ARCHIVES = {
@@ -31,34 +33,13 @@ _MEMBER = re.compile(
 _MAX_BYTES = 256 * 2**20
 
 
-@dataclasses.dataclass(frozen=True)
-class ArchiveReport:
-    """What was found in one archive.
-
-    Args:
-        path: The archive.
-        characters: The number of characters in it.
-        pictures: The number of pictures in it.
-        sha256: Its checksum.
-        official_sha256: The checksum of the archive that the authors publish,
-            as TensorFlow Datasets registers it.
-    """
-
-    path: Path
-    characters: int
-    pictures: int
-    sha256: str
-    official_sha256: str
-
-    @property
-    def official(self) -> bool:
-        """Whether this is the authors' archive, byte for byte."""
-        return self.sha256 == self.official_sha256
-
-
 def check_archive(
-    path: Path, official_sha256: str, labels: dict[str, str] | None = None
-) -> ArchiveReport:
+    path: Path,
+    official_sha256: str,
+    labels: dict[str, str] | None = None,
+    *,
+    on_picture: Callable[[], None] | None = None,
+) -> CheckedArchive:
     """Opens every picture of one Omniglot archive and counts.
 
     Args:
@@ -66,9 +47,10 @@ def check_archive(
         official_sha256: The checksum that the authors' archive has.
         labels: Filled with the character of each label number seen, and
             compared with what it holds already: the archives must agree.
+        on_picture: Called whenever a picture was checked.
 
     Returns:
-        What was found.
+        The archive.
 
     Raises:
         ValueError: When the archive is unsafe, damaged, laid out in another
@@ -92,6 +74,8 @@ def check_archive(
                 f"character. Received: {labels[match['label']]!r} and {character!r}"
             )
         counts[character] += 1
+        if on_picture is not None:
+            on_picture()
     characters, pictures = ARCHIVES[path.name]
     each = PICTURES_PER_CHARACTER
     wrong = next((c for c, n in counts.items() if n != each), None)
@@ -102,8 +86,10 @@ def check_archive(
             f"characters, {each} of each. Received: {counts.total():,} pictures of "
             f"{len(counts)} characters{detail}"
         )
-    sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return ArchiveReport(path, characters, pictures, sha256, official_sha256)
+    content = f"{characters:,} characters, {pictures:,} pictures"
+    return CheckedArchive(
+        path, content, sha256_of(path), URL + path.name, official_sha256
+    )
 
 
 def _check_scan(path: Path, name: str, content: bytes) -> None:

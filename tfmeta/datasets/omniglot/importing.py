@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from tfmeta.datasets.data_dir import resolve_data_dir
+from tfmeta.datasets.import_progress import ImportProgress, OnProgress
 from tfmeta.datasets.omniglot import pack
-from tfmeta.datasets.omniglot.archives import ARCHIVES, ArchiveReport, check_archive
-
-_URL = "https://github.com/brendenlake/omniglot/raw/master/python/"
+from tfmeta.datasets.omniglot.archives import ARCHIVES, URL, check_archive
+from tfmeta.datasets.tfds_archives import (
+    CheckedArchive,
+    import_folder,
+    lay_into_cache,
+    prepare,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,19 +33,13 @@ class ImportReport:
 
     data_dir: Path
     packed_path: Path
-    archives: tuple[ArchiveReport, ...]
+    archives: tuple[CheckedArchive, ...]
     already_prepared: bool
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user should know, one sentence each; often nothing."""
-        notes = [
-            f"{a.path.name} is complete ({a.characters:,} characters, "
-            f"{a.pictures:,} pictures) but not the authors' file byte for byte: "
-            f"its SHA-256 is {a.sha256}, theirs {a.official_sha256}."
-            for a in self.archives
-            if not a.official
-        ]
+        notes = [note for archive in self.archives for note in archive.notes]
         if self.already_prepared:
             notes.append(
                 f"{self.data_dir} already held Omniglot, prepared earlier; these "
@@ -55,6 +51,8 @@ class ImportReport:
 def import_omniglot(
     source: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None = None,
+    *,
+    on_progress: OnProgress | None = None,
 ) -> ImportReport:
     r"""Imports Omniglot from its four archives, without a connection.
 
@@ -73,6 +71,9 @@ def import_omniglot(
             `images_background_small1.zip` and `images_background_small2.zip`.
         data_dir: The data folder; by default the environment variable
             `TFMETA_DATA_DIR`, and without that `~/.cache/tfmeta`.
+        on_progress: Called with the pieces done, and of all: each picture
+            counts once for being checked, once for being prepared and once for
+            being packed.
 
     Returns:
         The report. Show its `notes` to the user.
@@ -96,23 +97,33 @@ def import_omniglot(
     source = Path(source).expanduser()
     target = resolve_data_dir(data_dir)
     _check_source(source)
-    target.mkdir(parents=True, exist_ok=True)
     builder = omniglot_builder(target)
     official = {url: info.checksum for url, info in builder.url_infos.items()}
 
+    pictures = sum(count for _, count in ARCHIVES.values())
+    pieces = 2 * pictures + pack.CHARACTERS * pack.PICTURES_PER_CHARACTER
+    progress = ImportProgress(on_progress, pieces, step=100)
     labels: dict[str, str] = {}
-    reports = tuple(
-        check_archive(source / name, official[_URL + name], labels) for name in ARCHIVES
+    archives = tuple(
+        check_archive(
+            source / name, official[URL + name], labels, on_picture=progress.advance
+        )
+        for name in ARCHIVES
     )
     packed = pack.packed_path(target)
-    prepared = builder.is_prepared()
-    if not prepared:
-        for report in reports:
-            _lay_into_cache(report, target / "downloads")
-        prepare(builder, target)
-    if not (prepared and packed.exists() and _is_whole(packed)):
-        pack.pack_prepared(builder, packed)
-    return ImportReport(target, packed, reports, already_prepared=prepared)
+    with import_folder(target, "omniglot") as folder:
+        already_prepared = builder.is_prepared()
+        if already_prepared:
+            progress.advance(pictures)
+        else:
+            for archive in archives:
+                lay_into_cache("omniglot", archive, target, folder)
+            builder = prepare("omniglot", target, folder, on_example=progress.advance)
+        if already_prepared and packed.exists() and _is_whole(packed):
+            progress.advance(pieces)
+        else:
+            pack.pack_prepared(builder, packed, on_picture=progress.advance)
+    return ImportReport(target, packed, archives, already_prepared)
 
 
 def omniglot_builder(data_dir: Path) -> Any:
@@ -120,27 +131,6 @@ def omniglot_builder(data_dir: Path) -> Any:
     import tensorflow_datasets as tfds
 
     return tfds.builder("omniglot", data_dir=data_dir)
-
-
-def prepare(builder: Any, data_dir: Path) -> None:
-    """Lets TensorFlow Datasets download what is not cached, and prepare.
-
-    Args:
-        builder: The builder.
-        data_dir: Its data folder.
-    """
-    import tensorflow_datasets as tfds
-
-    # The 38,000 unpacked files are of no use afterwards, and an earlier
-    # unpacking of other archives would be taken for this one. In the system's
-    # own temporary folder they do not stay for ever after a kill.
-    with tempfile.TemporaryDirectory(prefix="tfmeta-omniglot-") as unpacked:
-        builder.download_and_prepare(
-            download_dir=data_dir / "downloads",
-            download_config=tfds.download.DownloadConfig(
-                extract_dir=unpacked, try_download_gcs=False
-            ),
-        )
 
 
 def _check_source(source: Path) -> None:
@@ -156,40 +146,6 @@ def _check_source(source: Path) -> None:
             f"prepares them together). Received: {source} without "
             f"{', '.join(missing)}"
         )
-
-
-def _lay_into_cache(report: ArchiveReport, downloads: Path) -> None:
-    """Puts an archive where TensorFlow Datasets keeps a finished download."""
-    from tensorflow_datasets.core.download import resource
-
-    url = _URL + report.path.name
-    folder = downloads / "omniglot"
-    folder.mkdir(parents=True, exist_ok=True)
-    cached = folder / resource.get_dl_fname(url, report.official_sha256)
-    info = Path(resource.get_info_path(cached))
-    # The information file says that the archive beside it is whole: it goes
-    # first and comes back last.
-    info.unlink(missing_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder, prefix=".tfmeta-") as name:
-        temporary = Path(name)
-        shutil.copyfile(report.path, temporary / "archive")
-        os.replace(temporary / "archive", cached)
-        (temporary / "info").write_text(
-            json.dumps(
-                {
-                    "dataset_names": ["omniglot"],
-                    "original_fname": report.path.name,
-                    "url_info": {
-                        "checksum": report.sha256,
-                        "filename": report.path.name,
-                        "size": cached.stat().st_size,
-                    },
-                    "urls": [url],
-                },
-                sort_keys=True,
-            )
-        )
-        os.replace(temporary / "info", info)
 
 
 def _is_whole(packed: Path) -> bool:

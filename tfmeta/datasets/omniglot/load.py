@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-import urllib.error
-import urllib.request
 from importlib import resources
 from pathlib import Path
 
@@ -14,14 +11,15 @@ import numpy as np
 
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.data_dir import resolve_data_dir
-from tfmeta.datasets.omniglot.archives import ARCHIVES
-from tfmeta.datasets.omniglot.importing import omniglot_builder, prepare
+from tfmeta.datasets.omniglot.archives import ARCHIVES, URL
+from tfmeta.datasets.omniglot.importing import omniglot_builder
 from tfmeta.datasets.omniglot.pack import (
     PackedOmniglot,
     pack_prepared,
     packed_path,
     read_packed,
 )
+from tfmeta.datasets.tfds_archives import connection_problem, import_folder, prepare
 
 # Accepted splits by protocol.
 PROTOCOLS = {
@@ -34,11 +32,7 @@ PROTOCOLS = {
 # NumPy does not promise that stream for ever.
 LAKE_VALIDATION = ("Arcadian", "Cyrillic", "Early_Aramaic", "Latin", "Sanskrit")
 
-_PROBE_URL = (
-    "https://github.com/brendenlake/omniglot/raw/master/python/"
-    "images_background_small1.zip"
-)
-_PROBE_SECONDS = 15.0
+_PROBE_URL = URL + "images_background_small1.zip"
 
 
 def load_omniglot(
@@ -163,35 +157,17 @@ def _packed(data_dir: Path) -> PackedOmniglot:
     if path.exists():
         return read_packed(path)
     builder = omniglot_builder(data_dir)
-    if not builder.is_prepared():
-        # TensorFlow Datasets would retry for minutes before it gives up.
-        problem = _connection_problem()
-        if problem is not None:
-            raise FileNotFoundError(
-                f"Omniglot is not in {data_dir} and cannot be downloaded "
-                f"({problem}). Without a connection, put {', '.join(ARCHIVES)} "
-                "into a folder and type `tfmeta datasets import omniglot --from "
-                f"DIR`. Received: data_dir {str(data_dir)!r}"
-            )
-        data_dir.mkdir(parents=True, exist_ok=True)
-        prepare(builder, data_dir)
-    return pack_prepared(builder, path)
-
-
-def _connection_problem() -> str | None:
-    """Why the authors' archives cannot be reached, or `None` when they can."""
-    outcome = [f"no answer within {_PROBE_SECONDS:g} s from {_PROBE_URL}"]
-
-    def probe() -> None:
-        request = urllib.request.Request(_PROBE_URL, method="HEAD")
-        try:
-            with urllib.request.urlopen(request, timeout=_PROBE_SECONDS):
-                outcome.clear()
-        except (urllib.error.URLError, OSError, ValueError) as error:
-            outcome[0] = f"{_PROBE_URL}: {error}"
-
-    # A thread, because looking up a host name knows no time limit.
-    thread = threading.Thread(target=probe, daemon=True)
-    thread.start()
-    thread.join(_PROBE_SECONDS)
-    return outcome[0] if outcome else None
+    problem = None if builder.is_prepared() else connection_problem(_PROBE_URL)
+    if problem is not None:
+        raise FileNotFoundError(
+            f"Omniglot is not in {data_dir} and cannot be downloaded ({problem}). "
+            f"Without a connection, put {', '.join(ARCHIVES)} into a folder and type "
+            "`tfmeta datasets import omniglot --from DIR`. Received: data_dir "
+            f"{str(data_dir)!r}"
+        )
+    with import_folder(data_dir, "omniglot") as folder:
+        if path.exists():  # another process was first
+            return read_packed(path)
+        if not builder.is_prepared():
+            builder = prepare("omniglot", data_dir, folder)
+        return pack_prepared(builder, path)

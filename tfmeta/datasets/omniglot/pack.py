@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import io
-import os
-import tempfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from tfmeta.durable import put_in_place
 
 SIZE = 28
 CHARACTERS = 1623
@@ -63,7 +63,9 @@ def shrink(picture: np.ndarray) -> np.ndarray:
     return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
 
 
-def pack_prepared(builder: Any, path: Path) -> PackedOmniglot:
+def pack_prepared(
+    builder: Any, path: Path, *, on_picture: Callable[[], None] | None = None
+) -> PackedOmniglot:
     """Reads a prepared TFDS `omniglot` once and writes the packed file.
 
     The file is written under a temporary name and then renamed, so that a
@@ -72,6 +74,7 @@ def pack_prepared(builder: Any, path: Path) -> PackedOmniglot:
     Args:
         builder: The prepared `tfds.core.DatasetBuilder`.
         path: Where to write.
+        on_picture: Called whenever a picture was read.
 
     Returns:
         What was written.
@@ -92,7 +95,10 @@ def pack_prepared(builder: Any, path: Path) -> PackedOmniglot:
                 split, batch_size=256, shuffle_files=False, decoders=undecoded
             )
             for batch in dataset.as_numpy_iterator():
-                pictures += [shrink(_decode(content)) for content in batch["image"]]
+                for content in batch["image"]:
+                    pictures.append(shrink(_decode(content)))
+                    if on_picture is not None:
+                        on_picture()
                 labels.append(batch["label"])
                 splits.append(np.full(len(batch["label"]), split == "train"))
     except tf.errors.OpError as error:
@@ -177,28 +183,16 @@ def _class_name(label: str) -> str:
 
 def _write(packed: PackedOmniglot, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(
-        dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp"
-    )
-    try:
-        with os.fdopen(handle, "wb") as file:
-            np.savez_compressed(
-                file,
-                format=np.int64(_FORMAT),
-                examples=packed.examples,
-                class_names=np.asarray(packed.class_names),
-                background=packed.background,
-            )
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)  # mkstemp makes the file private
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+    building = path.with_name(path.name + ".building")
+    with building.open("wb") as file:
+        np.savez_compressed(
+            file,
+            format=np.int64(_FORMAT),
+            examples=packed.examples,
+            class_names=np.asarray(packed.class_names),
+            background=packed.background,
+        )
+    put_in_place(building, path)
 
 
 def _damaged(path: Path, received: str) -> ValueError:

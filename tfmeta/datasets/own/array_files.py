@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,19 @@ DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"),
     *("uint64", "float16", "float32", "float64", "complex64", "complex128"),
 )
+
+
+@dataclasses.dataclass(frozen=True)
+class ArrayForm:
+    """What all arrays of a table are.
+
+    Args:
+        shape: The shape of one example.
+        dtype: Its dtype, in this machine's byte order.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
 
 
 def open_array(path: Path) -> np.ndarray:
@@ -43,9 +57,10 @@ def open_array(path: Path) -> np.ndarray:
         )
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError, OSError, OverflowError) as error:
-        if isinstance(error, PermissionError):
-            raise
+    except PermissionError:
+        raise
+    # NumPy raises errors of many types on damaged heads, its tokenizer's too.
+    except Exception as error:
         raise ValueError(f"{_accepted(path)} Received: {error}") from error
     if not isinstance(array, np.ndarray):
         array.close()
@@ -55,17 +70,16 @@ def open_array(path: Path) -> np.ndarray:
     return array
 
 
-def read_array_files(
-    files: LabelledFiles, *, on_progress: Callable[[int, int], None] | None = None
-) -> ClassTable:
-    """Reads labelled `.npy` files, one example each, into a table.
+def common_array_form(files: Sequence[Path]) -> ArrayForm:
+    """The form that all `.npy` files have.
+
+    Only the heads of the files are read.
 
     Args:
-        files: The files and their classes.
-        on_progress: Called with the number of files read, and of all.
+        files: The files, at least one.
 
     Returns:
-        A table of the arrays' own shape and dtype, in this machine's byte order.
+        The form.
 
     Raises:
         FileNotFoundError: When a file is not there.
@@ -75,22 +89,53 @@ def read_array_files(
     Example:
 
     ```python
-    table = read_array_files(list_class_files("series"))
+    common_array_form([Path("1.npy")])  # ArrayForm((128, 3), dtype('float32'))
+    ```
+    """
+    forms = []
+    for path in files:
+        array = open_array(path)
+        forms.append(ArrayForm(array.shape, array.dtype.newbyteorder("=")))
+        if forms[-1] != forms[0]:
+            raise ValueError(
+                "all arrays of a data set must have one shape and dtype. Received: "
+                f"{forms[0].dtype} {forms[0].shape} in {str(files[0])!r} and "
+                f"{forms[-1].dtype} {forms[-1].shape} in {str(path)!r}"
+            )
+    return forms[0]
+
+
+def read_array_files(
+    files: LabelledFiles,
+    form: ArrayForm,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ClassTable:
+    """Reads labelled `.npy` files, one example each, into a table.
+
+    Args:
+        files: The files and their classes.
+        form: The form that all of them have.
+        on_progress: Called with the number of files read, and of all.
+
+    Returns:
+        A table of arrays of the form.
+
+    Raises:
+        FileNotFoundError: When a file is not there.
+        ValueError: When a file is no whole `.npy` file of numbers.
+
+    Example:
+
+    ```python
+    files = list_class_files("series")
+    table = read_array_files(files, common_array_form(files.files))
     ```
     """
     count = len(files.files)
-    first = open_array(files.files[0])
-    dtype = first.dtype.newbyteorder("=")
-    examples = np.empty((count, *first.shape), dtype)
+    examples = np.empty((count, *form.shape), form.dtype)
     for row, path in enumerate(files.files):
-        array = open_array(path)
-        if array.shape != first.shape or array.dtype.newbyteorder("=") != dtype:
-            raise ValueError(
-                "all arrays of a data set must have one shape and dtype. Received: "
-                f"{first.dtype.name} {first.shape} in {str(files.files[0])!r} and "
-                f"{array.dtype.name} {array.shape} in {str(path)!r}"
-            )
-        examples[row] = array
+        examples[row] = open_array(path)
         if on_progress is not None:
             on_progress(row + 1, count)
     return files.to_table(examples, f"arrays of {files.source}")

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.own.array_files import read_array_files
+from tfmeta.datasets.own.array_files import common_array_form, read_array_files
 from tfmeta.datasets.own.class_folders import list_class_files
 
 
@@ -46,4 +46,6 @@ def load_array_folder(
     table.example_shape  # (128, 3): 128 moments of 3 channels
     ```
     """
-    return read_array_files(list_class_files(path, name=name), on_progress=on_progress)
+    files = list_class_files(path, name=name)
+    form = common_array_form(files.files)
+    return read_array_files(files, form, on_progress=on_progress)

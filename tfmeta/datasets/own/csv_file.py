@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
+import unicodedata
 from collections.abc import Callable, Iterator
 from pathlib import Path, PureWindowsPath
 from typing import Literal
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.own.array_files import read_array_files
 from tfmeta.datasets.own.labelled_files import LabelledFiles
-from tfmeta.datasets.own.picture_files import (
-    PictureDtype,
-    common_form,
-    read_picture_files,
-)
+from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize
+from tfmeta.datasets.own.read_files import form_of_files, read_files
 
 DELIMITERS = (",", ";", "\t")
 
@@ -26,7 +23,7 @@ def load_csv(
     path_column: str = "path",
     label_column: str = "label",
     group_column: str | None = None,
-    size: tuple[int, int] | None = None,
+    size: PictureSize | None = None,
     channels: Literal[1, 3] | None = None,
     dtype: PictureDtype | None = None,
     allow_outside: bool = False,
@@ -83,16 +80,8 @@ def load_csv(
         encoding=encoding,
         name=name,
     )
-    if files.kind == "arrays":
-        if (size, channels, dtype) != (None, None, None):
-            raise ValueError(
-                "`size`, `channels` and `dtype` must be None for .npy files, which "
-                f"stay as they are. Received: size={size}, channels={channels}, "
-                f"dtype={dtype!r}"
-            )
-        return read_array_files(files, on_progress=on_progress)
-    form = common_form(files.files, size=size, channels=channels, dtype=dtype)
-    return read_picture_files(files, form, on_progress=on_progress)
+    form = form_of_files(files, size=size, channels=channels, dtype=dtype)
+    return read_files(files, form, on_progress=on_progress)
 
 
 def list_csv(
@@ -130,14 +119,20 @@ def list_csv(
     groups: dict[str, str] = {}
     seen: dict[Path, int] = {}
     for line, (text, label, *group) in _rows(path, columns, encoding):
-        file = _file_of(text, folder)
-        real = file.resolve()
+        try:
+            file = _file_of(text, folder)
+            real, is_file = file.resolve(), file.is_file()
+        except (ValueError, OSError, RuntimeError) as error:  # NUL, length, loops
+            raise ValueError(
+                f"{path}, line {line}: the path must be one that can be followed. "
+                f"Received: {text[:200]!r} ({type(error).__name__})"
+            ) from error
         if not allow_outside and not real.is_relative_to(folder):
             raise ValueError(
                 f"{path}, line {line}: the path must lie in the folder of the CSV "
                 f"file, unless `allow_outside` is True. Received: {text!r}"
             )
-        if not file.is_file():
+        if not is_file:
             raise FileNotFoundError(
                 f"{path}, line {line}: the path must lead to a file. Received: "
                 f"{text!r}, and {str(file)!r} is none"
@@ -149,6 +144,7 @@ def list_csv(
             )
         seen[real] = line
         files.append(file)
+        label = unicodedata.normalize("NFC", label)
         labels.append(label)
         for one in group:
             if groups.setdefault(label, one) != one:
@@ -191,7 +187,7 @@ def _rows(
                         f"{path}, line {reader.line_num}: there must be {len(names)} "
                         f"fields, as in the header. Received: {len(row)}"
                     )
-                fields = [row[p].strip() for p in places]
+                fields = [row[place].strip() for place in places]
                 for column, field in zip(columns, fields, strict=True):
                     if not field:
                         raise ValueError(
@@ -234,7 +230,7 @@ def _delimiter(path: Path, header: str, columns: list[str]) -> str:
 
 
 def _file_of(text: str, folder: Path) -> Path:
-    """The file that a path in the CSV means; spreadsheets on Windows write `\\`."""
+    """The file that a path means, also one written on Windows."""
     if os.name != "nt" and "\\" in text and not (folder / text).exists():
         text = PureWindowsPath(text).as_posix()
     return folder / text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -87,15 +88,14 @@ class LabelledFiles:
             The table. It holds `examples` itself, not a copy.
         """
         names = self.class_names
-        counts = dict.fromkeys(names, 0)
-        for label in self.labels:
-            counts[label] += 1
+        sizes = Counter(self.labels)
+        groups = self.groups
         return ClassTable(
             name=self.name,
             examples=examples,
-            offsets=np.cumsum([0, *counts.values()]),
+            offsets=np.cumsum([0, *(sizes[n] for n in names)]),
             class_names=names,
-            groups=None if self.groups is None else tuple(self.groups[n] for n in names),
+            groups=None if groups is None else tuple(groups[n] for n in names),
             group_level=self.group_level,
             description=description,
         )

@@ -20,6 +20,7 @@ from tfmeta.datasets.reading.pictures import (
 )
 
 PictureDtype = Literal["uint8", "uint16"]
+PictureSize = int | tuple[int, int]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +41,7 @@ class PictureForm:
 def common_form(
     files: Sequence[Path],
     *,
-    size: tuple[int, int] | None = None,
+    size: PictureSize | None = None,
     channels: Literal[1, 3] | None = None,
     dtype: PictureDtype | None = None,
 ) -> PictureForm:
@@ -50,7 +51,8 @@ def common_form(
 
     Args:
         files: The pictures, at least one.
-        size: Height and width in pixels, or `None` when all have one size.
+        size: Height and width in pixels, one number for squares, or `None` when
+            all have one size.
         channels: 1, 3, or `None` for 3 when one of them has colours.
         dtype: `"uint8"`, `"uint16"`, or `None` for 16 bits when one of them is
             stored in 16-bit grey.
@@ -69,13 +71,14 @@ def common_form(
     common_form([Path("1.png")])  # PictureForm((28, 28), 1, 'uint8')
     ```
     """
+    size = height_and_width(size)
     check_form(size, 1 if channels is None else channels)
     if dtype not in (None, "uint8", "uint16"):
         raise ValueError(
             f"`dtype` must be None, 'uint8' or 'uint16'. Received: {dtype!r}"
         )
     if size is not None and channels is not None and dtype is not None:
-        return PictureForm((size[0], size[1]), channels, dtype)
+        return PictureForm(size, channels, dtype)
     kinds = [picture_kind(file) for file in files]
     if size is None:
         size = _only_size(files, kinds)
@@ -83,7 +86,12 @@ def common_form(
         channels = 1 if all(k.is_grey for k in kinds) else 3
     if dtype is None:
         dtype = "uint16" if any(k.is_wide for k in kinds) else "uint8"
-    return PictureForm((size[0], size[1]), channels, dtype)
+    return PictureForm(size, channels, dtype)
+
+
+def height_and_width(size: PictureSize | None) -> tuple[int, int] | None:
+    """Both sides of a size of which one number may stand for both."""
+    return (size, size) if isinstance(size, int) else size
 
 
 def read_picture_files(

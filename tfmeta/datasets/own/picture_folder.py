@@ -11,6 +11,7 @@ from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.own.class_folders import list_class_files, list_files
 from tfmeta.datasets.own.picture_files import (
     PictureDtype,
+    PictureSize,
     common_form,
     read_picture_files,
 )
@@ -19,7 +20,7 @@ from tfmeta.datasets.own.picture_files import (
 def load_picture_folder(
     path: str | os.PathLike[str],
     *,
-    size: tuple[int, int] | None = None,
+    size: PictureSize | None = None,
     channels: Literal[1, 3] | None = None,
     dtype: PictureDtype | None = None,
     invert: bool = False,
@@ -34,9 +35,9 @@ def load_picture_folder(
     Args:
         path: The folder. The names of its sub-folders, of any script, become
             the names of the classes (in Unicode's composed form, NFC).
-        size: Height and width in pixels that all pictures are resized to; see
-            `tfmeta.datasets.reading.pictures.read_picture`. `None` when all have
-            one size already.
+        size: Height and width in pixels that all pictures are resized to (one
+            number for squares); see `tfmeta.datasets.reading.pictures.read_picture`.
+            `None` when all have one size already.
         channels: 1 for grey, 3 for red, green and blue, or `None` for 3 when one
             of the pictures has colours.
         dtype: `"uint8"`, `"uint16"`, or `None` for 16 bits when one of the

@@ -130,14 +130,20 @@ _Operation = Callable[[PickleMachine], Any]
 
 
 def _name(operation: int) -> str:
-    known = pickletools.code2op.get(chr(operation))
-    return f"0x{operation:02x}" if known is None else known.name
+    names = {known.code: known.name for known in pickletools.opcodes}
+    return names.get(chr(operation), f"0x{operation:02x}")
 
 
 def _protocol(machine: PickleMachine) -> None:
     protocol = machine.take(1)[0]
     if protocol > 5:
         raise ValueError(f"protocol {protocol}")
+
+
+def _frame(machine: PickleMachine) -> None:
+    start = machine.position
+    machine.counted(8)
+    machine.position = start + 8  # what the frame holds is read as ever
 
 
 def _pop(machine: PickleMachine) -> None:
@@ -208,7 +214,7 @@ def _string_line(machine: PickleMachine) -> str:
     line = machine.line().strip()
     if len(line) < 2 or line[0] != line[-1] or line[:1] not in (b"'", b'"'):
         raise ValueError("a string without its quotes")
-    content, _ = codecs.escape_decode(line[1:-1])  # type: ignore[attr-defined]
+    content, _ = codecs.escape_decode(line[1:-1])
     return content.decode("latin1")
 
 
@@ -286,13 +292,14 @@ def _reduce(machine: PickleMachine) -> Any:
     arguments, called = machine.stack.pop(), machine.stack.pop()
     if not isinstance(called, Global) or not isinstance(arguments, PickledTuple):
         raise ValueError("a call of what is no function")
+    # Unlike other operations, these may copy what is in the memo, at no length
+    # in the file.
+    machine.charge(
+        sum(_BYTES_AN_OPERATION * len(a) for a in arguments.items if type(a) is list)
+    )
     value = called.build(arguments.items)
-    # Unlike what operations read from the file, this may be a copy of what is
-    # in the memo.
     if isinstance(value, bytes):
         machine.charge(len(value))
-    elif isinstance(value, set | frozenset):
-        machine.charge(_BYTES_AN_OPERATION * len(value))
     elif isinstance(value, np.ndarray):
         _charge_copy(machine, value)
     return value
@@ -309,7 +316,8 @@ def _build(machine: PickleMachine) -> None:
 
 def _charge_copy(machine: PickleMachine, array: np.ndarray) -> None:
     lies_in = array if array.base is None else array.base
-    if isinstance(lies_in, np.ndarray) and lies_in.flags.owndata:
+    copied = isinstance(lies_in, np.ndarray) and lies_in.flags.owndata
+    if copied or array.dtype == bool:  # whose content was looked through
         machine.charge(array.nbytes)
 
 
@@ -317,8 +325,7 @@ _OPERATIONS: dict[int, _Operation] = {
     code[0]: operation
     for code, operation in {
         pickle.PROTO: _protocol,
-        # What a frame holds follows it anyway.
-        pickle.FRAME: lambda machine: machine.take(8),
+        pickle.FRAME: _frame,
         pickle.MARK: PickleMachine.mark,
         pickle.POP: _pop,
         pickle.POP_MARK: PickleMachine.pop_to_mark,

@@ -52,7 +52,7 @@ class PickledTuple(Pending):
         self.items = items
         self._plain: tuple[Any, ...] | None = None
         inner = [i.depth for i in items if isinstance(i, PickledTuple)]
-        self.depth = 1 + max(inner, default=0)
+        self.depth: int = 1 + max(inner, default=0)
         if self.depth > _MAX_DEPTH:
             raise ValueError(f"tuples nested more than {_MAX_DEPTH} deep")
 
@@ -84,7 +84,7 @@ class PickledDtype(Pending):
         order = order.decode("latin1") if isinstance(order, bytes) else order
         if order not in ("<", ">", "|", "=") or any(i is not None for i in items[2:5]):
             raise ValueError(f"a dtype with parts, made from {self}")
-        self.dtype = self.dtype.newbyteorder(order)
+        self.dtype = self.dtype.newbyteorder(order)  # type: ignore[arg-type]
 
 
 class PickledArray(Pending):
@@ -190,7 +190,8 @@ def array_of(
         if dtype.dtype == bool and np.frombuffer(content, np.uint8).max(initial=0) > 1:
             raise ValueError("an array of booleans other than 0 and 1")
         flat = np.frombuffer(content, dtype.dtype, count)
-        flat = flat if flat.flags.aligned else flat.copy()
+        if not (flat.flags.aligned and dtype.dtype.isnative):
+            flat = flat.astype(dtype.dtype.newbyteorder("="))
     if order == "K":
         return flat.reshape(lengths).transpose(_integers(axes))
     return flat.reshape(lengths, order="F" if order == "F" else "C")

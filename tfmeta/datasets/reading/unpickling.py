@@ -37,8 +37,9 @@ def load_arrays(
         float, bool, None, NumPy scalars and NumPy arrays of booleans, numbers,
         text, bytes or objects of these kinds. Strings of Python 2 become str of
         Latin-1, bytearrays bytes, `OrderedDict` and `defaultdict` dict. Arrays
-        may be read-only. Keys, and elements of sets, are text, bytes, numbers,
-        booleans, None and flat tuples of them.
+        have the byte order of this machine and may be read-only. Keys, and
+        elements of sets, are text, bytes, numbers, booleans, None and short, flat
+        tuples of them.
 
     Raises:
         FileNotFoundError: When there is no such file.

@@ -1,0 +1,1 @@
+"""Molecules grouped by assay and outcome: Tox21 and SIDER."""

@@ -1,0 +1,137 @@
+"""One door to all data of one's own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.own.class_folders import list_class_files
+from tfmeta.datasets.own.csv_file import list_csv
+from tfmeta.datasets.own.given_splits import given_splits
+from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize
+from tfmeta.datasets.own.read_files import form_of_files, read_files
+from tfmeta.datasets.own.tfds_by_name import load_tfds
+from tfmeta.datasets.storage.building import HEADER
+from tfmeta.datasets.storage.table_folder import open_table
+
+TFDS = "tfds:"
+_CSV_SUFFIXES = (".csv", ".tsv")
+ACCEPTED = (
+    "a folder with one sub-folder of pictures or .npy files for each class, a .csv "
+    "file with the columns 'path' and 'label', the folder of a prepared table, or "
+    "'tfds:NAME'"
+)
+
+
+def open_own(
+    path: str | os.PathLike[str],
+    *,
+    size: PictureSize | None = None,
+    channels: Literal[1, 3] | None = None,
+    dtype: PictureDtype | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+    tfds_split: str = "train",
+    on_progress: Callable[[int, int], None] | None = None,
+) -> ClassTable:
+    """Opens data of your own by what is there.
+
+    | `path` | opened by |
+    |---|---|
+    | a folder of folders of pictures | `own.picture_folder.load_picture_folder` |
+    | a folder of folders of `.npy` files | `own.array_folder.load_array_folder` |
+    | a `.csv` or `.tsv` file | `own.csv_file.load_csv` |
+    | the folder of a prepared table | `storage.table_folder.open_table` |
+    | `"tfds:NAME"` | `own.tfds_by_name.load_tfds` |
+
+    Those functions have further arguments.
+
+    Args:
+        path: A path, or `"tfds:"` and a name.
+        size: For pictures, the height and width in pixels that all are resized to,
+            one number for squares, or `None` when all have one size.
+        channels: For pictures 1, 3, or `None` for 3 when one of them has colours.
+        dtype: For pictures `"uint8"`, `"uint16"`, or `None` for 16 bits when one of
+            them is stored in 16-bit grey.
+        data_dir: Where prepared TFDS data sets lie, for `"tfds:NAME"`.
+        tfds_split: Which split of TFDS, for `"tfds:NAME"`.
+        on_progress: Called with the number of examples read, and of all.
+
+    Returns:
+        The table.
+
+    Raises:
+        FileNotFoundError: When there is nothing at `path`.
+        ValueError: When it is none of these, something in it cannot be read, or
+            `size`, `channels` or `dtype` is given for what is no picture.
+
+    Example:
+
+    ```python
+    table = open_own("photos", size=(84, 84))
+    ```
+    """
+    if is_tfds(path):
+        return load_tfds(
+            str(path).removeprefix(TFDS),
+            split=tfds_split,
+            data_dir=data_dir,
+            size=size,
+            channels=channels,
+            dtype=dtype,
+            on_progress=on_progress,
+        )
+    if is_table(path):
+        if (size, channels, dtype) != (None, None, None):
+            raise ValueError(
+                "`size`, `channels` and `dtype` must be None for a prepared table, "
+                f"which stays as it is. Received: size={size}, channels={channels}, "
+                f"dtype={dtype!r}"
+            )
+        return open_table(path)
+    files = list_own_files(path)
+    form = form_of_files(files, size=size, channels=channels, dtype=dtype)
+    return read_files(files, form, on_progress=on_progress)
+
+
+def is_tfds(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is a TFDS name behind `"tfds:"`."""
+    return isinstance(path, str) and path.startswith(TFDS)
+
+
+def is_table(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is the folder of a prepared table."""
+    return (Path(path) / HEADER).is_file()
+
+
+def list_own_files(path: str | os.PathLike[str]) -> LabelledFiles:
+    """The files of a folder of class folders, or of a CSV file.
+
+    Args:
+        path: The folder or file.
+
+    Returns:
+        The files with their classes, none of them read.
+
+    Raises:
+        FileNotFoundError: When there is nothing at `path`.
+        ValueError: When it is neither.
+    """
+    path = Path(path)
+    given = given_splits(path)
+    if given:
+        raise ValueError(
+            f"{str(path)!r} must be one split, such as {str(given['train'])!r}, or be "
+            "opened split by split with `load_own_split`. Received: the splits "
+            f"{', '.join(sorted(given))}"
+        )
+    if path.is_dir():
+        return list_class_files(path)
+    if path.suffix.lower() in _CSV_SUFFIXES and path.is_file():
+        return list_csv(path)
+    received = "a file of another kind" if path.exists() else "nothing there"
+    error = ValueError if path.exists() else FileNotFoundError
+    raise error(f"{str(path)!r} must be {ACCEPTED}. Received: {received}")

@@ -1,0 +1,1 @@
+"""Sentences grouped by intent: CLINC150 and BANKING77."""

@@ -1,0 +1,123 @@
+"""What is trained when only the data set is named."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from pathlib import Path
+from typing import Any
+
+from tfmeta.datasets.registry import NAMES
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.data import load_split
+
+_NATURAL_PICTURES = TrainConfig(
+    train_ways=20,
+    train_shots=5,
+    train_queries=10,
+    ways=5,
+    shots=5,
+    validation_episodes=200,
+    epochs=20,
+    steps_per_epoch=100,
+    augment=True,
+)
+_ASSAYS = TrainConfig(
+    same_group=True,
+    train_ways=2,
+    train_shots=10,
+    train_queries=16,
+    train_tasks=8,
+    ways=2,
+    shots=10,
+    queries=16,
+    validation_episodes=200,
+)
+
+# Glyphs is sized to end within three minutes on two cores, Omniglot to reach the
+# paper's figures within an hour.
+DEFAULTS: dict[str, TrainConfig] = {
+    name: dataclasses.replace(config, dataset=name)
+    for name, config in {
+        "glyphs": TrainConfig(),
+        "omniglot": TrainConfig(
+            train_ways=60,
+            ways=20,
+            validation_episodes=100,
+            epochs=20,
+            steps_per_epoch=500,
+            augment=True,
+        ),
+        "mini_imagenet": _NATURAL_PICTURES,
+        "tiered_imagenet": _NATURAL_PICTURES,
+        "cifar_fs": _NATURAL_PICTURES,
+        "fc100": _NATURAL_PICTURES,
+        "clinc150": TrainConfig(train_ways=30, ways=10),
+        "banking77": TrainConfig(train_ways=30, ways=10),
+        "tox21": _ASSAYS,
+        "sider": _ASSAYS,
+    }.items()
+}
+
+_OWN = TrainConfig(train_ways=20)
+
+
+def default_config(
+    dataset: str,
+    chosen: dict[str, Any],
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> TrainConfig:
+    """The configuration for a data set, with what the user has chosen.
+
+    For a data set of the user's own, ways and queries are the most that its
+    splits allow, up to 20 ways in training, 5 ways in validation and test, and
+    15 queries. Its pictures are read for that.
+
+    Args:
+        dataset: A name, a path, or `"tfds:NAME"`.
+        chosen: Values by name of the configuration's attribute.
+        data_dir: Where data sets are kept, `None` for the default.
+
+    Raises:
+        ValueError: When there is neither a data set nor a path of that name.
+    """
+    if dataset in DEFAULTS:
+        return dataclasses.replace(DEFAULTS[dataset], **chosen)
+    if not dataset.startswith("tfds:") and not Path(dataset).exists():
+        raise ValueError(
+            f"`dataset` must be one of {', '.join(NAMES)}, or the path of a folder or "
+            "CSV file of your own, or tfds:NAME for a data set of TensorFlow "
+            f"Datasets. Received: {dataset!r}, and there is no such path"
+        )
+    config = dataclasses.replace(_OWN, dataset=dataset, **chosen)
+    return _sized_to_data(config, set(chosen), data_dir)
+
+
+def _sized_to_data(
+    config: TrainConfig, chosen: set[str], data_dir: str | os.PathLike[str] | None
+) -> TrainConfig:
+    """Lowers what was not chosen to what the data allow."""
+    train, *others = (
+        load_split(config, split, data_dir) for split in ("train", "validation", "test")
+    )
+    lowered = {
+        "train_ways": min(config.train_ways, train.num_classes),
+        "train_queries": min(
+            config.train_queries, int(train.class_sizes.min()) - config.train_shots
+        ),
+        "ways": min(config.ways, *(t.num_classes for t in others)),
+        "queries": min(
+            config.queries,
+            *(int(t.class_sizes.min()) - config.shots for t in others),
+        ),
+    }
+    return dataclasses.replace(
+        config,
+        # What does not go at all is left for the episodes to explain.
+        **{
+            name: value
+            for name, value in lowered.items()
+            if name not in chosen and value > 0
+        },
+    )
