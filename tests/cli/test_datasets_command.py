@@ -60,7 +60,7 @@ def test_unknown_names(call, tmp_path):
     done = call("datasets", "import", "imagenet", "--from", tmp_path)
     assert "'imagenet' is not 'omniglot'" in done.usage_error
     done = call("datasets", "describe", "imagenet")
-    assert "'imagenet' is not one of 'glyphs', 'omniglot'" in done.usage_error
+    assert "'imagenet' must be the name of a data set (glyphs, omniglot" in done.error
     done = call("datasets", "describe", "glyphs", "--protocol", "lake")
     assert "`protocol` of glyphs must be None" in done.error
     assert "No such command 'fly'" in call("datasets", "fly").usage_error

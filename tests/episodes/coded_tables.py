@@ -116,9 +116,7 @@ def check_batch(episodes, step):
     )
     settings = episodes.describe()
     least_ways, least_shots = (
-        min(settings[name])
-        if isinstance(settings[name], list)
-        else settings[name]
+        min(settings[name]) if isinstance(settings[name], list) else settings[name]
         for name in ("ways", "shots")
     )
     ids = episodes.class_ids(step)

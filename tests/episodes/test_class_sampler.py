@@ -9,10 +9,10 @@ from tfmeta.episodes.streams import step_streams
 
 
 def draw(sampler, tasks=500, steps=40, seed=17):
-    """Class ids, `(steps * tasks, ways)`."""
+    """Class ids, `(steps * tasks, ways + distractors)`."""
 
     def at(step):
-        return sampler.draw(tasks, tuple(step_streams(seed, step, 3)))
+        return sampler.draw(tasks, step_streams(seed, step, 5))
 
     numbers = tf.data.Dataset.range(steps).map(at, num_parallel_calls=2)
     drawn = numbers.batch(steps).get_single_element().numpy()
@@ -171,6 +171,54 @@ def test_a_groups_size_counts_origins_unless_they_may_meet():
     assert loose.left_out_groups == ()
     first_group = draw(loose)[:, 0] // 4 < 2
     assert_uniform(first_group.astype(int), 2)
+
+
+def test_distractors_are_uniform_among_the_classes_that_are_left():
+    n = 6
+    sampler = ClassSampler(coded_table([1] * n), 2, distractors=2)
+    drawn = draw(sampler)
+    assert drawn.shape == (20_000, 4)
+    assert (np.diff(np.sort(drawn, axis=1), axis=1) > 0).all()
+    for i, j in ((0, 1), (0, 2), (1, 3), (2, 3)):
+        assert_uniform(ordered_pair(drawn[:, i], drawn[:, j], n), n * (n - 1))
+    # All four together: every order of four classes of six.
+    _, cells = np.unique(drawn, axis=0, return_inverse=True)
+    assert_uniform(cells, 6 * 5 * 4 * 3)
+
+
+def test_distractors_leave_the_ways_alone():
+    turned = coded_table([1] * 7).with_rotations()
+    alone = draw(ClassSampler(turned, 3), steps=4)
+    beside = draw(ClassSampler(turned, 3, distractors=2), steps=4)
+    np.testing.assert_array_equal(beside[:, :3], alone)
+
+
+def test_distractors_have_other_origins_and_uniform_rotations():
+    turned = coded_table([1] * 4).with_rotations()
+    drawn = draw(ClassSampler(turned, 2, distractors=2), steps=60)
+    origins = np.sort(drawn // 4, axis=1)
+    np.testing.assert_array_equal(origins, [range(4)] * len(origins))
+    for way in range(4):
+        assert_uniform(drawn[:, way], 16)
+    assert_uniform(drawn[:, 1] % 4 * 4 + drawn[:, 2] % 4, 16)
+    loose = ClassSampler(turned, 2, distractors=2, allow_same_origin=True)
+    assert (draw(loose, steps=2)[:, 0] // 4 == draw(loose, steps=2)[:, 2] // 4).any()
+
+
+def test_distractors_come_from_the_group_of_the_task():
+    table = named_table([f"c{i}" for i in range(12)], GROUPS)
+    sampler = ClassSampler(table, 2, same_group=True, distractors=2)
+    assert sampler.left_out_groups == ("z", "w")
+    drawn = draw(sampler, steps=4)
+    groups = np.array(list(GROUPS))[drawn]
+    assert (groups == groups[:, :1]).all()
+    assert set(np.unique(drawn)) == set(sampler.class_ids)
+
+
+def test_more_classes_with_distractors_than_there_are_names_all_counts():
+    message = r"`ways \+ distractors` .* is 4\. .*ways \+ distractors = 3 \+ 2 = 5$"
+    with pytest.raises(ValueError, match=message):
+        ClassSampler(coded_table([1] * 4), 3, distractors=2)
 
 
 def test_more_ways_than_classes_names_both_counts():

@@ -12,7 +12,7 @@ from coded_tables import (
 )
 
 from tfmeta.datasets import ClassTable
-from tfmeta.episodes import Episodes
+from tfmeta.episodes import Episodes, RandomAffine
 
 
 def test_numpy_integers_are_accepted():
@@ -38,6 +38,22 @@ def test_episodes_come_back_from_their_description():
     assert_same(arrays(again.batch(7)), arrays(episodes.batch(7)))
 
 
+def test_rarer_settings_are_described_where_they_are_used():
+    table = coded_table([8] * 6)
+    plain = Episodes(table, ways=3, queries=2).describe()
+    # Figures that are kept name their episodes by exactly these.
+    assert set(plain) == {
+        *("ways", "shots", "queries", "tasks", "seed"),
+        *("same_group", "allow_same_origin", "augment"),
+    }
+    settings = {"balanced": False, "unlabelled": 2, "distractors": 1}
+    episodes = Episodes(table, ways=(2, 3), shots=(1, 3), queries=2, **settings)
+    kept = json.loads(json.dumps(episodes.describe()))
+    assert {name: kept[name] for name in settings} == settings
+    again = Episodes(table, **kept)
+    assert_same(arrays(again.batch(7)), arrays(episodes.batch(7)))
+
+
 @pytest.mark.parametrize("name", ["ways", "shots", "queries", "tasks"])
 @pytest.mark.parametrize(
     "value", [0, -1, True, 2.0, np.float32(2.0), "2", None, (3, 2), (1, 2, 3), [3, 2]]
@@ -57,6 +73,11 @@ def test_counts_that_are_refused(name, value):
         {"shots": (0, 2)},
         {"queries": (1, 2)},
         {"tasks": (1, 2)},
+        {"unlabelled": -1},
+        {"unlabelled": 1.0},
+        {"unlabelled": True},
+        {"distractors": -1},
+        {"distractors": (1, 2)},
         {"seed": -1},
         {"seed": 0.5},
     ],
@@ -98,6 +119,39 @@ def test_steps_are_integers():
 def test_too_few_examples_names_the_class_and_both_counts():
     with pytest.raises(ValueError, match=r"3 \+ 2 = 5, and class 'class2' has 4"):
         Episodes(coded_table([5, 5, 4, 3]), ways=2, shots=(1, 3), queries=2)
+
+
+def test_too_few_examples_for_the_unlabelled_names_all_counts():
+    message = (
+        r"`shots \+ queries \+ unlabelled` must be at most .*"
+        r"= 1 \+ 2 \+ 3 = 6, and class 'class1' has 5"
+    )
+    with pytest.raises(ValueError, match=message):
+        Episodes(coded_table([6, 5, 6]), ways=2, queries=2, unlabelled=3)
+
+
+def test_distractors_need_unlabelled_examples():
+    with pytest.raises(ValueError, match="`unlabelled` must be at least 1.*=2, un"):
+        Episodes(coded_table([6] * 6), ways=2, queries=2, distractors=2)
+
+
+@pytest.mark.parametrize("shots", [3, (3, 3)])
+def test_imbalance_needs_shots_that_differ(shots):
+    with pytest.raises(ValueError, match=r"`balanced=False` .*Received: shots="):
+        Episodes(coded_table([6] * 6), ways=2, shots=shots, queries=2, balanced=False)
+
+
+@pytest.mark.parametrize("part", ["support_augment", "query_augment"])
+def test_augment_is_for_both_parts_alone(part):
+    table = coded_table([6] * 6)
+    with pytest.raises(ValueError, match=f"must be None with it.*{part}=RandomAffine"):
+        Episodes(
+            table,
+            ways=2,
+            queries=2,
+            augment=RandomAffine(),
+            **{part: RandomAffine(5.0)},
+        )
 
 
 def test_too_few_classes_names_both_counts():

@@ -1,8 +1,4 @@
 import itertools
-import os
-import subprocess
-import sys
-from pathlib import Path
 
 import hypothesis
 import hypothesis.strategies as st
@@ -183,32 +179,32 @@ def test_indices_have_the_promised_shapes_and_dtypes(episodes):
         assert (tensor.shape, tensor.dtype) == expected[name]
 
 
-SAME_IN_EVERY_PROCESS = """
-from coded_tables import coded_table, digest
-from tfmeta.episodes import Episodes, RandomAffine
-table = coded_table([6, 9, 6, 7, 6, 8, 6, 6], groups="xyxyzyxz").with_rotations()
-print(digest(Episodes(
-    table, ways=(2, 3), shots=(1, 2), queries=2, tasks=4, seed=2**40 + 1,
-    same_group=True, augment=RandomAffine(),
-)))
-"""
-
-
-def test_same_seed_same_episodes_in_another_process(capsys):
-    exec(SAME_IN_EVERY_PROCESS, {})
-    here = capsys.readouterr().out
-    other = subprocess.run(
-        [sys.executable, "-c", SAME_IN_EVERY_PROCESS],
-        cwd=Path(__file__).parent,
-        env={**os.environ, "PYTHONHASHSEED": "12345"},
-        capture_output=True,
-        text=True,
+def test_rarer_episodes_of_a_seed_stay_the_same_too():
+    turned = coded_table([20] * 50).with_rotations()
+    episodes = Episodes(
+        turned,
+        ways=3,
+        shots=(1, 9),
+        queries=2,
+        tasks=2,
+        seed=7,
+        balanced=False,
+        unlabelled=2,
+        distractors=1,
     )
-    assert other.returncode == 0, other.stderr
-    assert other.stdout == here
-    assert len(here.strip()) == 64
+    drawn = episodes.indices(10)
+    assert drawn.classes.numpy().tolist() == GOLDEN_CLASSES
+    assert drawn.support_mask.numpy().sum(2).tolist() == GOLDEN_SHOTS
+    assert drawn.distractors.numpy().tolist() == GOLDEN_DISTRACTORS
+    assert drawn.unlabelled.numpy().tolist() == GOLDEN_UNLABELLED
 
 
+GOLDEN_SHOTS = [[4, 8, 9], [8, 3, 3]]
+GOLDEN_DISTRACTORS = [[108], [0]]
+GOLDEN_UNLABELLED = [
+    [1325, 708, 718, 1332, 220, 224, 2173, 2171],
+    [1984, 2845, 2858, 1703, 0, 11, 1702, 1995],
+]
 GOLDEN_CLASSES = [[66, 11, 35], [99, 142, 85]]
 GOLDEN_SUPPORT = [[19, 5, 11], [3, 9, 18]]
 GOLDEN_QUERY = [[[17, 11], [13, 6], [13, 9]], [[1, 19], [12, 14], [11, 13]]]
@@ -329,11 +325,12 @@ def test_augmentation_leaves_the_draws_alone():
     assert_same(ours, theirs)
 
 
-def test_support_and_query_are_augmented_apart_and_padding_stays_blank():
-    def brighter(examples, stream):
-        tf.debugging.assert_rank(examples, 4)
-        return examples + 10.0 + tf.random.stateless_uniform([], stream)
+def brighter(examples, stream):
+    tf.debugging.assert_rank(examples, 4)
+    return examples + 10.0 + tf.random.stateless_uniform([], stream)
 
+
+def test_support_and_query_are_augmented_apart_and_padding_stays_blank():
     table = coded_table([4] * 5, dtype="float32")
     settings = {"ways": (2, 4), "queries": 2, "tasks": 6, "seed": 8}
     plain, bright = (
@@ -351,3 +348,46 @@ def test_support_and_query_are_augmented_apart_and_padding_stays_blank():
         np.testing.assert_allclose(more, more.flat[0], rtol=1e-6)
         added.append(round(float(more.flat[0]), 4))
     assert len(set(added)) == 4
+
+
+def test_either_part_can_be_augmented_alone():
+    table = coded_table([6] * 5, dtype="float32")
+    settings = {"ways": 3, "queries": 2, "tasks": 2, "unlabelled": 2}
+    plain, both, support, query = (
+        arrays(Episodes(table, **settings, **augment).batch(3)[0])
+        for augment in (
+            {},
+            {"augment": brighter},
+            {"support_augment": brighter},
+            {"query_augment": brighter},
+        )
+    )
+    for part in ("support", "query", "unlabelled"):
+        assert (both[part] != plain[part]).all()
+        changed, kept = (query, support) if part == "query" else (support, query)
+        np.testing.assert_array_equal(changed[part], both[part])
+        np.testing.assert_array_equal(kept[part], plain[part])
+    # What is added is drawn anew for each part.
+    added = {
+        (both[part] - plain[part]).round(4).flat[0]
+        for part in both
+        if part in ("support", "query", "unlabelled")
+    }
+    assert len(added) == 3
+
+
+def test_two_augmentations_are_described_apart():
+    table = coded_table([6] * 5)
+    first, second = RandomAffine(5.0), RandomAffine(7.0)
+    settings = {"ways": 3, "queries": 2}
+    described = Episodes(
+        table, support_augment=first, query_augment=second, **settings
+    ).describe()
+    assert described["support_augment"] == repr(first)
+    assert described["query_augment"] == repr(second)
+    assert "augment" not in described
+    same = Episodes(table, support_augment=first, query_augment=first, **settings)
+    assert same.describe() == Episodes(table, augment=first, **settings).describe()
+    assert same.augmented
+    assert Episodes(table, query_augment=first, **settings).augmented
+    assert not Episodes(table, **settings).augmented

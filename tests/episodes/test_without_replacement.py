@@ -6,7 +6,7 @@ import tensorflow as tf
 from scipy.stats import chisquare
 
 from tfmeta.episodes import without_replacement
-from tfmeta.episodes.without_replacement import draw_without_replacement
+from tfmeta.episodes.without_replacement import draw_further, draw_without_replacement
 
 STREAM = tf.constant([11, 5], tf.int64)
 # Of the largest size: above and below the ratio at which the method changes.
@@ -61,6 +61,34 @@ def test_is_a_function_of_the_stream():
     ]
     np.testing.assert_array_equal(draw[0], draw[1])
     assert np.any(draw[0] != draw[2])
+
+
+@pytest.mark.usefixtures("ratio")
+def test_further_numbers_are_uniform_over_what_is_left():
+    taken = np.array([[4, 1], [0, 1], [5, 4], [2, 0]] * 6000, "int32")
+    rows, size = len(taken), 6
+    drawn = draw_further(tf.constant(taken), tf.fill([rows], size), size, 2, STREAM)
+    drawn = drawn.numpy()
+    assert drawn.dtype == np.int32
+    for kind in range(4):
+        left = sorted(set(range(size)) - set(taken[kind]))
+        pairs = [(a, b) for a in left for b in left if a != b]
+        found, counts = np.unique(drawn[kind::4], axis=0, return_counts=True)
+        assert [tuple(pair) for pair in found] == sorted(pairs)
+        assert chisquare(counts).pvalue > 1e-4
+
+
+@pytest.mark.usefixtures("ratio")
+def test_further_numbers_keep_the_sizes_of_rows():
+    sizes = np.random.default_rng(0).integers(7, 300, size=4000)
+    taken = draw_without_replacement(tf.constant(sizes), 299, 4, STREAM)
+    stream = tf.constant([12, 5], tf.int64)
+    drawn = draw_further(taken, tf.constant(sizes), 299, 3, stream).numpy()
+    together = np.concatenate([taken.numpy(), drawn], axis=1)
+    assert np.all((together >= 0) & (together < sizes[:, None]))
+    assert (np.diff(np.sort(together, axis=1), axis=1) > 0).all()
+    # Rows of 7 have nothing left.
+    np.testing.assert_array_equal(np.sort(together[sizes == 7], axis=1)[:, 6], 6)
 
 
 def test_both_methods_are_in_use():

@@ -231,3 +231,36 @@ class BelievesPaddedLabels(Broken):
 @violates("check_padded_training", r"padding \(absent ways\).*loss")
 class CountsAbsentWaysInTraining(CountsAbsentWays):
     pass
+
+
+# Unlabelled examples.
+
+
+@violates("check_unlabelled_inputs", r"It raised \w+: .*unlabelled")
+class KnowsItsInputsAlone(Broken):
+    def episode_logits(self, inputs, *, training=False):
+        names = {"support", "support_labels", "query", "support_mask", "query_mask"}
+        unknown = set(inputs) - names
+        if unknown:
+            raise KeyError(f"inputs {sorted(unknown)}")
+        return super().episode_logits(inputs, training=training)
+
+
+@violates("check_unlabelled_inputs", r"padding \(unlabelled rows\)")
+class CountsPaddedUnlabelled(Broken):
+    def episode_logits(self, inputs, *, training=False):
+        logits = super().episode_logits(inputs, training=training)
+        if "unlabelled" not in inputs:
+            return logits
+        count = tf.cast(tf.shape(inputs["unlabelled"])[1], logits.dtype)
+        return logits / count
+
+
+@violates("check_unlabelled_inputs", "must not change the shape")
+class ClassifiesTheUnlabelledToo(Broken):
+    def episode_logits(self, inputs, *, training=False):
+        if "unlabelled" in inputs:
+            query = tf.concat([inputs["query"], inputs["unlabelled"]], axis=1)
+            inputs = {**inputs, "query": query}
+            inputs.pop("query_mask", None)
+        return super().episode_logits(inputs, training=training)

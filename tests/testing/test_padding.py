@@ -75,6 +75,32 @@ def test_other_weights_and_inputs_are_kept():
     np.testing.assert_array_equal(padded_weight, np.pad(weight, [(0, 0), (0, 2)]))
 
 
+@pytest.mark.parametrize("ways", [3, (2, 3)])
+def test_unlabelled_rows(ways):
+    rng = np.random.default_rng(0)
+    examples = rng.normal(size=(30, 4)).astype("float32")
+    table = ClassTable.from_arrays("toy", examples, [str(i // 6) for i in range(30)])
+    episodes = Episodes(table, ways=ways, queries=2, tasks=3, unlabelled=2)
+    inputs, *rest = batch = episodes.batch(0)
+    padded, *same = pad_episode(batch, unlabelled=3)
+    assert padded["unlabelled"].shape == (3, 9, 4)
+    assert_begins_with(padded["unlabelled"].numpy(), inputs["unlabelled"].numpy())
+    assert np.isnan(padded["unlabelled"][:, 6:]).all()
+    before = inputs.get("unlabelled_mask", tf.ones((3, 6), tf.bool)).numpy()
+    np.testing.assert_array_equal(
+        padded["unlabelled_mask"], np.pad(before, [(0, 0), (0, 3)])
+    )
+    for name in set(inputs) - {"unlabelled", "unlabelled_mask"}:
+        np.testing.assert_array_equal(padded[name], inputs[name])
+    for one, other in zip(same, rest, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_unlabelled_rows_are_added_only_to_such():
+    with pytest.raises(ValueError, match="`unlabelled` must be 0 .*unlabelled=1"):
+        pad_episode(make_batch(), unlabelled=1)
+
+
 def test_inside_a_data_set():
     inputs, y = make_batch()
     data = tf.data.Dataset.from_tensors((inputs, y))
@@ -101,7 +127,7 @@ def test_regression_targets_are_padded_as_examples_are():
         pad_episode(batch, ways=1)
 
 
-@pytest.mark.parametrize("name", ["support", "queries", "ways"])
+@pytest.mark.parametrize("name", ["support", "queries", "ways", "unlabelled"])
 def test_negative_numbers_are_refused(name):
     with pytest.raises(ValueError, match=f"at least 0. Received: .*{name}=-1"):
         pad_episode(make_batch(), **{name: -1})

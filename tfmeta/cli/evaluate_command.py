@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
 from tfmeta.cli.tensorflow_start import start_tensorflow
+
+if TYPE_CHECKING:
+    from tfmeta.episodes import Episodes
+    from tfmeta.evaluation import EvaluationResult
 
 
 @click.command()
@@ -30,6 +35,12 @@ from tfmeta.cli.tensorflow_start import start_tensorflow
     is_flag=True,
     help="Measure the run's network with its first, random weights; keeps no figure.",
 )
+@click.option(
+    "--realistic",
+    is_flag=True,
+    help="One table of usual episodes, of episodes within one group (alphabet, "
+    "superclass), and of episodes of all test classes.",
+)
 @DATA_DIR
 def evaluate(
     run: Path,
@@ -39,6 +50,7 @@ def evaluate(
     num_episodes: int,
     seed: int,
     untrained: bool,
+    realistic: bool,
     data_dir: Path | None,
 ) -> None:
     """Measure the learner of the run folder RUN on fixed test episodes.
@@ -55,33 +67,26 @@ def evaluate(
     from rich.console import Console
 
     from tfmeta.cli.progress import progress_bar
+    from tfmeta.cli.realistic_table import print_side_by_side
     from tfmeta.runs.building import build_learner
     from tfmeta.runs.data import load_split
-    from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run
+    from tfmeta.runs.evaluate import (
+        draw_realistic_episodes,
+        draw_test_episodes,
+        evaluate_run,
+    )
     from tfmeta.runs.train import load_learner
 
     console = Console(highlight=False, soft_wrap=True)
     config = folder.read_config()
     if untrained:
-        learner = build_learner(config, load_split(config, "test", data_dir))
+        learner = build_learner(config, load_split(config, "train", data_dir))
     else:
         learner = load_learner(folder)
-    # All of them before the first is measured: what cannot be drawn is said at once.
-    wanted = [
-        draw_test_episodes(
-            config,
-            ways=some_ways,
-            shots=some_shots,
-            queries=queries,
-            seed=seed,
-            data_dir=data_dir,
-        )
-        for some_ways in ways or (config.ways,)
-        for some_shots in shots or (config.shots,)
-    ]
-    for episodes in wanted:
+
+    def measure(episodes: Episodes) -> EvaluationResult:
         with progress_bar(console, "evaluating") as report:
-            result = evaluate_run(
+            return evaluate_run(
                 folder,
                 learner,
                 episodes,
@@ -89,4 +94,23 @@ def evaluate(
                 on_progress=report,
                 keep=not untrained,
             )
-        console.print(str(result))
+
+    wanted: list[dict[str, Any]] = [
+        {
+            "ways": some_ways,
+            "shots": some_shots,
+            "queries": queries,
+            "seed": seed,
+            "data_dir": data_dir,
+        }
+        for some_ways in ways or (config.ways,)
+        for some_shots in shots or (config.shots,)
+    ]
+    # All of them before the first is measured: what cannot be drawn is said at once.
+    if realistic:
+        for kinds in [draw_realistic_episodes(config, **w) for w in wanted]:
+            results = {name: measure(drawn) for name, drawn in kinds.columns.items()}
+            print_side_by_side(console, results, kinds.notes)
+    else:
+        for episodes in [draw_test_episodes(config, **w) for w in wanted]:
+            console.print(str(measure(episodes)))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfmeta.datasets.storage.examples import Examples, lies_in_memory
+from tfmeta.datasets.storage.examples import Examples, StoredExamples, lie_in_memory
 from tfmeta.datasets.storage.rotated import RotatedExamples
 from tfmeta.datasets.storage.selected import select_rows
 
@@ -66,8 +66,7 @@ class ClassTable:
     def __post_init__(self) -> None:
         offsets = np.asarray(self.offsets, np.int64)
         object.__setattr__(self, "offsets", offsets)
-        if self.examples.dtype.kind == "U":
-            object.__setattr__(self, "examples", np.asarray(self.examples, object))
+        object.__setattr__(self, "examples", _as_examples(self.examples))
         if len(self.class_names) == 0:
             raise ValueError(
                 f"`class_names` of table {self.name!r} must name at least one "
@@ -126,41 +125,43 @@ class ClassTable:
         cls,
         name: str,
         examples: Examples | Sequence[str],
-        labels: Sequence[str],
+        labels: Sequence[str] | Sequence[int] | np.ndarray,
         *,
         groups: dict[str, str] | None = None,
         group_level: str = "group",
         description: str = "",
     ) -> ClassTable:
-        """Groups examples by their labels; classes come out sorted by name.
+        """Groups examples by their labels; classes come out sorted.
 
         Args:
             name: Name of the data set.
             examples: Array of shape `(examples, *example)`, or texts. What is no
                 array in memory stays where it is, and is not copied.
-            labels: The class name of each example.
+            labels: The class of each example, a name or an integer; integers are
+                sorted as numbers and become names such as `"10"`.
             groups: Group name by class name, or `None`.
             group_level: What a group is called.
             description: One line on where the examples come from.
 
         Returns:
             The table.
+
+        Raises:
+            ValueError: When labels and examples differ in number, or labels are
+                neither names nor integers.
         """
         if len(examples) != len(labels):
             raise ValueError(
                 "`labels` must name the class of every example, "
                 f"{len(examples)}. Received: {len(labels)} labels"
             )
-        class_names, codes = np.unique(np.asarray(labels, str), return_inverse=True)
+        class_names, codes = np.unique(_as_labels(labels), return_inverse=True)
         order = np.argsort(codes, kind="stable")
         counts = np.bincount(codes, minlength=len(class_names))
         names = tuple(str(n) for n in class_names)
         return cls(
             name=name,
-            examples=select_rows(
-                examples if isinstance(examples, Examples) else np.asarray(examples),
-                order,
-            ),
+            examples=select_rows(_as_examples(examples), order),
             offsets=np.concatenate([[0], np.cumsum(counts)]),
             class_names=names,
             groups=None if groups is None else tuple(groups[n] for n in names),
@@ -261,7 +262,7 @@ class ClassTable:
             select_rows(self.examples, rows),
             np.repeat(np.tile(turns, self.num_classes), sizes),
         )
-        if lies_in_memory(self.examples):
+        if lie_in_memory(self.examples):
             turned = np.asarray(turned)
 
         def repeat(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
@@ -305,3 +306,23 @@ class ClassTable:
             f"{self.num_examples} examples of shape {self.example_shape} "
             f"{self.examples.dtype})"
         )
+
+
+def _as_examples(examples: Any) -> Examples:
+    """Examples as a table keeps them: texts as str objects, lists as arrays."""
+    if not isinstance(examples, np.ndarray | StoredExamples):
+        examples = np.asarray(examples)
+    return examples.astype(object) if examples.dtype.kind == "U" else examples
+
+
+def _as_labels(labels: Sequence[str] | Sequence[int] | np.ndarray) -> np.ndarray:
+    """Labels as an array of names or of integers, of shape `(examples,)`."""
+    array = np.asarray(labels)
+    if array.dtype == object and all(isinstance(label, str) for label in array):
+        array = array.astype(str)
+    if array.ndim != 1 or array.dtype.kind not in "Uiub":
+        raise ValueError(
+            "`labels` must be one name or integer for each example. Received: "
+            f"{array.dtype} of shape {array.shape}"
+        )
+    return array

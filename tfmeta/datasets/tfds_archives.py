@@ -12,6 +12,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -166,10 +167,8 @@ def prepare(
     # In a folder of our own: what a killed process leaves would stay for ever,
     # and an earlier unpacking of other archives would be taken for this one.
     builder = tfds.builder(name, data_dir=folder)
-    if on_example is not None:
-        _count_examples(builder, on_example)
     try:
-        with _without_bars() if on_example else contextlib.nullcontext():
+        with _reporting(builder, on_example) if on_example else nullcontext():
             builder.download_and_prepare(
                 download_dir=data_dir / "downloads",
                 download_config=tfds.download.DownloadConfig(
@@ -190,7 +189,12 @@ def prepare(
     return tfds.builder(name, data_dir=data_dir)
 
 
-def _count_examples(builder: Any, on_example: Callable[[], None]) -> None:
+@contextlib.contextmanager
+def _reporting(builder: Any, on_example: Callable[[], None]) -> Iterator[None]:
+    """Reports through `on_example` instead of bars and lines of its own."""
+    import tensorflow_datasets as tfds
+    from tensorflow_datasets.core.utils import tqdm_utils
+
     generate = builder._generate_examples  # which each builder must implement
 
     def counted(*arguments: Any, **named: Any) -> Iterator[Any]:
@@ -199,13 +203,7 @@ def _count_examples(builder: Any, on_example: Callable[[], None]) -> None:
             yield example
 
     builder._generate_examples = counted
-
-
-@contextlib.contextmanager
-def _without_bars() -> Iterator[None]:
-    import tensorflow_datasets as tfds
-    from tensorflow_datasets.core.utils import tqdm_utils
-
+    builder._log_download_bytes = builder._log_download_done = lambda: None
     shown = getattr(tqdm_utils, "_active", True)
     tfds.disable_progress_bar()
     try:

@@ -1,5 +1,6 @@
 """Encoders of the field, as plain Keras models."""
 
 from tfmeta.encoders.conv4 import Conv4
+from tfmeta.encoders.text import TextEncoder
 
-__all__ = ["Conv4"]
+__all__ = ["Conv4", "TextEncoder"]

@@ -1,7 +1,17 @@
 """From a class table to a `tf.data` stream of tasks."""
 
 from tfmeta.episodes.augmentation import RandomAffine
+from tfmeta.episodes.episode_sequence import EpisodeSequence
 from tfmeta.episodes.episodes import Episodes
 from tfmeta.episodes.index_sampler import EpisodeIndices
+from tfmeta.episodes.keras_augmentation import KerasAugmentation
+from tfmeta.episodes.mixture import Mixture
 
-__all__ = ["EpisodeIndices", "Episodes", "RandomAffine"]
+__all__ = [
+    "EpisodeIndices",
+    "EpisodeSequence",
+    "Episodes",
+    "KerasAugmentation",
+    "Mixture",
+    "RandomAffine",
+]

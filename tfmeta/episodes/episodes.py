@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import functools
 from collections.abc import Callable, Sequence
@@ -199,12 +200,11 @@ class Episodes(EpisodeSequence):
         With embeddings in place of pictures, an evaluation encodes each
         picture once.
         """
-        return Episodes(
-            dataclasses.replace(self.table, examples=examples),
-            **dataclasses.asdict(self._settings),
-            support_augment=self.support_augment,
-            query_augment=self.query_augment,
-        )
+        moved = copy.copy(self)
+        moved.table = dataclasses.replace(self.table, examples=examples)
+        # What takes the old examples stays behind.
+        moved.__dict__.pop("_gather", None)
+        return moved
 
     def indices(self, step: int | tf.Tensor) -> EpisodeIndices:
         """The classes and examples of batch `step`; works in a graph."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -12,6 +11,9 @@ from tfmeta.datasets.storage.encoded_pictures import EncodedPictures
 from tfmeta.datasets.storage.examples import Examples
 from tfmeta.datasets.storage.rotated import RotatedExamples
 from tfmeta.datasets.storage.selected import SelectedExamples
+
+# TensorFlow ends the process when it meets a tensor that begins elsewhere.
+_ALIGNMENT = 64
 
 Gather = Callable[[tf.Tensor], tf.Tensor]
 
@@ -62,18 +64,48 @@ def _in_memory(examples: np.ndarray) -> Gather:
     # One copy for all data sets and batches, and in the memory of the host,
     # where `tf.data` runs.
     with tf.init_scope(), tf.device("CPU"):
-        constant = tf.convert_to_tensor(examples)
-    return lambda rows: tf.gather(constant, rows)
+        return _taking(tf.convert_to_tensor(examples))
 
 
 def _from_disk(examples: np.memmap) -> Gather:
+    aligned = examples.ctypes.data % _ALIGNMENT == 0
+    if aligned and examples.flags.c_contiguous and examples.dtype.isnative:
+        capsule = np.asarray(_Writable(examples)).__dlpack__()
+        with tf.init_scope():
+            return _taking(tf.experimental.dlpack.from_dlpack(capsule))
+    # A file of somebody else's, or a part of one: slower, through Python.
+    dtype = examples.dtype.newbyteorder("=")
+
     def read(rows: np.ndarray) -> np.ndarray:
-        return np.take(examples, rows, axis=0, mode="clip")
+        return examples[rows].astype(dtype, copy=False)
 
     def gather(rows: tf.Tensor) -> tf.Tensor:
-        taken = tf.numpy_function(read, [rows], examples.dtype, stateful=False)
-        taken.set_shape([*rows.shape, *examples.shape[1:]])
-        return taken
+        taken = tf.numpy_function(read, [rows], dtype, stateful=False)
+        return tf.ensure_shape(taken, [*rows.shape, *examples.shape[1:]])
+
+    return gather
+
+
+class _Writable:
+    """Says of an array that it may be written to.
+
+    NumPy exports no other by DLPack, which is how TensorFlow reads a memory map
+    where it is: no Python at each batch, and no copy but of the pages it needs.
+    TensorFlow never writes to a tensor that others see.
+    """
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array  # Keeps it alive as long as what is made of it.
+        interface = array.__array_interface__
+        address, _ = interface["data"]
+        self.__array_interface__ = {**interface, "data": (address, False)}
+
+
+def _taking(examples: tf.Tensor) -> Gather:
+    def gather(rows: tf.Tensor) -> tf.Tensor:
+        # A GPU would be sent the whole table.
+        with tf.device("CPU"):
+            return tf.gather(examples, rows)
 
     return gather
 
@@ -83,26 +115,26 @@ def _decoding(pictures: EncodedPictures) -> Gather:
         return np.array([pictures.file(row) for row in rows], object)
 
     def decode(file: tf.Tensor) -> tf.Tensor:
-        # Also for PNG. The accurate method is Pillow's.
+        # It decodes PNG as well. Only with this method are the pixels of a JPEG
+        # those of Pillow.
         return tf.io.decode_jpeg(
             file, pictures.picture_shape[2], dct_method="INTEGER_ACCURATE"
         )
 
-    @tf.function(reduce_retracing=True)
-    def gather(rows: tf.Tensor) -> tf.Tensor:
-        files = tf.numpy_function(
-            read, [tf.reshape(rows, [-1])], tf.string, stateful=False
-        )
+    # A graph also where the caller has none: one by one takes too long.
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.int64)])
+    def decode_rows(rows: tf.Tensor) -> tf.Tensor:
+        files = tf.numpy_function(read, [rows], tf.string, stateful=False)
         files.set_shape([None])
         spec = tf.TensorSpec(pictures.picture_shape, tf.uint8)
-        decoded = tf.map_fn(decode, files, fn_output_signature=spec)
-        shape: list[Any] = [*rows.shape, *pictures.picture_shape]
-        return tf.ensure_shape(
-            tf.reshape(
-                decoded, tf.concat([tf.shape(rows), pictures.picture_shape], 0)
-            ),
-            shape,
-        )
+        return tf.map_fn(decode, files, fn_output_signature=spec)
+
+    def gather(rows: tf.Tensor) -> tf.Tensor:
+        with tf.device("CPU"):
+            decoded = decode_rows(tf.reshape(tf.cast(rows, tf.int64), [-1]))
+            shape = tf.concat([tf.shape(rows), pictures.picture_shape], 0)
+            decoded = tf.reshape(decoded, shape)
+        return tf.ensure_shape(decoded, [*rows.shape, *pictures.picture_shape])
 
     return gather
 

@@ -44,9 +44,10 @@ class KerasAugmentation:
     Example:
 
     ```python
-    augment = KerasAugmentation(
-        [keras.layers.RandomFlip("horizontal"), keras.layers.RandomTranslation(0.1, 0.1)]
-    )
+    augment = KerasAugmentation([
+        keras.layers.RandomFlip("horizontal"),
+        keras.layers.RandomTranslation(0.1, 0.1),
+    ])
     Episodes(table, ways=5, support_augment=augment)
     ```
     """
@@ -58,8 +59,7 @@ class KerasAugmentation:
         for layer in self.layers:
             if not isinstance(layer, keras.layers.Layer):
                 raise TypeError(
-                    "`layers` must be Keras layers. Received: "
-                    f"{type(layer).__name__}"
+                    f"`layers` must be Keras layers. Received: {type(layer).__name__}"
                 )
             for part in layer._flatten_layers():
                 if isinstance(part, _MIXING):
@@ -68,6 +68,9 @@ class KerasAugmentation:
                         "an episode are of different classes. Received: "
                         f"{type(part).__name__}"
                     )
+        # Now, since the configuration of some layers grows when they are built.
+        described = ", ".join(map(_described, self.layers))
+        self._repr = f"{type(self).__name__}([{described}])"
         # In a graph at all times: where a layer has branches, running them one by
         # one would draw in another order.
         self._distort = tf.function(self._distorted)
@@ -113,7 +116,7 @@ class KerasAugmentation:
         return tf.saturate_cast(moved, pictures.dtype)
 
     def __repr__(self) -> str:
-        return f"KerasAugmentation([{', '.join(map(_described, self.layers))}])"
+        return self._repr
 
 
 class _StreamSeeds(keras.random.SeedGenerator):

@@ -63,7 +63,9 @@ class EvaluationResult:
     @property
     def auroc(self) -> float | None:
         """Mean area under the ROC curve over episodes of two ways, 0.5 by chance."""
-        return None if self.episode_auroc is None else float(np.mean(self.episode_auroc))
+        return (
+            None if self.episode_auroc is None else float(np.mean(self.episode_auroc))
+        )
 
     @property
     def auroc_over_episode_draws(self) -> float | None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation import EvaluationResult, evaluate
+from tfmeta.evaluation.realistic import RealisticEpisodes, realistic_episodes
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
@@ -29,6 +30,27 @@ def draw_test_episodes(
 ) -> Episodes:
     """Test episodes of a run's data set; what is left out is the run's own."""
     return Episodes(
+        load_split(config, "test", data_dir),
+        ways=config.ways if ways is None else ways,
+        shots=config.shots if shots is None else shots,
+        queries=config.queries if queries is None else queries,
+        tasks=_TASKS,
+        seed=seed,
+        same_group=config.same_group,
+    )
+
+
+def draw_realistic_episodes(
+    config: TrainConfig,
+    *,
+    ways: int | None = None,
+    shots: int | None = None,
+    queries: int | None = None,
+    seed: int = 0,
+    data_dir: str | os.PathLike | None = None,
+) -> RealisticEpisodes:
+    """Uniform, same-group and many-way test episodes of a run's data set."""
+    return realistic_episodes(
         load_split(config, "test", data_dir),
         ways=config.ways if ways is None else ways,
         shots=config.shots if shots is None else shots,

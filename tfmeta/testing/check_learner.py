@@ -11,6 +11,7 @@ from tfmeta.testing import (
     checks_keras,
     checks_padding,
     checks_saving,
+    checks_unlabelled,
 )
 from tfmeta.testing.subject import LearnerCheck, MakeLearner
 
@@ -26,6 +27,7 @@ CHECKS: tuple[LearnerCheck, ...] = (
     checks_episodes.check_free_dimensions,
     checks_padding.check_padded_predictions,
     checks_padding.check_padded_training,
+    checks_unlabelled.check_unlabelled_inputs,
     checks_gradients.check_gradient,
     checks_keras.check_fit_with_defaults,
     checks_keras.check_callbacks,

@@ -6,7 +6,12 @@ import tensorflow as tf
 
 
 def pad_episode(
-    batch: tuple, *, support: int = 0, queries: int = 0, ways: int = 0
+    batch: tuple,
+    *,
+    support: int = 0,
+    queries: int = 0,
+    ways: int = 0,
+    unlabelled: int = 0,
 ) -> tuple:
     """Adds padded rows and absent ways to an episode batch, filled with garbage.
 
@@ -22,6 +27,8 @@ def pad_episode(
         queries: Number of query rows to add to each task. Their label and their
             `sample_weight` are 0.
         ways: Number of ways to add that no real support row belongs to.
+        unlabelled: Number of unlabelled rows to add to each task, where the batch
+            has such.
 
     Returns:
         The batch, of tensors, with the masks and the `sample_weight` that say
@@ -29,7 +36,7 @@ def pad_episode(
 
     Raises:
         ValueError: When a number is negative, or for `ways` in regression, which
-            has none.
+            has none, or for `unlabelled` in a batch without.
 
     Example:
 
@@ -38,10 +45,11 @@ def pad_episode(
     learner.test_on_batch(inputs, y, sample_weight)  # as without the padding
     ```
     """
-    if min(support, queries, ways) < 0:
+    if min(support, queries, ways, unlabelled) < 0:
         raise ValueError(
-            "`support`, `queries` and `ways` must be at least 0. Received: "
-            f"support={support}, queries={queries}, ways={ways}"
+            "`support`, `queries`, `ways` and `unlabelled` must be at least 0. "
+            f"Received: support={support}, queries={queries}, ways={ways}, "
+            f"unlabelled={unlabelled}"
         )
     inputs, y, *weight = batch
     inputs = {name: tf.convert_to_tensor(part) for name, part in inputs.items()}
@@ -56,11 +64,7 @@ def pad_episode(
     if ways:
         labels = _extended(labels, ways, axis=2, value=0)
     if support:
-        mask = _mask(inputs, "support_mask", labels)
-        inputs["support_mask"] = _extended(mask, support, axis=1, value=False)
-        inputs["support"] = _extended(
-            inputs["support"], support, axis=1, value=_garbage(inputs["support"].dtype)
-        )
+        _pad_examples(inputs, "support", labels, support)
         if is_regression:
             labels = _extended(labels, support, axis=1, value=_garbage(labels.dtype))
         else:
@@ -70,18 +74,31 @@ def pad_episode(
             claims = tf.broadcast_to(claims, [tasks, support, all_ways])
             labels = tf.concat([labels, claims], axis=1)
     inputs["support_labels"] = labels
+    if unlabelled:
+        if "unlabelled" not in inputs:
+            raise ValueError(
+                "`unlabelled` must be 0 for a batch without unlabelled rows. Received: "
+                f"unlabelled={unlabelled}, inputs {', '.join(sorted(inputs))}"
+            )
+        _pad_examples(inputs, "unlabelled", inputs["unlabelled"], unlabelled)
     if queries:
-        mask = _mask(inputs, "query_mask", y)
         weights = tf.convert_to_tensor(weight[0]) if weight else None
         if weights is None:
-            weights = tf.cast(mask, tf.float32)
-        inputs["query_mask"] = _extended(mask, queries, axis=1, value=False)
-        inputs["query"] = _extended(
-            inputs["query"], queries, axis=1, value=_garbage(inputs["query"].dtype)
-        )
+            weights = tf.cast(_mask(inputs, "query_mask", y), tf.float32)
+        _pad_examples(inputs, "query", y, queries)
         y = _extended(y, queries, axis=1, value=0)
         weight = [_extended(weights, queries, axis=1, value=0)]
     return (inputs, y, *weight)
+
+
+def _pad_examples(
+    inputs: dict[str, tf.Tensor], name: str, rows: tf.Tensor, count: int
+) -> None:
+    """Adds `count` rows of garbage to `inputs[name]`, and to its mask."""
+    mask = _mask(inputs, f"{name}_mask", rows)
+    inputs[f"{name}_mask"] = _extended(mask, count, axis=1, value=False)
+    examples = inputs[name]
+    inputs[name] = _extended(examples, count, axis=1, value=_garbage(examples.dtype))
 
 
 def _garbage(dtype: tf.DType) -> float | int:

@@ -104,20 +104,33 @@ class Subject:
         return ClassTable.from_arrays("checks", examples.astype(np.float32), labels)
 
     def episodes(
-        self, *, varied: bool = False, ways: int = WAYS, tasks: int = TASKS
+        self,
+        *,
+        varied: bool = False,
+        ways: int = WAYS,
+        tasks: int = TASKS,
+        unlabelled: bool = False,
     ) -> Episodes:
-        """Episodes; varied ones have padded shots and absent ways."""
+        """Episodes; varied ones have padded shots and absent ways.
+
+        Those that are `unlabelled` have such examples, some of distractors; they
+        are otherwise the same.
+        """
         return Episodes(
             self.table,
             ways=(2, ways) if varied else ways,
             shots=(1, SHOTS) if varied else SHOTS,
             queries=QUERIES,
             tasks=tasks,
+            unlabelled=2 if unlabelled else 0,
+            distractors=1 if unlabelled else 0,
         )
 
-    def batch(self, *, varied: bool = False, ways: int = WAYS) -> tuple:
+    def batch(
+        self, *, varied: bool = False, ways: int = WAYS, unlabelled: bool = False
+    ) -> tuple:
         """One batch; a varied one has an absent way in some task, not in all."""
-        episodes = self.episodes(varied=varied, ways=ways)
+        episodes = self.episodes(varied=varied, ways=ways, unlabelled=unlabelled)
         for step in itertools.count():
             batch = episodes.batch(step)
             present = tf.reduce_any(batch[0]["support_labels"] > 0, axis=1)

@@ -126,22 +126,34 @@ def test_an_ilsvrc_tree_is_chosen_from_by_number_and_resized(tmp_path):
     files, listed = ilsvrc_files(CATALOGUE)
     write_files(tmp_path, files | ravi_lists(CATALOGUE))
     source = open_mini(tmp_path, CATALOGUE)
-    expected = {
-        name: [
-            np.asarray(
-                Image.fromarray(decoded(c)).resize((84, 84), Image.Resampling.BILINEAR)
-            )
-            for c in contents
-        ]
-        for name, contents in listed.items()
-    }
-    assert_pictures(source, expected)
+    assert_pictures(
+        source, {name: list(map(resized, files)) for name, files in listed.items()}
+    )
     assert "resized to 84x84" in source.form
     assert any("left out: 1" in note for note in source.notes)
     assert any("below 1,300" in note for note in source.notes)
     first = CATALOGUE.classes["test"][0]
     names = {p.rank: p.name for p in source.pictures("test") if p.class_name == first}
     assert names[0] == f"{first}/{ravi_name(first, 0)}"
+
+
+@pytest.mark.parametrize("lists", [True, False])
+def test_the_chosen_pictures_may_have_their_names_of_ilsvrc(tmp_path, lists):
+    files, listed = ilsvrc_files(CATALOGUE)
+    wanted = {content for contents in listed.values() for content in contents}
+    write_files(tmp_path, {n: c for n, c in files.items() if c in wanted})
+    if lists:
+        write_files(tmp_path, ravi_lists(CATALOGUE))
+    source = open_mini(tmp_path, CATALOGUE)
+    for name, pictures in read_all(source).items():
+        for picture, content in zip(pictures, listed[name], strict=True):
+            np.testing.assert_array_equal(picture, resized(content))
+    assert "taken to be the right ones" in source.notes[-1]
+
+
+def resized(content):
+    picture = Image.fromarray(decoded(content))
+    return np.asarray(picture.resize((84, 84), Image.Resampling.BILINEAR))
 
 
 def test_an_ilsvrc_tree_needs_lists(tmp_path):

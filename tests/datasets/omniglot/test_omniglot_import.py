@@ -42,16 +42,21 @@ def png(size=(105, 105)):
 
 
 def test_the_official_archive_is_recognised(source):
-    report = check_archive(source / SMALL, OFFICIAL)
-    assert report.official
-    assert (report.characters, report.pictures) == (136, 2720)
+    checked = []
+    report = check_archive(
+        source / SMALL, OFFICIAL, on_picture=lambda: checked.append(1)
+    )
+    assert report.official and report.notes == ()
+    assert report.content == "136 characters, 2,720 pictures"
+    assert len(checked) == 2720
 
 
 def test_an_archive_zipped_anew_is_complete_but_not_official(rewritten):
     path = rewritten(lambda i, name, content: [(name, content)])
     report = check_archive(path, OFFICIAL)
     assert not report.official
-    assert report.pictures == 2720
+    (note,) = report.notes
+    assert "2,720 pictures" in note and OFFICIAL in note and report.sha256 in note
 
 
 @pytest.mark.parametrize(
@@ -133,11 +138,21 @@ def test_a_broken_archive_reaches_no_cache(source, tmp_path):
 def test_importing_again_changes_nothing(source, omniglot_dir):
     path = packed_path(omniglot_dir)
     before = (path.stat().st_ino, path.stat().st_mtime_ns)
-    report = import_omniglot(str(source), str(omniglot_dir))
+    reports = []
+    report = import_omniglot(
+        str(source),
+        str(omniglot_dir),
+        on_progress=lambda done, of_all: reports.append((done, of_all)),
+    )
+    # Each picture checked and prepared, and those of the two large archives packed.
+    of_all = 2 * (19280 + 13180 + 2720 + 3120) + 19280 + 13180
+    assert {all_ for _, all_ in reports} == {of_all}
+    assert [done for done, _ in reports] == sorted({done for done, _ in reports})
+    assert reports[-1][0] == of_all and len(reports) > 300
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == before
     assert report.packed_path == path
     assert report.already_prepared
-    assert [a.pictures for a in report.archives] == [19280, 13180, 2720, 3120]
+    assert [a.path.name for a in report.archives] == list(ARCHIVES)
     for archive in report.archives:
         noted = any(archive.path.name in note for note in report.notes)
         assert noted != archive.official
@@ -149,6 +164,8 @@ def test_importing_again_changes_nothing(source, omniglot_dir):
 def test_nothing_temporary_is_left(omniglot_dir):
     assert list(omniglot_dir.rglob(".*")) == []
     assert list(omniglot_dir.rglob("*incomplete*")) == []
+    assert list(omniglot_dir.rglob("*.importing")) == []
+    assert list(omniglot_dir.rglob("*.building")) == []
     assert not (omniglot_dir / "downloads" / "extracted").exists()
 
 

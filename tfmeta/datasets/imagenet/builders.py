@@ -135,6 +135,10 @@ class _ImageNetPart(tfds.core.GeneratorBasedBuilder):
 class MiniImagenet(_ImageNetPart):
     """`tfds.load("mini_imagenet")`, from a copy in the folder for manual downloads.
 
+    JPEG files of 84x84 are kept as they are. TFDS decodes them by TensorFlow's
+    fast method, whose pixels differ from Pillow's, and so from those of
+    `tfmeta.datasets.load`, by a few levels of 255.
+
     Example:
 
     ```python

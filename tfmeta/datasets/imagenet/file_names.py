@@ -52,7 +52,7 @@ def numbered(names: Sequence[str], listed: str) -> str | None:
     they do not in any of the 100 classes.
 
     Args:
-        names: All files of the class, in the order of their numbers.
+        names: All files of the class, sorted `by_number`.
         listed: The name in the list.
 
     Returns:
@@ -64,10 +64,7 @@ def numbered(names: Sequence[str], listed: str) -> str | None:
     return names[int(match["number"]) - 1]
 
 
-def by_number(names: Sequence[str]) -> list[str]:
-    """Files named as in ILSVRC-2012, in the order of their numbers."""
-    return sorted(names, key=lambda n: int(_ILSVRC.fullmatch(_base(n))["number"]))  # type: ignore[index]
-
-
-def _base(name: str) -> str:
-    return PurePosixPath(name).name
+def by_number(name: str) -> list[str | int]:
+    """A key to sort names by, in which `_28` comes before `_145`."""
+    parts = re.split(r"(\d+)", name)
+    return [int(part) if place % 2 else part for place, part in enumerate(parts)]

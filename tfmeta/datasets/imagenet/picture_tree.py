@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from tfmeta.datasets.imagenet.catalogue import Catalogue
 from tfmeta.datasets.imagenet.file_names import (
@@ -29,7 +29,7 @@ class PictureTree:
     the lists of Ravi and Larochelle, and the training pictures of ILSVRC-2012
     (`<class>/<class>_<number>.JPEG`), from which classes that the data set does
     not have are left out. Lists, where there are any, decide which pictures
-    count.
+    count. Pictures of a class are ordered by the numbers in their names.
 
     Args:
         files: The files.
@@ -68,7 +68,14 @@ class PictureTree:
             others = len(by_class) - len(wanted)
             self.notes += (f"Other classes of ImageNet, left out: {others:,}.",)
             by_class = wanted
-        if lists is not None:
+        already_chosen = ilsvrc and _as_many_as_chosen(wanted, catalogue)
+        if already_chosen:
+            self.notes += (
+                "The pictures are named as in ILSVRC-2012 and are as many as they "
+                "should be: they were taken to be the right ones.",
+            )
+            chosen = {c: _unique(files.path, names) for c, names in wanted.items()}
+        elif lists is not None:
             chosen = self._listed(lists, wanted, unclassed, ilsvrc)
         elif ilsvrc and needs_lists:
             raise ValueError(
@@ -77,12 +84,12 @@ class PictureTree:
                 "count; put them beside the folders. Received: none of them"
             )
         else:
-            chosen = {c: _unique(names) for c, names in by_class.items()}
+            chosen = {c: _unique(files.path, names) for c, names in by_class.items()}
         self.sizes = {c: len(names) for c, names in chosen.items()}
         self._chosen = {
-            file: (class_name, rank, f"{class_name}/{name}")
+            names[name]: (class_name, rank, f"{class_name}/{name}")
             for class_name, names in chosen.items()
-            for rank, (name, file) in enumerate(sorted(names.items()))
+            for rank, name in enumerate(sorted(names, key=by_number))
         }
         digest = files.digest + (lists.digest if lists else "")
         self.digest = hashlib.sha256(digest.encode()).hexdigest()
@@ -114,7 +121,8 @@ class PictureTree:
             "byte; they were used as they are.",
         )
         everything = [n for names in by_class.values() for n in names] + unclassed
-        files = _unique([n for n in everything if _base(n) in lists.all_names])
+        listed = [n for n in everything if _base(n) in lists.all_names]
+        files = _unique(self.path, listed)
         if files or not ilsvrc:
             return {
                 class_name: {name: files[name] for name in names if name in files}
@@ -123,7 +131,7 @@ class PictureTree:
         self.notes += _numbering_note(by_class)
         found: dict[str, dict[str, str]] = {}
         for class_name, names in lists.names.items():
-            ordered = by_number(by_class.get(class_name, []))
+            ordered = sorted(by_class.get(class_name, []), key=by_number)
             pairs = ((name, numbered(ordered, name)) for name in names)
             found[class_name] = {name: file for name, file in pairs if file is not None}
         return found
@@ -141,15 +149,22 @@ def _by_class(names: tuple[str, ...]) -> tuple[dict[str, list[str]], list[str]]:
     return by_class, unclassed
 
 
-def _unique(names: list[str]) -> dict[str, str]:
+def _as_many_as_chosen(by_class: Mapping[str, list[str]], catalogue: Catalogue) -> bool:
+    """Whether each class has exactly the pictures that somebody would choose."""
+    least, most = catalogue.class_sizes
+    sizes = [len(by_class.get(name, [])) for name in catalogue.split_of]
+    return least == most and set(sizes) == {least}
+
+
+def _unique(path: Path, names: list[str]) -> dict[str, str]:
     """File by its last part, which must differ."""
     files: dict[str, str] = {}
     for name in names:
         other = files.setdefault(_base(name), name)
         if other != name:
             raise ValueError(
-                f"pictures of a class must differ in their names. Received: {other!r} "
-                f"and {name!r}"
+                f"{path}: pictures of a class must differ in their names. Received: "
+                f"{other!r} and {name!r}"
             )
     return files
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tfmeta.datasets.imagenet.catalogue import SPLITS, Catalogue
 from tfmeta.datasets.imagenet.completeness import check_complete
+from tfmeta.datasets.imagenet.file_names import by_number
 from tfmeta.datasets.imagenet.picture_source import Picture, giving
 
 
@@ -40,7 +41,7 @@ class PreparedPictures:
         self._rank = {
             name: rank
             for names in by_class.values()
-            for rank, name in enumerate(sorted(names))
+            for rank, name in enumerate(sorted(names, key=by_number))
         }
         text = "\n".join(sorted(self._rank))
         self.digest = hashlib.sha256(text.encode()).hexdigest()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.reading.text_files import read_csv
-from tfmeta.datasets.text.class_splits import check_split, take_groups
+from tfmeta.datasets.text.splits import check_split, take_groups
 from tfmeta.datasets.text.text_import import (
     TextClasses,
     TextImport,

@@ -86,9 +86,9 @@ def check_archive(
             f"characters, {each} of each. Received: {counts.total():,} pictures of "
             f"{len(counts)} characters{detail}"
         )
-    content = f"{characters:,} characters, {pictures:,} pictures"
+    found = f"{characters:,} characters, {pictures:,} pictures"
     return CheckedArchive(
-        path, content, sha256_of(path), URL + path.name, official_sha256
+        path, found, sha256_of(path), URL + path.name, official_sha256
     )
 
 

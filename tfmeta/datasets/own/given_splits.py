@@ -33,7 +33,8 @@ def given_splits(path: str | os.PathLike[str]) -> dict[str, Path]:
     found: dict[str, Path] = {}
     try:
         folders = list_class_folders(path)
-        nested = [all(e.is_dir() for e in list_class_folders(f)) for f in folders]
+        for folder in folders:
+            list_class_folders(folder)  # raises where there are files
     except (ValueError, OSError):
         return {}
     for folder in folders:
@@ -45,5 +46,5 @@ def given_splits(path: str | os.PathLike[str]) -> dict[str, Path]:
                         f"{found[split].name!r} and {folder.name!r}"
                     )
                 found[split] = folder
-    complete = len(found) == len(folders) and "train" in found and all(nested)
+    complete = len(found) == len(folders) and "train" in found
     return found if complete else {}

@@ -54,47 +54,56 @@ class TableBuilding:
         self.folder = path.with_name(path.name + ".building")
         self._table = self.folder / "table"
         if os.path.lexists(path):
+            if self.folder.is_dir() and not self._table.exists():
+                # Of a process that was killed when all was done.
+                shutil.rmtree(self.folder, ignore_errors=True)
             raise FileExistsError(
                 f"{path} must not exist, a table is never overwritten. Received: "
                 "something is there; remove it first to write it again"
             )
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(self.folder / "lock")
-        kept = self._progress() if resume else None
+        kept = self._kept_journal() if resume else None
         if kept is None:
             self._begin_anew()
-            kept = 0
-        self.journal = np.zeros((layout.num_examples, 2), np.int64)
-        journal = np.fromfile(self._file("journal.bin"), np.int64, 2 * kept)
-        self.journal[:kept] = journal.reshape(kept, 2)
-        self.done = self._marked = kept
+            kept = np.zeros((0, 2), np.int64)
+        self.done = self._marked = len(kept)
         self._unflushed = 0
+        self.journal = np.zeros((layout.num_examples, 2), np.int64)
+        self.journal[: self.done] = kept
         self._check_space()
         self._data = self._open_data()
         self._journal_file = self._file("journal.bin").open("r+b", buffering=0)
-        self._journal_file.truncate(16 * kept)
+        self._journal_file.truncate(kept.nbytes)
+        self._journal_file.seek(0, os.SEEK_END)
 
     def _file(self, name: str) -> Path:
         return self.folder / name
 
     @property
     def _data_path(self) -> Path:
-        blob = self.layout.dtype in (TEXT, ENCODED_PICTURES)
-        return self._table / (BLOB if blob else ARRAY)
+        return self._table / (BLOB if self.layout.is_blob else ARRAY)
 
-    def _progress(self) -> int | None:
-        """How many examples are on disk; `None` where this is another table."""
+    def _kept_journal(self) -> np.ndarray | None:
+        """The journal of what is on disk; `None` where this is another table."""
         try:
             layout = json.loads(self._file("layout.json").read_text("utf-8"))
             items = json.loads(self._file("progress.json").read_text("utf-8"))["items"]
+            journal = np.fromfile(self._file("journal.bin"), np.int64, 2 * items)
+            data_bytes = self._data_path.stat().st_size
         except (OSError, ValueError):
             return None
-        return items if layout == self.layout.to_json() else None
+        if layout != self.layout.to_json() or len(journal) < 2 * items:
+            return None
+        journal = journal.reshape(items, 2)
+        needed = journal[:, 1].sum() if self.layout.is_blob else self._array_bytes
+        return journal if data_bytes >= needed else None
 
     def _begin_anew(self) -> None:
         for name in ("progress.json", "layout.json", "journal.bin"):
             self._file(name).unlink(missing_ok=True)
-        shutil.rmtree(self._table, ignore_errors=True)
+        if self._table.exists():
+            shutil.rmtree(self._table)
         self._table.mkdir()
         self._data_path.touch()
         self._file("journal.bin").touch()
@@ -108,7 +117,7 @@ class TableBuilding:
 
     def _open_data(self) -> io.FileIO:
         file = self._data_path.open("r+b", buffering=0)
-        if self._data_path.name == BLOB:
+        if self.layout.is_blob:
             file.truncate(int(self.journal[: self.done, 1].sum()))
             file.seek(0, os.SEEK_END)
         else:
@@ -129,7 +138,7 @@ class TableBuilding:
 
     def _check_space(self) -> None:
         needed = 32 * self.layout.num_examples  # journal and spans
-        if self._data_path.name == ARRAY:
+        if not self.layout.is_blob:
             needed += self._array_bytes - self.done * self._example_bytes
         free = shutil.disk_usage(self.folder).free
         if free < needed:
@@ -143,7 +152,7 @@ class TableBuilding:
         """Adds one example; the mark follows now and then by itself."""
         data = self._encode(row, value)
         try:
-            if self._data_path.name == ARRAY:
+            if not self.layout.is_blob:
                 self._data.seek(self._first_byte + row * self._example_bytes)
             _write_all(self._data, data)
             self.journal[self.done] = row, len(data)
@@ -153,21 +162,16 @@ class TableBuilding:
             if due or self._unflushed >= _MARK_BYTES:
                 self.mark()
         except OSError as error:
-            raise self._explained(error) from error
+            raise self._explained(error, len(data)) from error
 
-    def _explained(self, error: OSError) -> OSError:
+    def _explained(self, error: OSError, example_bytes: int = 0) -> OSError:
         if error.errno != errno.ENOSPC:
             return error
-        left = self.layout.num_examples - self.done
-        if self._data_path.name == ARRAY:
-            each, about = self._example_bytes, ""
-        else:
-            mean = self.journal[: self.done, 1].mean() if self.done else 0
-            each, about = int(mean), "about "
+        left = (self.layout.num_examples - self.done) * example_bytes
         return OSError(
             errno.ENOSPC,
-            f"writing {self.path} needs {about}{left * each:,} bytes more on the "
-            f"disk, which is full after {self.done:,} of "
+            f"writing {self.path} needs {'about ' if self.layout.is_blob else ''}"
+            f"{left:,} bytes more on the disk, which is full after {self.done:,} of "
             f"{self.layout.num_examples:,} examples; free some and start again, it "
             "goes on from there",
         )
@@ -178,7 +182,10 @@ class TableBuilding:
         if layout.dtype == TEXT:
             if not isinstance(value, str):
                 raise TypeError(f"{where} must be a str. Received: {_kind(value)}")
-            return value.encode()
+            try:
+                return value.encode()
+            except UnicodeEncodeError as error:
+                raise ValueError(f"{where} must be valid Unicode. {error}") from error
         if layout.dtype == ENCODED_PICTURES:
             check_picture_file(value, layout.example_shape, where)
             return value
@@ -195,9 +202,7 @@ class TableBuilding:
         if self.done == self._marked:
             return
         os.fsync(self._data.fileno())
-        _write_all(
-            self._journal_file, self.journal[self._marked : self.done].tobytes()
-        )
+        _write_all(self._journal_file, self.journal[self._marked : self.done].tobytes())
         os.fsync(self._journal_file.fileno())
         self._write_json("progress.json", {"items": self.done})
         self._marked, self._unflushed = self.done, 0
@@ -206,8 +211,7 @@ class TableBuilding:
         """Puts the whole table in its place."""
         try:
             self.mark()
-            self.close()
-            if self._data_path.name == BLOB:
+            if self.layout.is_blob:
                 self._write_spans()
             sizes = {f.name: f.stat().st_size for f in self._table.iterdir()}
             sizes.pop(HEADER, None)  # of a process killed right here
@@ -223,7 +227,7 @@ class TableBuilding:
             put_in_place(self._table, self.path)
         except OSError as error:
             raise self._explained(error) from error
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write_spans(self) -> None:
         ends = np.cumsum(self.journal[:, 1])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from tfmeta.datasets.storage.examples import resolve_rows
+from tfmeta.datasets.storage.examples import StoredExamples
+from tfmeta.datasets.storage.picture_files import decode_picture_file
 
 
-class EncodedPictures:
+class EncodedPictures(StoredExamples):
     """JPEG and PNG files one behind the other, decoded when they are indexed.
 
     Pillow decodes them here, TensorFlow in the graph of
@@ -46,17 +45,7 @@ class EncodedPictures:
                 "`picture_shape` must be (height, width, channels) with 1 or 3 "
                 f"channels. Received: {self.picture_shape}"
             )
-        if self.spans.ndim != 2 or self.spans.shape[1] != 2:
-            raise ValueError(
-                "`spans` must have shape (pictures, 2). Received: "
-                f"{self.spans.shape}"
-            )
-        begins, ends = self.spans.T
-        if (begins < 0).any() or (ends <= begins).any() or (ends > len(blob)).any():
-            raise ValueError(
-                f"`spans` must lie in the {len(blob)} bytes of `blob`, none of them "
-                "empty. Received: some that do not"
-            )
+        check_spans(self.spans, len(blob))
 
     @classmethod
     def from_files(
@@ -78,31 +67,40 @@ class EncodedPictures:
         """Uint8."""
         return np.dtype(np.uint8)
 
-    def __len__(self) -> int:
-        return len(self.spans)
-
     def file(self, row: int) -> bytes:
         """The content of the file of one picture."""
         begin, end = self.spans[row]
         return self.blob[begin:end].tobytes()
 
-    def __getitem__(self, key: Any) -> np.ndarray:
-        rows = resolve_rows(key, len(self))
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """The pictures of some rows, decoded."""
         pictures = np.empty((rows.size, *self.picture_shape), np.uint8)
         for place, row in enumerate(rows.ravel()):
-            pictures[place] = self._decode(int(row))
+            pictures[place] = decode_picture_file(self.file(row), self.shape[-1])
         return pictures.reshape(*rows.shape, *self.picture_shape)
-
-    def _decode(self, row: int) -> np.ndarray:
-        from PIL import Image
-
-        height, width, channels = self.picture_shape
-        with Image.open(io.BytesIO(self.file(row)), formats=("JPEG", "PNG")) as file:
-            pixels = np.asarray(file.convert("L" if channels == 1 else "RGB"))
-        return pixels.reshape(height, width, channels)
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self[:], dtype)
 
     def __repr__(self) -> str:
         return f"EncodedPictures({len(self)} of shape {self.picture_shape})"
+
+
+def check_spans(spans: np.ndarray, size: int) -> None:
+    """Checks where examples begin and end in a file.
+
+    Args:
+        spans: Int array of shape `(examples, 2)`.
+        size: Bytes of the file.
+
+    Raises:
+        ValueError: When an example lies out of it.
+    """
+    if spans.ndim != 2 or spans.shape[1] != 2:
+        raise ValueError(
+            f"`spans` must have shape (examples, 2). Received: {spans.shape}"
+        )
+    begins, ends = spans.T
+    wrong = np.flatnonzero((begins < 0) | (ends < begins) | (ends > size))
+    if len(wrong):
+        raise ValueError(
+            f"`spans` must lie in {size:,} bytes. Received: {begins[wrong[0]]} to "
+            f"{ends[wrong[0]]} for row {wrong[0]}"
+        )

@@ -1,38 +1,57 @@
-"""What the examples of a class table must be able to do, wherever they lie."""
+"""Examples that lie elsewhere than in an array in memory."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol, runtime_checkable
+import abc
+from collections.abc import Iterator
+from typing import Any, TypeAlias
 
 import numpy as np
 
 
-@runtime_checkable
-class Examples(Protocol):
-    """Examples in rows; a NumPy array is one kind of them.
+class StoredExamples(abc.ABC):
+    """Examples in rows that are read when they are indexed, as an array is.
 
-    Indexing gives NumPy arrays in memory, or, for a slice of a memory map, a
-    view of it.
+    An int gives one example, a slice or an array of ints several: NumPy arrays
+    in memory.
     """
 
     @property
+    @abc.abstractmethod
     def shape(self) -> tuple[int, ...]:
         """`(examples, *example)`."""
 
     @property
+    @abc.abstractmethod
     def dtype(self) -> np.dtype:
-        """Dtype of one example."""
+        """Dtype of the examples when they are read."""
 
-    def __len__(self) -> int: ...
+    @abc.abstractmethod
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """The examples of an int64 array of rows, each from 0 on.
 
-    def __getitem__(self, key: Any, /) -> Any: ...
+        Returns:
+            Array of shape `(*rows.shape, *example)`.
+        """
 
-    def __array__(
-        self, dtype: Any = None, /, *, copy: bool | None = None
-    ) -> np.ndarray: ...
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, key: Any) -> np.ndarray:
+        return self.read(resolve_rows(key, len(self)))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        return (self[row] for row in range(len(self)))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)
 
 
-def lies_in_memory(examples: Examples) -> bool:
+# A memory map is an array to NumPy, and so it is here.
+Examples: TypeAlias = np.ndarray | StoredExamples
+
+
+def lie_in_memory(examples: Examples) -> bool:
     """Whether examples are an array, and not one that is a memory map."""
     return isinstance(examples, np.ndarray) and not isinstance(examples, np.memmap)
 
@@ -55,13 +74,13 @@ def resolve_rows(key: Any, length: int) -> np.ndarray:
     if isinstance(key, slice):
         return np.arange(*key.indices(length))
     rows = np.asarray(key)
-    if rows.size == 0 and rows.dtype != bool:
-        rows = rows.astype(np.int64)  # [] is an array of floats
     if rows.dtype == bool and rows.shape == (length,):
         return np.flatnonzero(rows)
-    if rows.dtype.kind not in "iu":
+    if rows.shape == (0,):
+        return rows.astype(np.int64)  # NumPy makes floats of an empty list.
+    if rows.dtype.kind not in "iu" or isinstance(key, tuple):
         raise IndexError(
-            "examples are indexed by an int, a slice or an array of ints, or by "
+            "examples are indexed by an int, a slice, an array of ints or one of "
             f"{length} bools. Received: {key!r}"
         )
     rows = rows.astype(np.int64)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.storage.encoded_pictures import EncodedPictures
+from tfmeta.datasets.storage.selected import SelectedExamples
 
 TEXT = "text"
 ENCODED_PICTURES = "encoded pictures"
@@ -54,13 +59,45 @@ class TableLayout:
         for field in ("class_sizes", "example_shape"):
             numbers = tuple(int(n) for n in getattr(self, field))
             object.__setattr__(self, field, numbers)
-        if self.dtype not in (TEXT, ENCODED_PICTURES):
-            object.__setattr__(self, "dtype", np.dtype(self.dtype).name)
+        if self.dtype == TEXT:
+            fits = self.example_shape == ()
+        elif self.dtype == ENCODED_PICTURES:
+            fits = len(self.example_shape) == 3 and self.example_shape[2] in (1, 3)
+        else:
+            fits = self._has_numbers()
+        if not fits:
+            raise ValueError(
+                f"`dtype` of table {self.name!r} must be of numbers, {TEXT!r} with "
+                f"`example_shape` (), or {ENCODED_PICTURES!r} with (height, width, 1 "
+                f"or 3). Received: {self.dtype!r} with {self.example_shape}"
+            )
+        # What does not make a table is refused before the work, not after it.
+        ClassTable(
+            name=self.name,
+            examples=np.broadcast_to(np.uint8(0), (self.num_examples,)),
+            offsets=self.offsets,
+            class_names=self.class_names,
+            groups=self.groups,
+            origin_names=self.origin_names,
+        )
+
+    def _has_numbers(self) -> bool:
+        try:
+            dtype = np.dtype(self.dtype)
+        except TypeError:
+            return False
+        object.__setattr__(self, "dtype", dtype.name)
+        return dtype.kind in "biufc" and all(n > 0 for n in self.example_shape)
 
     @property
     def num_examples(self) -> int:
         """The number of examples of all classes together."""
         return sum(self.class_sizes)
+
+    @property
+    def is_blob(self) -> bool:
+        """Whether examples differ in their bytes: text and encoded pictures."""
+        return self.dtype in (TEXT, ENCODED_PICTURES)
 
     @property
     def offsets(self) -> np.ndarray:
@@ -73,3 +110,33 @@ class TableLayout:
             k: list(v) if isinstance(v, tuple) else v
             for k, v in dataclasses.asdict(self).items()
         }
+
+
+def layout_and_loader(table: ClassTable) -> tuple[TableLayout, Callable[[int], Any]]:
+    """The layout of a table that is there, and a function from row to example.
+
+    Encoded pictures stay encoded: the function gives their files.
+    """
+    examples = table.examples
+    load: Callable[[int], Any] = examples.__getitem__
+    dtype = TEXT if examples.dtype == object else examples.dtype.name
+    parent, rows = examples, np.arange(len(examples))
+    if isinstance(examples, SelectedExamples):
+        parent, rows = examples.parent, examples.rows
+    if isinstance(parent, EncodedPictures):
+        files, dtype = parent, ENCODED_PICTURES
+
+        def load(row: int) -> bytes:
+            return files.file(rows[row])
+
+    return TableLayout(
+        name=table.name,
+        class_names=table.class_names,
+        class_sizes=tuple(table.class_sizes),
+        example_shape=table.example_shape,
+        dtype=dtype,
+        groups=table.groups,
+        group_level=table.group_level,
+        origin_names=table.origin_names,
+        description=table.description,
+    ), load

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from tfmeta.datasets.storage.examples import Examples, resolve_rows
+from tfmeta.datasets.storage.examples import Examples, StoredExamples
 
 
-class RotatedExamples:
+class RotatedExamples(StoredExamples):
     """Square pictures, each turned by quarter turns when it is read.
 
     Args:
         parent: Pictures of shape `(examples, size, size, channels)`.
         turns: Int array of shape `(examples,)`: how many anti-clockwise
             quarter turns, from 0 to 3.
+
+    Raises:
+        ValueError: When there is not one number for each picture.
     """
 
     def __init__(self, parent: Examples, turns: np.ndarray) -> None:
@@ -34,23 +35,17 @@ class RotatedExamples:
 
     @property
     def dtype(self) -> np.dtype:
-        """Dtype of one picture."""
+        """Dtype of the pictures."""
         return self.parent.dtype
 
-    def __len__(self) -> int:
-        return len(self.parent)
-
-    def __getitem__(self, key: Any) -> Any:
-        rows = resolve_rows(key, len(self))
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """The pictures of some rows, turned."""
         pictures = np.array(self.parent[rows])
         turns = self.turns[rows]
         for k in (1, 2, 3):
-            turned = turns == k
-            pictures[turned] = np.rot90(pictures[turned], k, axes=(-3, -2))
+            chosen = turns == k
+            pictures[chosen] = np.rot90(pictures[chosen], k, axes=(-3, -2))
         return pictures
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self[:], dtype)
-
     def __repr__(self) -> str:
-        return f"RotatedExamples({self.parent!r})"
+        return f"RotatedExamples({len(self)} of {type(self.parent).__name__})"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from tfmeta.datasets.storage.examples import Examples, lies_in_memory, resolve_rows
+from tfmeta.datasets.storage.examples import (
+    Examples,
+    StoredExamples,
+    lie_in_memory,
+    resolve_rows,
+)
 
 
-class SelectedExamples:
+class SelectedExamples(StoredExamples):
     """Some rows of other examples, in an order of their own.
 
     Args:
@@ -38,37 +41,29 @@ class SelectedExamples:
 
     @property
     def dtype(self) -> np.dtype:
-        """Dtype of one example."""
+        """Dtype of the examples."""
         return self.parent.dtype
 
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __getitem__(self, key: Any) -> Any:
-        return np.asarray(self.parent[self.rows[resolve_rows(key, len(self))]])
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
-        return np.asarray(self[:], dtype)
+    def read(self, rows: np.ndarray) -> np.ndarray:
+        """The examples of some rows."""
+        return np.asarray(self.parent[self.rows[rows]])
 
     def __repr__(self) -> str:
-        return f"SelectedExamples({len(self)} of {self.parent!r})"
+        return f"SelectedExamples({len(self)} of {type(self.parent).__name__})"
 
 
 def select_rows(examples: Examples, rows: np.ndarray) -> Examples:
-    """Rows of examples: a copy where they lie in memory, else none.
+    """Rows of examples: a copy where they lie in memory, and else none.
 
     Args:
         examples: The examples.
         rows: Int array of shape `(rows,)`.
 
     Returns:
-        An array in memory for one in memory, a slice of a memory map where
-        `rows` are neighbours in it, and else `SelectedExamples`.
+        An array for one in memory, else `SelectedExamples`.
     """
-    if isinstance(examples, SelectedExamples):
-        return select_rows(examples.parent, examples.rows[rows])
-    if lies_in_memory(examples):
+    if lie_in_memory(examples):
         return examples[rows]
-    if isinstance(examples, np.memmap) and (np.diff(rows) == 1).all():
-        return examples[int(rows[0]) : int(rows[-1]) + 1]
+    if isinstance(examples, SelectedExamples):
+        return SelectedExamples(examples.parent, examples.rows[rows])
     return SelectedExamples(examples, rows)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.reading.text_files import read_json
-from tfmeta.datasets.text.class_splits import check_split, take_groups
+from tfmeta.datasets.text.splits import check_split, take_groups
 from tfmeta.datasets.text.text_import import (
     TextClasses,
     TextImport,

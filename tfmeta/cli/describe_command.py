@@ -1,0 +1,150 @@
+"""`tfmeta datasets describe`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from tfmeta.cli.options import AT_LEAST_1, DATA_DIR, SEED
+from tfmeta.cli.tensorflow_start import start_tensorflow
+
+if TYPE_CHECKING:
+    from tfmeta.datasets import ClassTable
+    from tfmeta.datasets.own.labelled_files import LabelledFiles
+
+
+@click.command()
+@click.argument("name", metavar="NAME|PATH")
+@click.option("--split", help="Look closely at one split (of NAME or tfds:NAME).")
+@click.option("--protocol", help="Split protocol (omniglot: vinyals, lake).")
+@click.option("--seed", type=SEED, help="Of glyphs. [default: 0]")
+@click.option(
+    "--size", type=AT_LEAST_1, help="Side in pixels, for tfds:NAME with varying sizes."
+)
+@click.option(
+    "--contact-sheet",
+    type=click.Path(path_type=Path),
+    metavar="FILE.png",
+    help="Draw some classes with a few examples each into a new file.",
+)
+@DATA_DIR
+def describe(
+    name: str,
+    split: str | None,
+    protocol: str | None,
+    seed: int | None,
+    size: int | None,
+    contact_sheet: Path | None,
+    data_dir: Path | None,
+) -> None:
+    """Print what data hold and which tasks they allow.
+
+    NAME is one of `tfmeta datasets list`. PATH is data of your own: a folder with
+    one sub-folder of pictures or .npy files for each class, a CSV file with the
+    columns path and label, the folder of a prepared table, or tfds:NAME. Equal
+    examples, values that are not finite and classes too small for the usual tasks
+    are pointed out.
+    """
+    from tfmeta.datasets import load
+    from tfmeta.datasets.registry import NAMES
+
+    known = name in NAMES
+    _check_options(name, known, split=split, protocol=protocol, seed=seed, size=size)
+    if contact_sheet is not None:
+        from tfmeta.datasets.contact_sheet import check_target
+
+        check_target(contact_sheet)
+    source: ClassTable | LabelledFiles
+    if not known:
+        source = _open(name, split, size, data_dir)
+    elif split is None and contact_sheet is None:
+        _print_splits(name, protocol, seed, data_dir)
+        return
+    else:
+        source = load(
+            name,
+            split=split or "train",
+            protocol=protocol,
+            seed=seed,
+            data_dir=data_dir,
+        )
+    _print_facts(source)
+    if contact_sheet is not None:
+        from tfmeta.datasets.contact_sheet import draw_contact_sheet
+
+        click.echo(f"contact sheet: {draw_contact_sheet(source, contact_sheet)}")
+
+
+def _check_options(name: str, known: bool, **options: object) -> None:
+    """Refuses what would have no effect."""
+    of_tfds = ("split", "size") if name.startswith("tfds:") else ()
+    accepted = ("split", "protocol", "seed") if known else of_tfds
+    for option, value in options.items():
+        if value is not None and option not in accepted:
+            takes = " and ".join(f"--{a}" for a in accepted) or "none of these options"
+            raise click.UsageError(
+                f"'{name}' takes {takes}. Received: --{option} {value}"
+            )
+
+
+def _open(
+    name: str, split: str | None, size: int | None, data_dir: Path | None
+) -> ClassTable | LabelledFiles:
+    from tfmeta.datasets.own.open_own import is_table, is_tfds, list_own_files, open_own
+    from tfmeta.datasets.registry import NAMES
+
+    if is_tfds(name):
+        start_tensorflow("metric")
+        return open_own(name, size=size, tfds_split=split or "train", data_dir=data_dir)
+    if is_table(name):
+        return open_own(name)
+    if not Path(name).exists():
+        raise FileNotFoundError(
+            f"{name!r} must be the name of a data set ({', '.join(NAMES)}), a path, or "
+            "'tfds:NAME'. Received: no such name, and nothing there"
+        )
+    return list_own_files(name)
+
+
+def _print_splits(
+    name: str, protocol: str | None, seed: int | None, data_dir: Path | None
+) -> None:
+    from tfmeta.datasets import load
+
+    for split in ("train", "validation", "test"):
+        table = load(name, split=split, protocol=protocol, seed=seed, data_dir=data_dir)
+        groups = (
+            ""
+            if table.groups is None
+            else (f" in {len(set(table.groups))} {table.group_level}s")
+        )
+        least, most = int(table.class_sizes.min()), int(table.class_sizes.max())
+        sizes = f"{least}" if least == most else f"{least} to {most}"
+        text = table.examples.dtype == object
+        shape = " x ".join(str(n) for n in table.example_shape)
+        click.echo(
+            f"{split:10} {table.num_classes:,} classes{groups}, "
+            f"{len(set(table.origins)):,} without their rotations, "
+            f"{sizes} examples each, "
+            f"{'text' if text else f'{shape} {table.examples.dtype}'}"
+        )
+    click.echo(table.description)
+
+
+def _print_facts(source: ClassTable | LabelledFiles) -> None:
+    from rich.console import Console
+
+    from tfmeta.cli.description import print_description
+    from tfmeta.cli.progress import progress_bar
+    from tfmeta.datasets import ClassTable
+    from tfmeta.datasets.describe import describe_files, describe_table
+
+    console = Console(highlight=False, soft_wrap=True)
+    with progress_bar(console, "looking at every example") as report:
+        if isinstance(source, ClassTable):
+            facts = describe_table(source, on_progress=report)
+        else:
+            facts = describe_files(source, on_progress=report)
+    print_description(console, facts)

@@ -1,0 +1,131 @@
+"""Opening a table folder, and checking that it is whole."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.storage.building import ARRAY, BLOB, FORMAT_VERSION, HEADER, SPANS
+from tfmeta.datasets.storage.encoded_pictures import EncodedPictures, check_spans
+from tfmeta.datasets.storage.layout import TEXT, TableLayout
+
+# Tables from this size on stay on disk, unless asked otherwise.
+MEMORY_MAP_FROM = 256 * 2**20
+
+
+def open_table(
+    path: str | os.PathLike[str], *, memory_map: bool | None = None
+) -> ClassTable:
+    """Opens a table that `write_table` or `save_table` wrote.
+
+    Args:
+        path: The folder.
+        memory_map: Whether the examples stay on disk and are read when they
+            are used, or are read into memory now. By default they stay from
+            256 MiB on. Text is always read.
+
+    Returns:
+        The table.
+
+    Raises:
+        FileNotFoundError: When there is no such table.
+        ValueError: When it is damaged or from a newer version.
+
+    Example:
+
+    ```python
+    table = open_table("toy", memory_map=True)
+    ```
+    """
+    path = Path(path)
+    layout, sizes = _read_header(path)
+    if memory_map is None:
+        memory_map = sum(sizes.values()) >= MEMORY_MAP_FROM
+    try:
+        examples = _open_examples(path, layout, memory_map)
+        return ClassTable(
+            name=layout.name,
+            examples=examples,
+            offsets=layout.offsets,
+            class_names=layout.class_names,
+            groups=layout.groups,
+            group_level=layout.group_level,
+            origin_names=layout.origin_names,
+            description=layout.description,
+        )
+    except (ValueError, EOFError) as error:
+        raise _damaged(path, str(error)) from error
+
+
+def _read_header(path: Path) -> tuple[TableLayout, dict[str, int]]:
+    header = path / HEADER
+    if not header.is_file():
+        raise FileNotFoundError(
+            f"{path} must be the folder of a table, as `write_table` writes it. "
+            f"Received: {'a folder' if path.is_dir() else 'a path'} without {HEADER}"
+        )
+    try:
+        content = json.loads(header.read_text("utf-8"))
+        version = content["format_version"]
+        if version > FORMAT_VERSION:
+            raise ValueError(
+                f"{header} must have a format version of at most {FORMAT_VERSION}. "
+                f"Received: {version}, from a newer tfmeta; install that version to "
+                "use it"
+            )
+        layout = TableLayout(**content["layout"])
+        sizes = {str(name): int(size) for name, size in content["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise _damaged(path, f"{HEADER}: {type(error).__name__}: {error}") from error
+    blob = layout.is_blob
+    if set(sizes) != ({BLOB, SPANS} if blob else {ARRAY}):
+        raise _damaged(path, f"{HEADER} that names the files {sorted(sizes)}")
+    for name, size in sizes.items():
+        file = path / name
+        found = file.stat().st_size if file.is_file() else None
+        if found != size:
+            raise _damaged(
+                path,
+                f"no file {name}"
+                if found is None
+                else f"{name} with {found:,} bytes instead of {size:,}",
+            )
+    return layout, sizes
+
+
+def _open_examples(path: Path, layout: TableLayout, memory_map: bool) -> Any:
+    # allow_pickle=False: a data file must never be able to run code.
+    if not layout.is_blob:
+        examples = np.load(
+            path / ARRAY, mmap_mode="r" if memory_map else None, allow_pickle=False
+        )
+        expected = (layout.num_examples, *layout.example_shape)
+        if examples.shape != expected or examples.dtype != layout.dtype:
+            raise ValueError(f"{ARRAY}: {examples.dtype} of shape {examples.shape}")
+        return examples
+    spans = np.load(path / SPANS, allow_pickle=False)
+    if spans.shape != (layout.num_examples, 2) or spans.dtype != np.int64:
+        raise ValueError(f"{SPANS}: {spans.dtype} of shape {spans.shape}")
+    if layout.dtype == TEXT:
+        check_spans(spans, (path / BLOB).stat().st_size)
+        blob = (path / BLOB).read_bytes()
+        texts = np.empty(len(spans), object)
+        texts[:] = [blob[begin:end].decode() for begin, end in spans]
+        return texts
+    if memory_map:
+        files: np.ndarray = np.memmap(path / BLOB, np.uint8, mode="r")
+    else:
+        files = np.fromfile(path / BLOB, np.uint8)
+    return EncodedPictures(files, spans, layout.example_shape)
+
+
+def _damaged(path: Path, received: str) -> ValueError:
+    return ValueError(
+        f"{path} must be a whole table, as `write_table` writes it. It is damaged: "
+        f"remove the folder and make it again. Received: {received}"
+    )
