@@ -40,9 +40,43 @@ def test_the_untrained_learner_is_measured_but_not_kept(call, run_copy, hash_tre
     assert hash_tree(run_copy) == before
 
 
+def test_realistic_episodes_stand_side_by_side_and_are_kept(call, run_copy):
+    folder = RunFolder(run_copy)
+    (trained,) = read_results(folder)
+    options = ("--episodes", 600, "--seed", 4, "--queries", 1, "--ways", 2)
+    done = call("evaluate", run_copy, "--realistic", *options)
+    assert (done.code, done.err) == (0, "")
+    first, *found = read_results(folder)
+    assert first.to_json() == trained.to_json()
+    assert [(r.protocol["ways"], r.protocol["same_group"]) for r in found] == [
+        *((2, False), (2, True), (240, False)),
+    ]
+    title, *lines = filter(str.strip, done.out.splitlines())
+    assert title.startswith("1-shot on glyphs-seed0, 1 queries a class, inductive")
+    header, _, *rows = (line.split("  ") for line in lines)
+    cells = [[cell.strip() for cell in row if cell.strip()] for row in rows]
+    assert [c.strip() for c in header if c.strip()] == [
+        *("uniform", "same alphabet", "all classes"),
+    ]
+    by_name = {name: values for name, *values in cells}
+    assert by_name["ways"] == ["2", "2", "240"]
+    assert by_name["accuracy, %"] == [f"{100 * r.accuracy:.2f}" for r in found]
+    assert by_name["95 % over episode draws"] == [
+        f"± {100 * r.over_episode_draws:.2f}" for r in found
+    ]
+    assert by_name["95 % over test classes"] == [
+        "{:.2f} to {:.2f}".format(*(100 * end for end in r.over_test_classes))
+        for r in found
+    ]
+    assert by_name["chance, %"] == ["50.00", "50.00", "0.42"]
+    assert by_name["AUROC"] == [f"{r.auroc:.4f}" for r in found[:2]]
+    assert len(read_results(folder)) == 4
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--realistic", "--ways", 300), "`ways` must be at most"),
         (("--ways", 5000), "`ways` must be at most"),
         (("--shots", 16), "16 + 5 = 21"),
         (("--seed", 2**64), "`seed`"),

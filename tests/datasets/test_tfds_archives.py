@@ -3,7 +3,9 @@ import hashlib
 import json
 import subprocess
 import sys
+import tarfile
 import time
+import zipfile
 
 import pytest
 
@@ -81,33 +83,45 @@ def test_the_cache_is_that_of_tfds(tmp_path):
     from tensorflow_datasets.core.download import resource
 
     path = tmp_path / "some.zip"
-    path.write_bytes(b"content")
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("a/b.txt", b"content")
+        packed.writestr("a/c/d.txt", b"more")
     archive = CheckedArchive(path, "1 thing", sha256_of(path), URL, "ab" * 32)
     assert "1 thing" in archive.notes[0] and archive.sha256 in archive.notes[0]
     with import_folder(tmp_path / "data", "toy") as folder:
+        unpacked = []
         for _ in range(2):  # again, over what is there
-            lay_into_cache("toy", archive, tmp_path / "data", folder)
+            lay_into_cache(
+                *("toy", archive, tmp_path / "data", folder),
+                on_member=lambda: unpacked.append(1),
+            )
+        (there,) = (folder / "unpacked").iterdir()
+        assert (there / "a/b.txt").read_bytes() == b"content"
+        assert (there / "a/c/d.txt").read_bytes() == b"more"
+        assert len(unpacked) == 4
     cached = tmp_path / "data/downloads/toy" / resource.get_dl_fname(URL, "ab" * 32)
-    assert cached.read_bytes() == b"content"
+    assert there.name == f"ZIP.{cached.name}"
+    assert cached.read_bytes() == path.read_bytes()
     assert len(list(cached.parent.iterdir())) == 2
     info = json.loads(resource.get_info_path(cached).read_text())
     assert info["urls"] == [URL]
     assert info["url_info"] == {
         "checksum": archive.sha256,
         "filename": "some.zip",
-        "size": 7,
+        "size": path.stat().st_size,
     }
 
 
 def test_what_tfds_raises_becomes_one_error(tmp_path):
-    """An archive that its builder cannot read: nothing is left of the attempt."""
+    """An archive without what its builder looks for: the attempt leaves nothing."""
     import tensorflow_datasets as tfds
     from tensorflow_datasets.core.utils import tqdm_utils
 
     builder = tfds.builder("cifar100", data_dir=tmp_path)
     ((url, info),) = builder.url_infos.items()
     path = tmp_path / "cifar-100-binary.tar.gz"
-    path.write_bytes(b"no archive")
+    with tarfile.open(path, "w:gz") as packed:
+        packed.add(__file__, "something")
     archive = CheckedArchive(path, "", sha256_of(path), url, info.checksum)
     with (
         pytest.raises(OSError, match="must be able to prepare 'cifar100' in"),
@@ -126,4 +140,3 @@ def test_no_connection_is_told_at_once(monkeypatch):
     for name in ("no_proxy", "NO_PROXY"):
         monkeypatch.delenv(name, raising=False)
     assert connection_problem(URL).startswith(f"{URL}: ")
-    assert "unknown url type" in connection_problem("some.zip")

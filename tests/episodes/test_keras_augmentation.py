@@ -36,7 +36,6 @@ DRAWING = {
     "contrast": lambda: layers.RandomContrast(0.5),
     "jitter": lambda: layers.RandomColorJitter((0, 255), 0.3, 0.3, 0.3, 0.1),
     "erasing": lambda: layers.RandomErasing(1.0),
-    "mixed chains": layers.AugMix,
     "noise": lambda: layers.GaussianNoise(0.9),
     "nested": nested,
 }
@@ -62,7 +61,9 @@ def test_a_function_of_pictures_and_stream_alone(kind):
     # Nor whether it is part of a graph.
     data = tf.data.Dataset.from_tensors(pictures).repeat(2)
     for moved in data.map(lambda x: augment(x, stream(3))):
-        np.testing.assert_array_equal(moved, first)
+        # Other graphs may be computed in another order, and round otherwise.
+        away = np.abs(moved.numpy().astype(int) - first)
+        assert away.max() <= 1 and away.mean() < 0.01
 
 
 def test_the_layers_are_left_as_they_are():
@@ -70,7 +71,7 @@ def test_the_layers_are_left_as_they_are():
     layer(same_pictures().astype("float32"), training=True)
     parts = layer._flatten_layers
     before = [(part, dict(vars(part))) for part in parts()]
-    states = [np.array(v) for v in layer.variables]
+    states = [keras.ops.convert_to_numpy(v) for v in layer.variables]
     KerasAugmentation([layer])(same_pictures(), stream())
     for part, attributes in before:
         now = vars(part)
@@ -81,15 +82,14 @@ def test_the_layers_are_left_as_they_are():
         ]
         assert all(now[name] is attributes[name] for name in generators)
     for old, new in zip(states, layer.variables, strict=True):
-        np.testing.assert_array_equal(old, np.array(new))
+        np.testing.assert_array_equal(old, keras.ops.convert_to_numpy(new))
     moved = layer(same_pictures().astype("float32"), training=True)
     again = layer(same_pictures().astype("float32"), training=True)
     assert (moved.numpy() != again.numpy()).any()
 
 
 def shifts_of(augment, count=400, number=0):
-    """Shifts `(count, 2)` of rows and columns, read off a picture of its own rows
-    and columns."""
+    """Shifts `(count, 2)`, read off pictures of their own rows and columns."""
     size = 40
     rows, columns = np.mgrid[:size, :size].astype("float32")
     picture = np.stack([rows, columns], -1)
@@ -166,10 +166,12 @@ def test_in_episodes():
     settings = {"ways": 3, "queries": 2, "tasks": 2, "seed": 4}
     plain = Episodes(table, **settings)
     moved = Episodes(table, query_augment=augment, **settings)
-    for step, batch in enumerate(moved.as_dataset(steps=3)):
+    for step, batch in enumerate(moved.as_dataset(steps=2)):
         ours, theirs = arrays(batch), arrays(plain.batch(step))
-        assert_same(ours, arrays(moved.batch(step)))
-        assert (ours[0].pop("query") != theirs[0].pop("query")).any()
+        query = ours[0].pop("query").astype(int)
+        assert (query != theirs[0].pop("query")).any()
+        alone = arrays(moved.batch(step))[0]["query"]
+        assert np.abs(query - alone).max() <= 1
         assert_same(ours, theirs)
     assert moved.describe()["query_augment"] == repr(augment)
 
@@ -222,7 +224,10 @@ class Draws(layers.Layer):
         if self.how == "picture by picture":
             return tf.map_fn(lambda one: tf.image.random_brightness(one, 0.5), x)
         if self.how == "numpy":
-            return x + tf.numpy_function(np.random.rand, [], tf.float64)
+            drawn = tf.numpy_function(np.random.rand, [], tf.float64)
+            return x + tf.cast(drawn, tf.float32)
+        if self.how == "numpy, once":
+            return x + np.float32(np.random.rand())
         if self.how == "global state":
             return x + keras.random.uniform(keras.ops.shape(x))
         return x + keras.random.uniform(keras.ops.shape(x), seed=self.hidden[0]())
@@ -238,6 +243,7 @@ class Draws(layers.Layer):
         "in a branch",
         "picture by picture",
         "numpy",
+        "numpy, once",
         "global state",
         "hidden generator",
     ],
@@ -248,8 +254,13 @@ def test_layers_that_draw_from_elsewhere_are_named(how):
         ValueError, match=r"`layers` must draw .*Received: Draws, which"
     ):
         augment(same_pictures(), stream())
-    episodes = Episodes(coded_table([4] * 4), ways=2, queries=2, augment=augment)
-    with pytest.raises(ValueError, match="Received: Draws"):
+
+
+def test_layers_of_keras_that_draw_from_elsewhere_are_named():
+    table = coded_table([4] * 4)
+    augment = KerasAugmentation([layers.RandomFlip(), layers.AugMix()])
+    episodes = Episodes(table, ways=2, queries=2, augment=augment)
+    with pytest.raises(ValueError, match=r"Received: AugMix, .*\(Python's random\)"):
         episodes.as_dataset()
 
 

@@ -4,6 +4,8 @@ from collections import Counter
 import keras
 import numpy as np
 import pytest
+import sklearn.metrics
+import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Conv4
@@ -25,6 +27,13 @@ class NeedsMask(PrototypicalNetwork):
         return super().adapt_embeddings(
             embeddings, support_labels, support_mask=support_mask
         )
+
+
+@keras.saving.register_keras_serializable(package="test_evaluate")
+class NeedsUnlabelled(PrototypicalNetwork):
+    def episode_logits(self, inputs, *, training=False):
+        assert inputs["unlabelled"].shape[1] == 10
+        return super().episode_logits(inputs, training=training)
 
 
 @keras.saving.register_keras_serializable(package="test_evaluate")
@@ -131,6 +140,37 @@ def test_figures_recounted_by_hand(learner, table, settings):
     assert found.class_names == table.class_names
 
 
+@pytest.mark.parametrize("encode_once", [False, True])
+def test_episodes_of_two_ways_have_an_area_under_the_curve(learner, table, encode_once):
+    settings = {**FIXED, "ways": 2, "shots": (1, 2)}
+    episodes = Episodes(table, **settings)
+    found = evaluate(
+        learner,
+        episodes,
+        num_episodes=600,
+        seen_classes=(),
+        encode_once=encode_once,
+    )
+    assert found.episode_auroc.shape == (600,)
+    for episode in (0, 8, 599):
+        step, task = divmod(episode, episodes.tasks)
+        inputs, y = episodes.batch(step)
+        scores = tf.nn.softmax(learner(inputs, training=False)[task]).numpy()
+        # The first way or the second, by its probability: it is the same.
+        for way in (0, 1):
+            expected = sklearn.metrics.roc_auc_score(y[task] == way, scores[:, way])
+            assert found.episode_auroc[episode] == pytest.approx(expected, abs=1e-6)
+    assert found.auroc > found.accuracy > found.chance == 0.5
+    assert f"{found.auroc:.4f}" in str(found)
+
+
+def test_episodes_of_more_ways_have_none(learner, table):
+    for settings in (FIXED, {**VARIED, "ways": (2, 3)}):
+        episodes = Episodes(table, **settings)
+        found = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+        assert found.episode_auroc is None
+
+
 def test_keras_own_evaluate_agrees(learner, table):
     episodes = Episodes(table, **{**FIXED, "tasks": 10})
     found = evaluate(learner, episodes, num_episodes=600, seen_classes=())
@@ -217,6 +257,9 @@ def test_augmented_examples_cannot_be_encoded_once(learner, table):
         learner, Episodes(table, **FIXED), num_episodes=600, seen_classes=()
     )
     assert np.any(augmented.episode_accuracies != plain.episode_accuracies)
+    only_support = Episodes(table, **FIXED, support_augment=RandomAffine())
+    with pytest.raises(ValueError, match="`encode_once=True`.*support_augment=Random"):
+        evaluate(learner, only_support, seen_classes=(), encode_once=True)
     with pytest.raises(ValueError, match="`augment`"):
         compare(augmented, plain)
 
@@ -229,6 +272,19 @@ def test_a_learner_that_may_look_at_the_episode_is_not_encoded_once(learner, tab
     found = evaluate(bound, episodes, num_episodes=600, seen_classes=())
     expected = evaluate(learner, episodes, num_episodes=600, seen_classes=())
     assert_same_figures(found, expected)
+
+
+def test_unlabelled_examples_reach_the_learner(learner, table):
+    settings = {**FIXED, "queries": 3, "unlabelled": 2, "distractors": 1}
+    needy = NeedsUnlabelled(learner.encoder)
+    episodes = Episodes(table, **settings)
+    with pytest.raises(ValueError, match="`encode_once=True`.*unlabelled=2"):
+        evaluate(needy, episodes, seen_classes=(), encode_once=True)
+    found = evaluate(needy, episodes, num_episodes=600, seen_classes=())
+    assert found.protocol["distractors"] == 1
+    plain = Episodes(table, **{**FIXED, "queries": 3})
+    with pytest.raises(ValueError, match="`distractors` must agree.*1 and None"):
+        compare(found, evaluate(learner, plain, num_episodes=600, seen_classes=()))
 
 
 def test_transductive_learners_are_named(learner, table):

@@ -64,6 +64,28 @@ def test_json_gives_back_every_figure(result):
     assert compare(result, again).difference == 0
 
 
+def test_the_area_under_the_curve_is_kept_and_printed(result):
+    areas = np.array([0.5, 0.75, 1.0, 0.25, 0.5, 0.9])
+    assert (result.auroc, result.auroc_over_episode_draws) == (None, None)
+    assert "auroc" not in "".join(result.to_json()) and "AUROC" not in str(result)
+    binary = dataclasses.replace(result, episode_auroc=areas)
+    assert binary.auroc == pytest.approx(0.65)
+    spread = math.sqrt(sum((a - 0.65) ** 2 for a in areas) / 5)
+    half_width = 1.96 * spread / math.sqrt(6)
+    assert binary.auroc_over_episode_draws == pytest.approx(half_width)
+    again = EvaluationResult.from_json(json.loads(json.dumps(binary.to_json())))
+    np.testing.assert_array_equal(again.episode_auroc, areas)
+    assert again.to_json() == binary.to_json()
+    assert f"0.6500 ± {half_width:.4f}" in str(binary)
+
+
+@pytest.mark.parametrize(
+    ("ways", "chance"), [(5, 0.2), ([2, 4], (1 / 2 + 1 / 3 + 1 / 4) / 3)]
+)
+def test_chance(result, ways, chance):
+    assert changed(result, ways=ways).chance == pytest.approx(chance)
+
+
 def test_text_says_what_was_measured_and_what_intervals_cover(result):
     text = str(changed(result, shots=1))
     for part in (

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import pytest
@@ -5,6 +6,7 @@ import pytest
 from tfmeta.evaluation import compare
 from tfmeta.runs.evaluate import (
     METRICS_FORMAT_VERSION,
+    draw_realistic_episodes,
     evaluate_run,
     read_results,
 )
@@ -41,6 +43,19 @@ def test_episodes_are_those_of_the_run(glyphs_run, episodes):
     assert episodes.seed == 0
     other = episodes_of(config, ways=7, shots=2, queries=3, seed=9)
     assert (other.ways, other.shots, other.queries, other.seed) == (7, 2, 3, 9)
+
+
+def test_classes_of_one_group_where_the_run_has_them(glyphs_run):
+    config = RunFolder(glyphs_run).read_config()
+    alike = dataclasses.replace(config, same_group=True)
+    assert not episodes_of(config).describe()["same_group"]
+    assert episodes_of(alike).describe()["same_group"]
+    # Side by side the first column is of all groups, whatever the run trained on.
+    columns = draw_realistic_episodes(alike, ways=3, queries=2, seed=6).columns
+    described = [episodes.describe() for episodes in columns.values()]
+    assert [d["same_group"] for d in described] == [False, True, False]
+    assert [d["ways"] for d in described] == [3, 3, 240]
+    assert {(d["shots"], d["queries"], d["seed"]) for d in described} == {(1, 2, 6)}
 
 
 def test_the_figure_of_the_training_comes_out_again(folder, learner, episodes):

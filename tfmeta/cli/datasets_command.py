@@ -70,6 +70,7 @@ def import_(
         )
     for note in done.notes:
         console.print(note)
+    console.print(f"{name} is ready; next: tfmeta datasets describe {name}")
 
 
 datasets.add_command(describe)

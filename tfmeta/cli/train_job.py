@@ -10,11 +10,14 @@ from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import progress_bar
 from tfmeta.export.version_folder import list_versions
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.data import kind_of
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run
 from tfmeta.runs.export import export_run
 from tfmeta.runs.pictures import draw_curve, draw_episodes
 from tfmeta.runs.run_folder import RunFolder, read_json
 from tfmeta.runs.train import train
+
+_DRAWN = "test episodes, predictions right and wrong"
 
 
 def run_training(
@@ -51,7 +54,9 @@ def run_training(
             num_episodes=test_episodes_count,
             on_progress=report,
         )
-    draw_episodes(learner, episodes, folder.episodes_picture)
+    pictures = kind_of(episodes.table) == "pictures"
+    if pictures:
+        draw_episodes(learner, episodes, folder.episodes_picture)
     if not list_versions(folder.saved_model):
         export_run(folder, learner, episodes.table)
 
@@ -62,16 +67,26 @@ def run_training(
     for name, what in (
         (folder.learner_file.name, "the learner, for keras.saving.load_model"),
         (folder.metrics_file.name, "the figures, per episode and per class"),
-        (folder.episodes_picture.name, "test episodes, predictions right and wrong"),
+        *(
+            [
+                (
+                    folder.episodes_picture.name,
+                    "test episodes, predictions right and wrong",
+                )
+            ]
+            if pictures
+            else []
+        ),
         (folder.curve_picture.name, "the training curve"),
         (f"{folder.saved_model.name}/1/", "the SavedModel, to serve"),
     ):
         console.print(f"  {name:16} {what}")
     console.print()
     console.print("What to type next:")
+    classify = [f"tfmeta classify {path} --support FOLDER --query FOLDER"]
     for command in (
-        f"tfmeta evaluate {path} --ways 5 --ways 20 --shots 1 --shots 5",
-        f"tfmeta classify {path} --support FOLDER --query FOLDER",
+        f"tfmeta evaluate {path} --realistic",
+        *(classify if pictures else []),
         "tfmeta train --dataset omniglot   (see tfmeta datasets --help)",
     ):
         console.print(f"  {command}")

@@ -182,7 +182,9 @@ def _show(axes: Axes, example: np.ndarray, scale: tuple[float, float]) -> None:
         )
         return
     if example.ndim == 0:
-        axes.text(0.5, 0.5, f"{example.item():.4g}", fontsize=9, ha="center", va="center")
+        axes.text(
+            0.5, 0.5, f"{example.item():.4g}", fontsize=9, ha="center", va="center"
+        )
         return
     example = np.abs(example) if example.dtype.kind == "c" else example
     if _is_curve(example):

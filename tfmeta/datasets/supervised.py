@@ -62,7 +62,7 @@ def as_supervised(
     """
     import tensorflow as tf
 
-    from tfmeta.episodes.gathering import make_gather
+    from tfmeta.datasets.storage.gathering import make_gather
 
     batch_size = _checked("batch_size", batch_size, 1)
     start = _checked("start", start, 0)

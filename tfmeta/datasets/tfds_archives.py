@@ -16,9 +16,11 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from tfmeta.datasets.reading.archives import read_archive
 from tfmeta.durable import flush, put_in_place
 
 _PROBE_SECONDS = 15.0
+_UNPACKED = "unpacked"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,15 +106,23 @@ def _lock(path: Path) -> Iterator[None]:
 
 
 def lay_into_cache(
-    name: str, archive: CheckedArchive, data_dir: Path, folder: Path
+    name: str,
+    archive: CheckedArchive,
+    data_dir: Path,
+    folder: Path,
+    *,
+    on_member: Callable[[], None] | None = None,
 ) -> None:
     """Puts an archive where TensorFlow Datasets keeps a finished download.
+
+    What is in it is put where `prepare` looks for it, too.
 
     Args:
         name: Name of the builder.
         archive: The archive.
         data_dir: The data folder.
         folder: What `import_folder` gave.
+        on_member: Called whenever a file was unpacked.
     """
     from tensorflow_datasets.core.download import resource
 
@@ -138,6 +148,21 @@ def lay_into_cache(
     }
     (folder / "info").write_text(json.dumps(content, sort_keys=True))
     put_in_place(folder / "info", info)
+    method = resource.Resource(path=cached).extract_method.name
+    _unpack(archive.path, folder / _UNPACKED / f"{method}.{cached.name}", on_member)
+
+
+def _unpack(path: Path, folder: Path, on_member: Callable[[], None] | None) -> None:
+    """Unpacks as TensorFlow Datasets would, several times as fast and warily."""
+    made: set[Path] = set()
+    for name, content in read_archive(path):
+        target = folder / name
+        if target.parent not in made:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            made.add(target.parent)
+        target.write_bytes(content)
+        if on_member is not None:
+            on_member()
 
 
 def prepare(
@@ -172,7 +197,7 @@ def prepare(
             builder.download_and_prepare(
                 download_dir=data_dir / "downloads",
                 download_config=tfds.download.DownloadConfig(
-                    extract_dir=folder / "unpacked", try_download_gcs=False
+                    extract_dir=folder / _UNPACKED, try_download_gcs=False
                 ),
             )
     # It raises errors of many types, of TensorFlow and of its own.
@@ -231,7 +256,7 @@ def connection_problem(url: str) -> str | None:
         try:
             with urllib.request.urlopen(request, timeout=_PROBE_SECONDS):
                 outcome.clear()
-        except (urllib.error.URLError, OSError, ValueError) as error:
+        except (urllib.error.URLError, OSError) as error:
             outcome[0] = f"{url}: {error}"
 
     # A thread, because looking up a host name knows no time limit.

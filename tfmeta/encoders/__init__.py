@@ -2,5 +2,6 @@
 
 from tfmeta.encoders.conv4 import Conv4
 from tfmeta.encoders.text import TextEncoder
+from tfmeta.encoders.text_transformer import TextTransformer
 
-__all__ = ["Conv4", "TextEncoder"]
+__all__ = ["Conv4", "TextEncoder", "TextTransformer"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfmeta.episodes.gathering import Gather
+from tfmeta.datasets.storage.gathering import Gather
 from tfmeta.episodes.index_sampler import EpisodeIndices
 from tfmeta.episodes.settings import EpisodeSettings
 from tfmeta.episodes.streams import EpisodeStreams

@@ -13,9 +13,9 @@ import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
 from tfmeta.datasets.storage.examples import Examples
+from tfmeta.datasets.storage.gathering import Gather, make_gather
 from tfmeta.episodes.batch_assembly import Augmentation, assemble_batch
 from tfmeta.episodes.episode_sequence import EpisodeSequence
-from tfmeta.episodes.gathering import Gather, make_gather
 from tfmeta.episodes.index_sampler import EpisodeIndices, IndexSampler
 from tfmeta.episodes.settings import EpisodeSettings
 from tfmeta.episodes.streams import EpisodeStreams

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 # They blend pictures of one batch, which here are of different classes.
@@ -156,12 +158,18 @@ def _refused_when_stateful(layer: keras.layers.Layer) -> Iterator[None]:
     """Raises ValueError when what is traced inside draws from elsewhere."""
     graph = tf.compat.v1.get_default_graph()
     nodes, functions = _contents(graph)
+    python_state, numpy_state = random.getstate(), _numpy_state()
     yield
     more_nodes, more_functions = _contents(graph)
     operations = set(more_nodes[len(nodes) :])
     for name in more_functions.keys() - functions.keys():
         operations |= more_functions[name]
     found = sorted(filter(_KEEPS_STATE.match, operations))
+    # Numbers of these would be drawn once and be part of the graph.
+    if random.getstate() != python_state:
+        found.append("Python's random")
+    if _numpy_state() != numpy_state:
+        found.append("NumPy's random")
     if found:
         raise ValueError(
             "`layers` must draw by generators that they have as an attribute "
@@ -178,6 +186,11 @@ def _contents(graph: tf.Graph) -> tuple[list[str], dict[str, set[str]]]:
         for function in definition.library.function
     }
     return [node.op for node in definition.node], functions
+
+
+def _numpy_state() -> tuple[bytes, int]:
+    _, numbers, place, *_ = np.random.get_state()
+    return np.asarray(numbers).tobytes(), int(place)
 
 
 def _described(layer: keras.layers.Layer) -> str:

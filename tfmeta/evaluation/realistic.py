@@ -99,8 +99,8 @@ def realistic_episodes(
             columns[f"same {level}"] = alike
             if alike.left_out_groups:
                 notes.append(
-                    f"{level}s with fewer than {ways} classes are left out of `same "
-                    f"{level}`: {', '.join(alike.left_out_groups)}"
+                    f"`same {level}` leaves out those with fewer than {ways} classes: "
+                    f"{', '.join(alike.left_out_groups)}"
                 )
     most = len(set(table.origins))
     columns["all classes"] = Episodes(

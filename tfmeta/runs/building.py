@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 
 from tfmeta.datasets import ClassTable
-from tfmeta.encoders import Conv4
-from tfmeta.episodes import RandomAffine
+from tfmeta.encoders import Conv4, TextEncoder
+from tfmeta.episodes import KerasAugmentation, RandomAffine
 from tfmeta.learners import FewShotLearner, PrototypicalNetwork
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of
@@ -34,12 +34,14 @@ def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearne
 
 
 def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
-    """The encoder that fits the examples: Conv4 for pictures."""
+    """The encoder that fits the examples: `Conv4` or `TextEncoder`."""
     kind = kind_of(train_table)
     if kind == "pictures":
         return Conv4(
             train_table.example_shape, filters=config.filters, seed=config.seed
         )
+    if kind == "text":
+        return TextEncoder(list(train_table.examples[:]), seed=config.seed)
     raise ValueError(
         "`tfmeta train` has encoders for pictures and for text. Received: data set "
         f"{train_table.name!r} with examples of shape {train_table.example_shape}, "
@@ -50,6 +52,24 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
 
 def build_augmentation(
     config: TrainConfig, train_table: ClassTable
-) -> RandomAffine | None:
-    """How training examples are distorted, if they are."""
-    return RandomAffine() if config.augment else None
+) -> RandomAffine | KerasAugmentation | None:
+    """How training examples are distorted, if they are.
+
+    Raises:
+        ValueError: When they are to be and are no pictures.
+    """
+    if not config.augment:
+        return None
+    if kind_of(train_table) != "pictures":
+        raise ValueError(
+            "`augment` distorts pictures. Received: augment=True for data set "
+            f"{train_table.name!r}, which holds none"
+        )
+    if train_table.example_shape[-1] == 1:
+        return RandomAffine()
+    return KerasAugmentation(
+        [
+            keras.layers.RandomFlip("horizontal"),
+            keras.layers.RandomTranslation(0.1, 0.1, fill_mode="nearest"),
+        ]
+    )

@@ -101,7 +101,7 @@ def _sized_to_data(
     train, *others = (
         load_split(config, split, data_dir) for split in ("train", "validation", "test")
     )
-    lowered = {
+    lowered: dict[str, Any] = {
         "train_ways": min(config.train_ways, train.num_classes),
         "train_queries": min(
             config.train_queries, int(train.class_sizes.min()) - config.train_shots
@@ -112,12 +112,8 @@ def _sized_to_data(
             *(int(t.class_sizes.min()) - config.shots for t in others),
         ),
     }
-    return dataclasses.replace(
-        config,
+    for name, value in lowered.items():
         # What does not go at all is left for the episodes to explain.
-        **{
-            name: value
-            for name, value in lowered.items()
-            if name not in chosen and value > 0
-        },
-    )
+        if name not in chosen and value > 0:
+            config = dataclasses.replace(config, **{name: value})
+    return config

@@ -6,8 +6,12 @@ import os
 from collections.abc import Callable
 
 from tfmeta.episodes import Episodes
-from tfmeta.evaluation import EvaluationResult, evaluate
-from tfmeta.evaluation.realistic import RealisticEpisodes, realistic_episodes
+from tfmeta.evaluation import (
+    EvaluationResult,
+    RealisticEpisodes,
+    evaluate,
+    realistic_episodes,
+)
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split

@@ -10,6 +10,7 @@ from tfmeta import export
 from tfmeta.datasets import ClassTable
 from tfmeta.datasets.reading.pictures import looks_inverted
 from tfmeta.learners import FewShotLearner
+from tfmeta.runs.data import kind_of
 from tfmeta.runs.evaluate import read_results
 from tfmeta.runs.run_folder import RunFolder
 
@@ -33,7 +34,10 @@ def export_run(
         The version folder.
     """
     config = folder.read_config()
-    some = np.asarray(table.examples[:: max(1, table.num_examples // 1000)])
+    light_ground = None
+    if kind_of(table) == "pictures" and table.examples.dtype == np.uint8:
+        rows = np.arange(0, table.num_examples, max(1, table.num_examples // 1000))
+        light_ground = looks_inverted(np.asarray(table.examples[rows]))
     figures = [
         {
             **{k: r.protocol[k] for k in ("ways", "shots", "queries", "episodes")},
@@ -50,7 +54,7 @@ def export_run(
         description={
             "training_data": table.name,
             "training_data_description": table.description,
-            "light_ground": looks_inverted(some),
+            "light_ground": light_ground,
             "protocol": config.to_json(),
             "test_figures": figures,
         },

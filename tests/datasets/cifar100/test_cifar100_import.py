@@ -142,6 +142,14 @@ def test_prepared_data_that_is_not_whole_is_named(imported, tmp_path, monkeypatc
     assert not (tmp_path / "tables" / "cifar100").exists()
 
 
+def test_tfds_itself_unpacks_nothing(source, tmp_path, monkeypatch):
+    from tensorflow_datasets.core.download import extractor
+
+    monkeypatch.setattr(extractor, "iter_archive", None)
+    import_cifar_fs(source, tmp_path)
+    assert load_cifar_fs("test", data_dir=tmp_path).num_classes == 20
+
+
 def test_a_damaged_archive_reaches_no_cache(source, tmp_path):
     archive = tmp_path / "cifar-100-binary.tar.gz"
     content = (source / archive.name).read_bytes()

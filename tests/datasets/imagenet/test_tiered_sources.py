@@ -177,6 +177,7 @@ def test_a_partial_copy_needs_to_be_called_one(tmp_path):
         open_tiered(tmp_path, CATALOGUE)
     assert f"1 class missing: {FIRST}" in str(caught.value)
     assert "or more but below 5 (some are so)" in str(caught.value)
+    assert "`partial=True` (`--partial`)" in str(caught.value)
     source = open_tiered(tmp_path, PARTIAL)
     assert_pictures(source, pixels(files))
     layout = layout_of(source)

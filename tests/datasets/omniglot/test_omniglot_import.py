@@ -144,8 +144,8 @@ def test_importing_again_changes_nothing(source, omniglot_dir):
         str(omniglot_dir),
         on_progress=lambda done, of_all: reports.append((done, of_all)),
     )
-    # Each picture checked and prepared, and those of the two large archives packed.
-    of_all = 2 * (19280 + 13180 + 2720 + 3120) + 19280 + 13180
+    # Each picture checked, unpacked and prepared, those of the large archives packed.
+    of_all = 3 * (19280 + 13180 + 2720 + 3120) + 19280 + 13180
     assert {all_ for _, all_ in reports} == {of_all}
     assert [done for done, _ in reports] == sorted({done for done, _ in reports})
     assert reports[-1][0] == of_all and len(reports) > 300

@@ -36,9 +36,9 @@ def test_killed_again_and_again_is_the_same_byte_for_byte(kind, tmp_path, hash_t
     path = tmp_path / "killed"
     seen = []
     for _ in range(3):
-        process = start(path, kind, 0.01)
-        seen.append(int(process.stdout.readline()))
-        time.sleep(generator.uniform(0, 0.15))
+        process = start(path, kind, 0.005)
+        seen += [int(process.stdout.readline()) for _ in range(generator.randint(5, 9))]
+        time.sleep(generator.uniform(0, 0.02))
         process.kill()
         seen += loaded(process, -signal.SIGKILL)
         assert not path.exists()

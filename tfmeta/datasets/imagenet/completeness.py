@@ -45,7 +45,7 @@ def check_complete(source: PictureSource) -> None:
             for what, names in faults
             if names
         )
-        + _below_most(source)
+        + _hint(source)
     )
 
 
@@ -62,14 +62,17 @@ def _off_by(source: PictureSource, *, short: bool) -> list[str]:
     return off
 
 
-def _below_most(source: PictureSource) -> str:
-    """A hint where classes differ in size, and how much is not known of each."""
+def _hint(source: PictureSource) -> str:
+    """What else to know where classes differ in size, as in tieredImageNet."""
     least, most = source.catalogue.class_sizes
     if source.catalogue.pictures is None or least == most:
         return ""
     sizes = [source.sizes.get(name, 0) for name in source.catalogue.split_of]
     below = sum(least <= size < most for size in sizes)
-    return f"; {_count(below)} of {least:,} or more but below {most:,} (some are so)"
+    return (
+        f"; {_count(below)} of {least:,} or more but below {most:,} (some are so). "
+        "With `partial=True` (`--partial`) it becomes a data set of its own"
+    )
 
 
 def _expected(catalogue: Catalogue) -> str:

@@ -72,8 +72,7 @@ def import_omniglot(
         data_dir: The data folder; by default the environment variable
             `TFMETA_DATA_DIR`, and without that `~/.cache/tfmeta`.
         on_progress: Called with the pieces done, and of all: each picture
-            counts once for being checked, once for being prepared and once for
-            being packed.
+            counts once for being checked, unpacked, prepared and packed.
 
     Returns:
         The report. Show its `notes` to the user.
@@ -101,7 +100,7 @@ def import_omniglot(
     official = {url: info.checksum for url, info in builder.url_infos.items()}
 
     pictures = sum(count for _, count in ARCHIVES.values())
-    pieces = 2 * pictures + pack.CHARACTERS * pack.PICTURES_PER_CHARACTER
+    pieces = 3 * pictures + pack.CHARACTERS * pack.PICTURES_PER_CHARACTER
     progress = ImportProgress(on_progress, pieces, step=100)
     labels: dict[str, str] = {}
     archives = tuple(
@@ -114,10 +113,12 @@ def import_omniglot(
     with import_folder(target, "omniglot") as folder:
         already_prepared = builder.is_prepared()
         if already_prepared:
-            progress.advance(pictures)
+            progress.advance(2 * pictures)
         else:
             for archive in archives:
-                lay_into_cache("omniglot", archive, target, folder)
+                lay_into_cache(
+                    *("omniglot", archive, target, folder), on_member=progress.advance
+                )
             builder = prepare("omniglot", target, folder, on_example=progress.advance)
         if already_prepared and packed.exists() and _is_whole(packed):
             progress.advance(pieces)

@@ -14,7 +14,7 @@ class EncodedPictures(StoredExamples):
     """JPEG and PNG files one behind the other, decoded when they are indexed.
 
     Pillow decodes them here, TensorFlow in the graph of
-    `tfmeta.episodes.gathering.make_gather`; pixels are the same.
+    `tfmeta.datasets.storage.gathering.make_gather`; pixels are the same.
 
     Args:
         blob: Uint8 array of shape `(bytes,)`, in memory or a memory map.
