@@ -34,35 +34,13 @@ def test_describe_folds_rotations(call, omniglot_dir):
     assert "659 classes in 20 alphabets, 659 without" in lake.out
 
 
-def test_missing_archives_are_named(call, tmp_path):
-    source, data_dir = tmp_path / "empty", tmp_path / "data"
-    source.mkdir()
-    done = call(
-        "datasets", "import", "omniglot", "--from", source, "--data-dir", data_dir
-    )
-    assert f"{source} without images_background.zip" in done.error
-    assert "images_background_small2.zip" in done.error
-    (source / "images_background.zip").write_bytes(b"x")
-    done = call(
-        "datasets", "import", "omniglot", "--from", source, "--data-dir", data_dir
-    )
-    assert f"{source} without images_evaluation.zip" in done.error
-    assert not data_dir.exists()
-
-
-def test_a_missing_folder_of_archives_is_named(call, tmp_path):
-    source = tmp_path / "nowhere"
-    done = call("datasets", "import", "omniglot", "--from", source)
-    assert f"{source}, which is no folder" in done.error
-
-
 def test_unknown_names(call, tmp_path):
     done = call("datasets", "import", "imagenet", "--from", tmp_path)
-    assert "'imagenet' is not 'omniglot'" in done.usage_error
+    assert "'imagenet' is not one of 'omniglot', 'mini_imagenet'" in done.usage_error
     done = call("datasets", "describe", "imagenet")
     assert "'imagenet' must be the name of a data set (glyphs, omniglot" in done.error
     done = call("datasets", "describe", "glyphs", "--protocol", "lake")
-    assert "`protocol` of glyphs must be None" in done.error
+    assert "`protocol` is no option of data set 'glyphs'" in done.error
     assert "No such command 'fly'" in call("datasets", "fly").usage_error
 
 

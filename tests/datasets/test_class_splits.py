@@ -4,7 +4,7 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tfmeta.datasets import ClassTable
@@ -37,6 +37,7 @@ def ratios_of(parts):
     return {f"s{i}": part / sum(parts) for i, part in enumerate(parts)}
 
 
+@settings(deadline=None)
 @given(st.integers(1, 60), weights, st.integers(0, 2**40), st.booleans())
 def test_by_ratio_every_class_is_in_one_split(classes, parts, seed, rotated):
     table, ratios = table_of(classes, rotated=rotated), ratios_of(parts)
@@ -68,6 +69,7 @@ def test_by_ratio_every_class_is_in_one_split(classes, parts, seed, rotated):
             assert abs(len(found) - ratio * classes) < 1
 
 
+@settings(deadline=None)
 @given(st.integers(3, 40), st.integers(0, 2**40))
 def test_the_order_of_classes_and_the_rotations_do_not_matter(classes, seed):
     table = table_of(classes)
@@ -104,6 +106,7 @@ def test_all_splits_are_equally_likely():
     assert sum((n - 200) ** 2 / 200 for n in counts.values()) < 27.9
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=40),
     weights,
@@ -131,6 +134,7 @@ def test_groups_are_needed_and_hold_their_origins():
         split_by_group(torn, {"x": 0.5, "y": 0.5})
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(["train", "test", None]), min_size=2, max_size=20))
 def test_by_names_is_as_it_was_written(wanted):
     table = table_of(len(wanted), rotated=True)

@@ -118,3 +118,55 @@ def test_needs_numpy_alone():
         "'tensorflow_datasets', 'PIL'} & set(sys.modules); assert not heavy, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_texts_are_kept_as_str_objects():
+    made = ClassTable.from_arrays("t", ["zwei", "eins", "drei"], ["b", "a", "b"])
+    assert made.examples.dtype == object and made.example_shape == ()
+    assert made.examples.tolist() == ["eins", "zwei", "drei"]
+    assert all(type(e) is str for e in made.examples)
+    given_as_array = table(examples=np.array(list("abcde")))
+    assert given_as_array.examples.dtype == object
+    assert given_as_array.take_classes([1]).examples.tolist() == ["c", "d", "e"]
+    assert "5 examples of shape () object" in repr(given_as_array)
+
+
+@pytest.mark.parametrize(
+    ("examples", "message"),
+    [
+        (np.array(["a", "b", "c", "d", 5], object), "each a str. Received: int"),
+        (np.array(["a", "b", "c", "d", None], object), "Received: NoneType"),
+        (np.full((5, 2), "a", object), r"shape \(examples,\)"),
+    ],
+)
+def test_objects_other_than_str_are_refused(examples, message):
+    with pytest.raises(ValueError, match=message):
+        table(examples=examples)
+
+
+def test_a_memory_map_is_not_copied(tmp_path):
+    np.save(tmp_path / "e.npy", pictures(9))
+    examples = np.load(tmp_path / "e.npy", mmap_mode="r")
+    labels = list("bacbacbac")
+    there = ClassTable.from_arrays("toy", pictures(9), labels)
+    here = ClassTable.from_arrays("toy", examples, labels)
+    for change in (
+        lambda t: t,
+        lambda t: t.take_classes([2, 0]),
+        lambda t: t.with_rotations(),
+        lambda t: t.with_rotations().take_classes([7, 2, 9]),
+        lambda t: t.take_classes([1, 2]).with_rotations(),
+    ):
+        one, other = change(there), change(here)
+        assert one.class_names == other.class_names and one.origins == other.origins
+        assert type(one.examples) is np.ndarray
+        assert repr(one) == repr(other)
+        np.testing.assert_array_equal(one.examples, np.asarray(other.examples))
+        for c in range(one.num_classes):
+            np.testing.assert_array_equal(one.examples_of(c), other.examples_of(c))
+        parent = other.examples
+        while not isinstance(parent, np.ndarray):
+            parent = parent.parent
+        assert parent is examples
+    mapped = table(examples=examples[:5])
+    assert np.shares_memory(mapped.examples_of(1), examples)

@@ -2,23 +2,24 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from tfmeta.datasets import ClassTable, load
 from tfmeta.datasets.describe import (
-    MOST_NAMED,
     TASKS,
     TaskLimit,
     describe_files,
     describe_table,
     largest_tasks,
 )
+from tfmeta.datasets.duplicates import MOST_NAMED
 from tfmeta.datasets.own.open_own import list_own_files
 from tfmeta.datasets.storage.table_folder import open_table, save_table
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.integers(0, 5), st.sampled_from("abc")), min_size=1, max_size=40

@@ -96,6 +96,22 @@ def test_unlabelled_rows(ways):
         np.testing.assert_array_equal(one, other)
 
 
+def test_text():
+    texts = np.array([f"text {i}" for i in range(30)], object)
+    table = ClassTable.from_arrays("toy", texts, [str(i // 6) for i in range(30)])
+    episodes = Episodes(table, ways=(2, 3), queries=2, tasks=3, unlabelled=1)
+    batch = episodes.batch(0)
+    padded, *_ = pad_episode(batch, support=2, queries=1, unlabelled=2)
+    for part, added in (("support", 2), ("query", 1), ("unlabelled", 2)):
+        before = batch[0][part].numpy()
+        assert_begins_with(padded[part].numpy(), before)
+        assert (padded[part].numpy()[:, -added:] == b"of padding").all()
+        assert not padded[f"{part}_mask"].numpy()[:, -added:].any()
+        # What the episodes pad themselves is no text at all.
+        mask = batch[0][f"{part}_mask"].numpy()
+        assert (before[~mask] == b"").all() and (before[mask] != b"").all()
+
+
 def test_unlabelled_rows_are_added_only_to_such():
     with pytest.raises(ValueError, match="`unlabelled` must be 0 .*unlabelled=1"):
         pad_episode(make_batch(), unlabelled=1)

@@ -10,7 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tfmeta.datasets.describe import MOST_NAMED, Description, Duplicates
+from tfmeta.datasets.describe import Description
+from tfmeta.datasets.duplicates import MOST_NAMED, Duplicates
 
 _MOST_FORMS = 3
 

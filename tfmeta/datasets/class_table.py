@@ -113,11 +113,11 @@ class ClassTable:
                 f"`examples` of table {self.name!r}, being text, must have shape "
                 f"(examples,). Received: {self.examples.shape}"
             )
-        other = next((e for e in self.examples[:] if not isinstance(e, str)), None)
-        if other is not None:
+        others = {type(e).__name__ for e in self.examples if not isinstance(e, str)}
+        if others:
             raise ValueError(
                 f"`examples` of table {self.name!r} must be numbers, or each a str. "
-                f"Received: {type(other).__name__}"
+                f"Received: {', '.join(sorted(others))}"
             )
 
     @classmethod

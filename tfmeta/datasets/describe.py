@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import itertools
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.duplicates import Duplicates, find_duplicates
 from tfmeta.datasets.own.array_files import open_array
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.reading.pictures import picture_kind, read_picture
@@ -21,7 +20,6 @@ from tfmeta.datasets.reading.pictures import picture_kind, read_picture
 TASKS = ((1, 5), (1, 15), (5, 5), (5, 15))
 """Shots and queries that `tasks` says something about."""
 
-MOST_NAMED = 10
 _BLOCK = 256
 
 
@@ -41,19 +39,6 @@ class TaskLimit:
     queries: int
     ways: int
     left_out: int
-
-
-@dataclasses.dataclass(frozen=True)
-class Duplicates:
-    """Equal examples, in pairs.
-
-    Args:
-        pairs: How many pairs there are.
-        named: The first of them, at most ten.
-    """
-
-    pairs: int
-    named: tuple[tuple[str, str], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,7 +219,7 @@ def _describe(
     sizes = Counter(labels)
     class_names = tuple(origins)
     class_sizes = tuple(sizes[n] for n in class_names)
-    across, within = _duplicates(rows_of.values(), names, labels)
+    across, within = find_duplicates(rows_of.values(), names, labels)
     return Description(
         name=name,
         source=source,
@@ -251,37 +236,6 @@ def _describe(
         across=across,
         within=within,
         tasks=largest_tasks(class_sizes, list(origins.values())),
-    )
-
-
-def _duplicates(
-    equal: Iterable[list[int]], names: Sequence[str], labels: Sequence[str]
-) -> tuple[Duplicates, Duplicates]:
-    """Pairs across classes and within one, from lists of rows that are equal."""
-    pairs_across = pairs_within = 0
-    across: list[tuple[str, str]] = []
-    within: list[tuple[str, str]] = []
-    for rows in equal:
-        if len(rows) == 1:
-            continue
-        of_class: dict[str, list[int]] = {}
-        for row in rows:
-            of_class.setdefault(labels[row], []).append(row)
-        # Counted, not listed: of a thousand blank pictures there are half a million.
-        inside = sum(math.comb(len(found), 2) for found in of_class.values())
-        pairs_within += inside
-        pairs_across += math.comb(len(rows), 2) - inside
-        firsts = [found[0] for found in of_class.values()]
-        for a, b in itertools.combinations(firsts, 2):
-            if len(across) == MOST_NAMED:
-                break
-            across.append((names[a], names[b]))
-        for first, *others in of_class.values():
-            for other in others[: MOST_NAMED - len(within)]:
-                within.append((names[first], names[other]))
-    return (
-        Duplicates(pairs_across, tuple(across)),
-        Duplicates(pairs_within, tuple(within)),
     )
 
 

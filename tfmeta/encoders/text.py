@@ -21,7 +21,7 @@ def TextEncoder(
     character_ngrams: tuple[int, int] | None = (2, 4),
     standardize: bool = True,
     forget: float = 0.3,
-    radius: float = 2.0,
+    radius: float = 3.0,
     seed: int | None = None,
     dtype: str | keras.DTypePolicy | None = None,
     name: str = "text_encoder",

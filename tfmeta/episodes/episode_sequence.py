@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.episodes.arguments import check_count
+from tfmeta.episodes.prefetching import prefetch
 
 
 class EpisodeSequence(abc.ABC):
@@ -95,6 +96,8 @@ class EpisodeSequence(abc.ABC):
                     tf.data.experimental.INFINITE_CARDINALITY
                 )
             )
-        return numbers.map(
-            self.batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
-        ).prefetch(tf.data.AUTOTUNE)
+        return prefetch(
+            numbers.map(
+                self.batch, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+            )
+        )

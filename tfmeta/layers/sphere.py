@@ -14,8 +14,8 @@ class Sphere(keras.layers.Layer):
 
     Squared Euclidean distances between such vectors are cosines in another
     measure, `2 radius² (1 - cosine)`, and the radius says how sharply a softmax
-    over them decides. `keras.layers.UnitNormalization` has a radius of 1, and no
-    gradient at zero.
+    over them decides. The gradient at zero is 0; that of
+    `keras.layers.UnitNormalization` is huge, in half precision infinite.
 
     Args:
         radius: The length, above 0.
@@ -47,8 +47,11 @@ class Sphere(keras.layers.Layer):
         # The square of a small number underflows in half precision.
         narrow = inputs.dtype in (tf.float16, tf.bfloat16)
         wide = tf.cast(inputs, tf.float32) if narrow else inputs
-        scaled = self.radius * tf.math.l2_normalize(wide, axis=-1)
-        return tf.cast(scaled, inputs.dtype)
+        square = tf.reduce_sum(tf.square(wide), axis=-1, keepdims=True)
+        # The root has no finite slope at 0: zeros go through the constant branch.
+        positive = square > 0
+        inverse = tf.where(positive, tf.math.rsqrt(tf.where(positive, square, 1)), 0)
+        return tf.cast(self.radius * wide * inverse, inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """The shape of the input."""

@@ -67,21 +67,7 @@ class TermCounts(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if character_ngrams is not None:
-            character_ngrams = tuple(int(n) for n in character_ngrams)
-            if len(character_ngrams) != 2 or not (
-                1 <= character_ngrams[0] <= character_ngrams[1]
-            ):
-                raise ValueError(
-                    "`character_ngrams` must be None or the length of the shortest "
-                    "and of the longest n-gram, from 1. Received: "
-                    f"character_ngrams={character_ngrams}"
-                )
-        if not words and character_ngrams is None:
-            raise ValueError(
-                "`words` or `character_ngrams` must be given, or there are no terms. "
-                "Received: words=False, character_ngrams=None"
-            )
+        ngrams = _checked_ngrams(words, character_ngrams)
         if unknown_columns < 1:
             raise ValueError(
                 "`unknown_columns` must be at least 1. Received: "
@@ -97,7 +83,7 @@ class TermCounts(keras.layers.Layer):
         self.unknown_weight = float(unknown_weight)
         self.unknown_columns = int(unknown_columns)
         self.words = bool(words)
-        self.character_ngrams = character_ngrams
+        self.character_ngrams = ngrams
         self.standardize = bool(standardize)
         self.supports_jit = False  # XLA knows no strings.
         # Nothing but strings comes in, and there is nothing to cast.
@@ -143,7 +129,9 @@ class TermCounts(keras.layers.Layer):
             "unknown_weight": self.unknown_weight,
             "unknown_columns": self.unknown_columns,
             "words": self.words,
-            "character_ngrams": self.character_ngrams,
+            "character_ngrams": None
+            if self.character_ngrams is None
+            else list(self.character_ngrams),
             "standardize": self.standardize,
         }
 
@@ -202,6 +190,9 @@ def find_terms(
         character_ngrams: As of `TermCounts`.
         standardize: As of `TermCounts`.
 
+    Raises:
+        ValueError: When there are no terms at all, or n-grams of no length.
+
     Returns:
         The terms, the most frequent first, those of one frequency in the order of
         their letters, and the inverse document frequency `log((1 + n) / (1 + d)) +
@@ -213,14 +204,15 @@ def find_terms(
     find_terms(["a cat", "a dog"], max_terms=1)  # (['\ta'], [1.0])
     ```
     """
-    found: collections.Counter[str] = collections.Counter()
+    ngrams = _checked_ngrams(words, character_ngrams)
+    found: collections.Counter[bytes] = collections.Counter()
     with tf.device("CPU"):
         for start in range(0, len(texts), _TEXTS_AT_ONCE):
             some = [str(text) for text in texts[start : start + _TEXTS_AT_ONCE]]
             terms = split_terms(
                 tf.constant(some, tf.string),
                 words=words,
-                character_ngrams=character_ngrams,
+                character_ngrams=ngrams,
                 standardize=standardize,
             )
             for of_text in terms.to_list():
@@ -230,6 +222,25 @@ def find_terms(
     rarity = np.log((1 + len(texts)) / (1 + counts)) + 1
     names = [term.decode("utf-8", "replace") for term, _ in ranked]
     return names, [round(float(weight), 6) for weight in rarity]
+
+
+def _checked_ngrams(
+    words: bool, character_ngrams: Sequence[int] | None
+) -> tuple[int, int] | None:
+    if character_ngrams is None:
+        if words:
+            return None
+        raise ValueError(
+            "`words` or `character_ngrams` must be given, or there are no terms. "
+            "Received: words=False, character_ngrams=None"
+        )
+    ngrams = tuple(int(n) for n in character_ngrams)
+    if len(ngrams) != 2 or not 1 <= ngrams[0] <= ngrams[1]:
+        raise ValueError(
+            "`character_ngrams` must be None or the length of the shortest and of the "
+            f"longest n-gram, from 1. Received: character_ngrams={ngrams}"
+        )
+    return ngrams[0], ngrams[1]
 
 
 def _lookup_table(

@@ -30,7 +30,7 @@ def load_split(
         )
     from tfmeta.datasets.own import load_own_split
 
-    return load_own_split(config.dataset, split, size=config.size)
+    return load_own_split(config.dataset, split, size=config.size, data_dir=data_dir)
 
 
 def kind_of(table: ClassTable) -> Kind:

@@ -84,12 +84,15 @@ def default_config(
     """
     if dataset in DEFAULTS:
         return dataclasses.replace(DEFAULTS[dataset], **chosen)
-    if not dataset.startswith("tfds:") and not Path(dataset).exists():
-        raise ValueError(
-            f"`dataset` must be one of {', '.join(NAMES)}, or the path of a folder or "
-            "CSV file of your own, or tfds:NAME for a data set of TensorFlow "
-            f"Datasets. Received: {dataset!r}, and there is no such path"
-        )
+    if not dataset.startswith("tfds:"):
+        if not Path(dataset).exists():
+            raise ValueError(
+                f"`dataset` must be one of {', '.join(NAMES)}, or the path of a folder "
+                "or CSV file of your own, or tfds:NAME for a data set of TensorFlow "
+                f"Datasets. Received: {dataset!r}, and there is no such path"
+            )
+        # A run is evaluated from other folders, too.
+        dataset = str(Path(dataset).resolve())
     config = dataclasses.replace(_OWN, dataset=dataset, **chosen)
     return _sized_to_data(config, set(chosen), data_dir)
 

@@ -17,8 +17,8 @@ def pad_episode(
 
     A learner must give the same logits, loss, metrics and training update with
     and without them. Padded examples are NaN (for integers the largest number
-    there is), and padded support rows claim to belong to some way, the absent
-    ones first: whatever leaks is seen.
+    there is, for text words of their own), and padded support rows claim to
+    belong to some way, the absent ones first: whatever leaks is seen.
 
     Args:
         batch: `(inputs, y)` or `(inputs, y, sample_weight)`, as
@@ -101,7 +101,9 @@ def _pad_examples(
     inputs[name] = _extended(examples, count, axis=1, value=_garbage(examples.dtype))
 
 
-def _garbage(dtype: tf.DType) -> float | int:
+def _garbage(dtype: tf.DType) -> float | int | str:
+    if dtype == tf.string:
+        return "of padding"
     return float("nan") if dtype.is_floating else dtype.max
 
 
@@ -110,7 +112,7 @@ def _mask(inputs: dict[str, tf.Tensor], name: str, rows: tf.Tensor) -> tf.Tensor
 
 
 def _extended(
-    x: tf.Tensor, count: int, *, axis: int, value: float | int | bool
+    x: tf.Tensor, count: int, *, axis: int, value: float | int | bool | str
 ) -> tf.Tensor:
     """`x` with `count` entries of `value` behind those along `axis`."""
     shape = tf.concat([tf.shape(x)[:axis], [count], tf.shape(x)[axis + 1 :]], axis=0)

@@ -182,11 +182,15 @@ def test_a_damaged_packed_file_is_made_anew_by_an_import(
     path = packed_path(prepared)
     path.parent.mkdir()
     path.write_bytes(packed_path(omniglot_dir).read_bytes()[:1000])
+    # What a process leaves that is killed while it packs.
+    path.with_name(path.name + ".building").write_bytes(b"half")
+    (prepared / "omniglot.importing" / "unpacked").mkdir(parents=True)
     import_omniglot(source, prepared)
     found, expected = read_packed(path), read_packed(packed_path(omniglot_dir))
     assert found.class_names == expected.class_names
     np.testing.assert_array_equal(found.examples, expected.examples)
     assert [p.name for p in path.parent.iterdir()] == [path.name]
+    assert not (prepared / "omniglot.importing").exists()
 
 
 def test_damaged_prepared_data_is_named(prepared):

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -15,6 +15,7 @@ stacks = st.tuples(
 ).flatmap(lambda form: hnp.arrays(*form))
 
 
+@settings(deadline=None)
 @given(stacks, st.data())
 def test_any_shape_and_dtype(examples, data):
     labels = data.draw(

@@ -96,7 +96,7 @@ def test_features_are_named_when_none_fits(tiny):
     folder, _ = tiny
     with pytest.raises(ValueError, match="`label`.*there is none.*'x': Tensor"):
         load_tfds("tiny_unlabelled", data_dir=folder)
-    with pytest.raises(ValueError, match="must have a class. Received: 5 with label"):
+    with pytest.raises(ValueError, match="must have a class. Received: 5 with a neg"):
         load_tfds("tiny_partly_labelled", data_dir=folder)
 
 

@@ -134,24 +134,20 @@ def _as_table(
     labels: np.ndarray,
     groups: dict[int, int | None],
 ) -> ClassTable:
-    codes, sizes = np.unique(labels, return_counts=True)
-    if codes[0] < 0:
+    unknown = int((labels < 0).sum())
+    if unknown:
         raise ValueError(
             f"every example of {builder.info.full_name!r}, split {split!r}, must have "
-            f"a class. Received: {sizes[0]} with label {codes[0]}"
+            f"a class. Received: {unknown} with a negative label"
         )
-    names = [columns.class_name(code) for code in codes]
-    by_name = np.argsort(np.argsort(names))
-    order = np.argsort(by_name[np.searchsorted(codes, labels)], kind="stable")
-    ranked = sorted(range(len(names)), key=names.__getitem__)
-    return ClassTable(
-        name=f"tfds:{builder.name}",
-        examples=examples[order],
-        offsets=np.cumsum([0, *sizes[ranked]]),
-        class_names=tuple(names[i] for i in ranked),
+    names = {code: columns.class_name(code) for code in groups}
+    return ClassTable.from_arrays(
+        f"tfds:{builder.name}",
+        examples,
+        [names[int(code)] for code in labels],
         groups=None
         if columns.group is None
-        else tuple(columns.group_name(groups[int(codes[i])] or 0) for i in ranked),
+        else {names[c]: columns.group_name(g or 0) for c, g in groups.items()},
         group_level=columns.group or "group",
         description=f"TFDS {builder.info.full_name}, split {split!r}",
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfmeta.datasets.reading.pickle_machine import PickleMachine
+from tfmeta.datasets.reading.pickle_operations import run
 
 GIB = 2**30
 
@@ -71,7 +72,7 @@ def _read(name: str, content: bytes | mmap.mmap, max_bytes: int) -> Any:
     try:
         machine = PickleMachine(content, max_bytes)
         try:
-            return machine.run()
+            return run(machine)
         finally:
             position = machine.position
     # What operations in an order that makes no sense can lead to.

@@ -145,7 +145,9 @@ def import_clinc150(
         group_level="domain",
         description="CLINC150, sentences of no intent, CC BY 3.0",
     )
-    paths = tuple(table_path(data_dir, n) for n in ("clinc150", "clinc150_out_of_scope"))
+    paths = tuple(
+        table_path(data_dir, n) for n in ("clinc150", "clinc150_out_of_scope")
+    )
     notes = keep_texts(paths[0], inside, on_progress=reporter(0))
     keep_texts(paths[1], others, on_progress=reporter(total - len(outside)))
     return TextImport(paths, (*repeated_texts(texts), *notes))

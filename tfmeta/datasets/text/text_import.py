@@ -98,9 +98,7 @@ def keep_texts(
                 f"{path} must be free or hold the same texts. Received: a table of "
                 "others; remove it to import again"
             )
-        return (
-            f"{path} already held {classes.name}; these files were only checked.",
-        )
+        return (f"{path} already held {classes.name}; these files were only checked.",)
     path.parent.mkdir(parents=True, exist_ok=True)
     items = ((row, lambda row=row: texts[row]) for row in range(len(texts)))
     write_table(path, layout, items, on_progress=on_progress)
