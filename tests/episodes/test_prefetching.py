@@ -4,6 +4,7 @@ import time
 
 import tensorflow as tf
 
+from tfmeta.episodes import prefetching
 from tfmeta.episodes.prefetching import prefetch
 
 
@@ -31,8 +32,9 @@ def settled(made):
     return len(made)
 
 
-def test_large_batches_are_two_small_ones_many():
-    for size, ahead in ((200 * 2**20, 2), (50 * 2**20, 5), (10, 64)):
+def test_large_batches_are_two_small_ones_many(monkeypatch):
+    monkeypatch.setattr(prefetching, "_MOST_BYTES", 2560)
+    for size, ahead in ((2000, 2), (500, 5), (10, 64)):
         dataset, made = counted(size, ahead + 20)
         batches = iter(prefetch(dataset))
         next(batches)
