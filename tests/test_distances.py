@@ -163,7 +163,7 @@ class Scaled(distances.Distance):
         return {"scale": self.scale}
 
 
-@pytest.mark.parametrize("distance", [*NAMES, Scaled(3.0)], ids=str)
+@pytest.mark.parametrize("distance", [*NAMES, Scaled(3.0)])
 def test_serialization(distance):
     distance = distances.get(distance)
     config = keras.saving.serialize_keras_object(distance)

@@ -23,7 +23,7 @@ def pair_of(low, high):
     return ints | st.tuples(ints, ints).map(lambda p: (min(p), max(p)))
 
 
-@hypothesis.settings(max_examples=40, deadline=None)
+@hypothesis.settings(max_examples=25, deadline=None)
 @hypothesis.given(
     ways=pair_of(2, 6),
     shots=pair_of(1, 3),

@@ -122,12 +122,14 @@ def _print_splits(
         )
         least, most = int(table.class_sizes.min()), int(table.class_sizes.max())
         sizes = f"{least}" if least == most else f"{least} to {most}"
+        origins = len(set(table.origins))
+        turned = origins != table.num_classes
+        rotations = f"{origins:,} without their rotations, " if turned else ""
         text = table.examples.dtype == object
         shape = " x ".join(str(n) for n in table.example_shape)
         click.echo(
             f"{split:10} {table.num_classes:,} classes{groups}, "
-            f"{len(set(table.origins)):,} without their rotations, "
-            f"{sizes} examples each, "
+            f"{rotations}{sizes} examples each, "
             f"{'text' if text else f'{shape} {table.examples.dtype}'}"
         )
     click.echo(table.description)

@@ -143,7 +143,7 @@ class EvaluationResult:
                 f"  95 % over episode draws   ± {100 * self.over_episode_draws:.2f}"
                 f"  ({p['episodes']:,} episodes, seed {p['seed']})",
                 f"  95 % over test classes    {100 * low:.2f} to {100 * high:.2f}"
-                f"  (bootstrap over {self.num_clusters} classes with their images)",
+                f"  (bootstrap over {self.num_clusters} classes with their examples)",
                 *binary,
             ]
         )

@@ -96,7 +96,10 @@ class TermCounts(keras.layers.Layer):
             ]
         )
         with tf.init_scope(), tf.device("CPU"):
-            self._table = _lookup_table(self.vocabulary, self.unknown_columns)
+            known = tf.constant(self.vocabulary, tf.string, [len(self.vocabulary)])
+            hashes = _hash(known).numpy()
+        self._order = np.argsort(hashes)
+        self._sorted_hashes = hashes[self._order]
         self.built = True
 
     def call(self, inputs: Any) -> tf.Tensor:
@@ -108,12 +111,25 @@ class TermCounts(keras.layers.Layer):
             standardize=self.standardize,
         )
         columns = len(self._column_weights)
-        cells = terms.value_rowids() * columns + self._table.lookup(terms.values)
+        cells = terms.value_rowids() * columns + self._columns_of(terms.values)
         counts = tf.math.unsorted_segment_sum(
             tf.ones_like(cells, self.variable_dtype), cells, terms.nrows() * columns
         )
         counts = tf.reshape(counts, [-1, columns])
         return counts * tf.constant(self._column_weights, self.variable_dtype)
+
+    def _columns_of(self, terms: tf.Tensor) -> tf.Tensor:
+        """The column of each term, int64."""
+        # By their hashes of 63 bits rather than by a lookup table: a table is a
+        # resource that every export would have to be told of.
+        hashes = _hash(terms)
+        unknown = len(self.vocabulary) + hashes % self.unknown_columns
+        if not self.vocabulary:
+            return unknown
+        place = tf.searchsorted(self._sorted_hashes, hashes, out_type=tf.int64)
+        place = tf.minimum(place, len(self.vocabulary) - 1)
+        known = tf.gather(self._sorted_hashes, place) == hashes
+        return tf.where(known, tf.gather(self._order, place), unknown)
 
     def compute_output_spec(self, inputs: Any) -> keras.KerasTensor:
         """Shape and dtype of the output."""
@@ -243,11 +259,6 @@ def _checked_ngrams(
     return ngrams[0], ngrams[1]
 
 
-def _lookup_table(
-    vocabulary: list[str], unknown_columns: int
-) -> tf.lookup.StaticVocabularyTable:
-    initializer = tf.lookup.KeyValueTensorInitializer(
-        tf.constant(vocabulary, tf.string, [len(vocabulary)]),
-        tf.range(len(vocabulary), dtype=tf.int64),
-    )
-    return tf.lookup.StaticVocabularyTable(initializer, unknown_columns)
+def _hash(terms: tf.Tensor) -> tf.Tensor:
+    """Int64 from 0; the same in every process and version of TensorFlow."""
+    return tf.strings.to_hash_bucket_fast(terms, 2**63 - 1)

@@ -219,7 +219,7 @@ def test_learns_to_ignore_what_does_not_tell_classes_apart():
     assert before < 0.5 < 0.9 * best < after
 
 
-@pytest.mark.parametrize("distance", [*NAMES, distances.Cosine()], ids=str)
+@pytest.mark.parametrize("distance", [*NAMES, distances.Cosine()])
 def test_config_names_the_distance(distance):
     learner = make_learner(distance)
     again = PrototypicalNetwork.from_config(learner.get_config())
