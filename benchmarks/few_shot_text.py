@@ -121,11 +121,15 @@ def train(
         verbose=2,
     )
     accuracies = history.history["val_accuracy"]
-    return learner, untrained, {
-        "seconds": time.perf_counter() - began,
-        "validation_accuracies": accuracies,
-        "chosen_epoch": int(np.argmax(accuracies)) + 1,
-    }
+    return (
+        learner,
+        untrained,
+        {
+            "seconds": time.perf_counter() - began,
+            "validation_accuracies": accuracies,
+            "chosen_epoch": int(np.argmax(accuracies)) + 1,
+        },
+    )
 
 
 def tf_idf_cosines(

@@ -9,6 +9,7 @@ import os
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,12 @@ RESULTS = FOLDER / "results"
 
 
 def parse_arguments(
-    description: str, *, name: str, rounds: int, seconds: float | None
+    description: str,
+    *,
+    name: str,
+    rounds: int,
+    seconds: float | None,
+    add: Callable[[argparse.ArgumentParser], None] | None = None,
 ) -> argparse.Namespace:
     """The command line that the benchmarks share.
 
@@ -30,6 +36,7 @@ def parse_arguments(
         name: Name of the result file.
         rounds: Default number of rounds.
         seconds: Default length of a turn, `None` where it has no fixed length.
+        add: Adds the options that only this benchmark has.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -48,6 +55,8 @@ def parse_arguments(
         default=RESULTS / f"{name}.json",
         help="where the result is written",
     )
+    if add is not None:
+        add(parser)
     arguments = parser.parse_args()
     if arguments.rounds < 1:
         parser.error(f"--rounds must be at least 1. Received: {arguments.rounds}")

@@ -144,7 +144,8 @@ def _choose(
         return likely[0]
     if given not in allowed:
         raise ValueError(
-            f"`{argument}` of {path} must be one of {allowed}. Received: {given!r}"
+            f"`{argument}` of {path} must be one of {sorted(allowed)}. "
+            f"Received: {given!r}"
         )
     return given
 
