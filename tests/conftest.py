@@ -1,6 +1,9 @@
-"""Fixtures that several test modules share."""
+"""Fixtures that several test modules share, and how the suite is run."""
 
+import functools
+import gc
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -11,13 +14,67 @@ from typing import TYPE_CHECKING
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import hypothesis
 import pytest
+from filelock import FileLock
 from PIL import Image, ImageOps
 
 if TYPE_CHECKING:
     from tfmeta.datasets import ClassTable
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+
+# A deadline would measure how busy the machine is: tests share it.
+hypothesis.settings.register_profile("tests", deadline=None)
+hypothesis.settings.load_profile("tests")
+
+# Traced functions are many small objects, few of them garbage.
+gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Two worker processes for whole folders, unless the command says otherwise.
+
+    Files that are named run in this process, which shows what they print and
+    which a debugger can stop. So do the slow tests: they keep all cores busy by
+    themselves. Here and not in `addopts`, so that `-p no:xdist` stays possible.
+    """
+    option = config.option
+    if (
+        not hasattr(config, "workerinput")
+        and getattr(option, "numprocesses", 0) is None
+        and option.dist == "no"
+        and option.markexpr == "not slow"
+        and option.capture != "no"
+        and not option.usepdb
+        and not any(".py" in argument for argument in config.args)
+    ):
+        option.numprocesses, option.dist = 2, "worksteal"
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes go by the name of their argument: some hold the time of their making.
+
+    All worker processes must find tests of the same names.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_finish() -> None:
+    """Spares all later garbage collections what is imported by now.
+
+    These are 400,000 objects, and Keras' `clear_session` alone collects each time.
+    """
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this test run that all its worker processes share."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture(scope="session")
@@ -32,9 +89,7 @@ def reference_data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def omniglot_dir(
-    reference_data: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Path:
+def omniglot_dir(reference_data: Path, shared_folder: Path) -> Path:
     """A data folder with Omniglot imported; takes a minute the first time.
 
     With TFMETA_TEST_CACHE set it stays in that folder from one run to the next.
@@ -43,9 +98,10 @@ def omniglot_dir(
     from tfmeta.datasets.omniglot.pack import packed_path
 
     cache = os.environ.get("TFMETA_TEST_CACHE")
-    folder = Path(cache) if cache else tmp_path_factory.mktemp("omniglot")
-    if not packed_path(folder).exists():
-        import_omniglot(reference_data / "omniglot", folder)
+    folder = Path(cache) if cache else shared_folder / "omniglot"
+    with FileLock(shared_folder / "omniglot.lock"):
+        if not packed_path(folder).exists():
+            import_omniglot(reference_data / "omniglot", folder)
     return folder
 
 
@@ -81,13 +137,16 @@ def tiny_options() -> tuple[str, ...]:
 def glyphs_training(
     run_tfmeta: Callable[..., subprocess.CompletedProcess],
     tiny_options: tuple[str, ...],
-    tmp_path_factory: pytest.TempPathFactory,
+    shared_folder: Path,
 ) -> tuple[Path, subprocess.CompletedProcess]:
     """The folder of a tiny training on glyphs, and the process that made it."""
-    folder = tmp_path_factory.mktemp("runs") / "glyphs"
-    done = run_tfmeta("train", "--run", folder, *tiny_options)
-    assert done.returncode == 0, done.stderr
-    return folder, done
+    folder, log = shared_folder / "runs" / "glyphs", shared_folder / "glyphs.json"
+    with FileLock(shared_folder / "glyphs.lock"):
+        if not log.exists():
+            done = run_tfmeta("train", "--run", folder, *tiny_options)
+            assert done.returncode == 0, done.stderr
+            log.write_text(json.dumps(vars(done)), encoding="utf-8")
+    return folder, subprocess.CompletedProcess(**json.loads(log.read_text("utf-8")))
 
 
 @pytest.fixture(scope="session")
@@ -125,6 +184,29 @@ def glyphs() -> "ClassTable":
     from tfmeta.datasets import load
 
     return load("glyphs", split="test")
+
+
+@pytest.fixture(scope="session")
+def draw_glyphs_once() -> Callable[..., "ClassTable"]:
+    """Draws a table of glyphs the first time only; nobody may write into it."""
+    from tfmeta.datasets.glyphs.load import load_glyphs
+
+    @functools.cache
+    @functools.wraps(load_glyphs)
+    def draw_once(split: str, **options: int) -> "ClassTable":
+        table = load_glyphs(split, **options)
+        table.examples.flags.writeable = False
+        return table
+
+    return draw_once
+
+
+@pytest.fixture
+def glyphs_drawn_once(
+    draw_glyphs_once: Callable[..., "ClassTable"], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Spares the seconds that drawing takes where it is not what is tested."""
+    monkeypatch.setattr("tfmeta.datasets.glyphs.load.load_glyphs", draw_glyphs_once)
 
 
 @pytest.fixture

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from tfmeta.datasets.importers import import_dataset
+
 TUTORIALS = sorted(
     (Path(__file__).resolve().parent.parent / "tutorials").glob("*.ipynb")
 )
@@ -11,10 +13,17 @@ TUTORIALS = sorted(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", TUTORIALS, ids=lambda p: p.stem)
-def test_runs(path, tmp_path):
+def test_runs(path, tmp_path, request, monkeypatch):
     nbformat = pytest.importorskip("nbformat")
     nbclient = pytest.importorskip("nbclient")
     notebook = nbformat.read(path, as_version=4)
+    needed = notebook.metadata.get("tfmeta", {}).get("needs", [])
+    if needed:
+        reference_data = request.getfixturevalue("reference_data")
+        monkeypatch.setenv("TFMETA_DATA_DIR", str(tmp_path / "data"))
+        for name in needed:
+            (source,) = reference_data.glob(f"*/{name}")
+            import_dataset(name, source)
     client = nbclient.NotebookClient(
         notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}
     )

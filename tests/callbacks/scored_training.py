@@ -65,7 +65,7 @@ def fit_eager(model, callbacks, resume, epochs, scores):
 def run_scores(folder, stops, scores, build_callback, kept=True):
     folder.mkdir()
     for epochs in stops:
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         model, callbacks = build_eager(), [build_callback(folder)]
         resume = Resume(folder / "checkpoints", callbacks if kept else [])
         resume.restore(model)

@@ -41,7 +41,7 @@ def run(folder, stops, build, build_callbacks=build_callbacks):
     folder.mkdir()
     for index, epochs in enumerate(stops):
         # As in a new process, the names of layers start from the beginning.
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         model, callbacks = build(index), build_callbacks(folder)
         resume = Resume(folder / "checkpoints", callbacks)
         assert resume.restore(model) == (index > 0)
@@ -145,7 +145,7 @@ def test_stopped_early_stays_stopped(tmp_path):
     assert first["finished"]
 
     for _ in range(2):
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         model, early = build_eager(7), early_stopping(patience=2)
         resume = Resume(tmp_path / "run" / "checkpoints", [early])
         assert resume.restore(model)
@@ -208,7 +208,7 @@ def test_one_fit_after_another(tmp_path):
     def train_twice(folder, interrupted):
         folder.mkdir()
         scores = [1, 5, 2, 3, 4, 6, 4, 4]
-        keras.utils.clear_session()
+        keras.utils.clear_session(free_memory=False)
         model, early = build_eager(), early_stopping(patience=2)
         resume = Resume(folder, [early])
         resume.restore(model)

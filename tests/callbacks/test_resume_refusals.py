@@ -119,7 +119,7 @@ def test_broken_off_in_this_process(tmp_path):
 
     scores = [1, 2, 3]
     whole = run_scores(tmp_path / "whole", [3], scores, lambda _: early_stopping())
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     model, early = build_eager(), early_stopping()
     resume = Resume(tmp_path / "parts", [early])
     resume.restore(model)

@@ -38,7 +38,9 @@ class Outcome:
 
 @pytest.fixture
 def call(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    glyphs_drawn_once: None,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
 ) -> Callable[..., Outcome]:
     """Calls `tfmeta` with arguments, as its console script does."""
     # The command sets these for its own process, which here is that of all tests.

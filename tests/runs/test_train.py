@@ -18,6 +18,8 @@ from tfmeta.runs.data import load_split
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner, train
 
+pytestmark = pytest.mark.usefixtures("glyphs_drawn_once")
+
 # Python leaves SIGINT ignored where the process that started it did, as a shell
 # does for its background jobs.
 COMMAND = (

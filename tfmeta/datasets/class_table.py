@@ -11,7 +11,7 @@ import numpy as np
 
 from tfmeta.datasets.storage.examples import Examples, StoredExamples, lie_in_memory
 from tfmeta.datasets.storage.rotated import RotatedExamples
-from tfmeta.datasets.storage.selected import select_rows
+from tfmeta.datasets.storage.selected import SelectedExamples, select_rows
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -259,7 +259,7 @@ class ClassTable:
         sizes = self.class_sizes[classes]
         rows = self._rows_of([int(c) for c in classes])
         turned: Examples = RotatedExamples(
-            select_rows(self.examples, rows),
+            SelectedExamples(self.examples, rows),
             np.repeat(np.tile(turns, self.num_classes), sizes),
         )
         if lie_in_memory(self.examples):

@@ -110,7 +110,7 @@ def as_supervised(
             num_parallel_calls=tf.data.AUTOTUNE,
             deterministic=True,
         )
-        .prefetch(tf.data.AUTOTUNE)
+        .prefetch(2)
     )
 
 

@@ -14,9 +14,9 @@ from tfmeta.layers.term_counts import find_terms
 def TextEncoder(
     texts: Sequence[str],
     *,
-    features: int = 512,
-    max_terms: int = 6000,
-    unknown_columns: int = 2048,
+    features: int = 1024,
+    max_terms: int = 4000,
+    unknown_columns: int = 1024,
     words: bool = True,
     character_ngrams: tuple[int, int] | None = (2, 4),
     standardize: bool = True,
@@ -76,7 +76,7 @@ def TextEncoder(
     ```python
     train = tfmeta.datasets.load("clinc150", split="train")
     encoder = tfmeta.encoders.TextEncoder(train.examples)
-    encoder(tf.constant(["is my card blocked", ""])).shape  # (2, 512)
+    encoder(tf.constant(["is my card blocked", ""])).shape  # (2, 1024)
     ```
 
     Reference:

@@ -18,7 +18,7 @@ _WORD = "\t"
 
 @keras.saving.register_keras_serializable(package="tfmeta")
 class TermCounts(keras.layers.Layer):
-    """How often each term occurs in a text, times how rare the term is.
+    r"""How often each term occurs in a text, times how rare the term is.
 
     The terms of a text are its words and the character n-grams of its words, each
     word between two spaces. The terms of `vocabulary` have a column of their own.
@@ -196,7 +196,7 @@ def find_terms(
     character_ngrams: Sequence[int] | None = (2, 4),
     standardize: bool = True,
 ) -> tuple[list[str], list[float]]:
-    """The terms that most texts hold, and how rare each is.
+    r"""The terms that most texts hold, and how rare each is.
 
     Args:
         texts: Texts of the training classes. Those of other classes would tell the

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stored_tables import encoded, make_table
 
@@ -48,6 +48,7 @@ def test_shape_dtype_and_all_of_it(kind):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None)
 @given(key=INDICES)
 def test_indexed_as_numpy_does(kind, key):
     examples, array = KINDS[kind]

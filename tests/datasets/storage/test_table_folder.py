@@ -97,7 +97,7 @@ def test_a_large_table_is_mapped_by_itself(tmp_path, monkeypatch):
     assert not isinstance(open_table(tmp_path / "t").examples, np.memmap)
 
 
-@settings(max_examples=15)
+@settings(max_examples=15, deadline=None)
 @given(order=st.permutations(range(5)), text=st.booleans())
 def test_rows_come_in_any_order(order, text, tmp_path_factory):
     path = tmp_path_factory.mktemp("tables") / "t"

@@ -66,9 +66,7 @@ def test_fit_validate_save_and_load(table, tmp_path):
     batch = Episodes(train, ways=4, shots=1, queries=3, seed=9).batch(0)
     for model in (learner, loaded):
         model.train_on_batch(*batch)
-    for ours, theirs in zip(
-        learner.get_weights(), loaded.get_weights(), strict=True
-    ):
+    for ours, theirs in zip(learner.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
 
 
@@ -109,9 +107,7 @@ def test_encoding_once_gives_the_same_figure(table):
     learner = make_learner(table)
     episodes = Episodes(table, ways=5, shots=2, queries=5, tasks=20)
     results = [
-        evaluate(
-            learner, episodes, num_episodes=600, seen_classes=[], encode_once=once
-        )
+        evaluate(learner, episodes, num_episodes=600, seen_classes=[], encode_once=once)
         for once in (True, False)
     ]
     np.testing.assert_array_equal(*(r.class_total for r in results))

@@ -40,12 +40,13 @@ class RotatedExamples(StoredExamples):
 
     def read(self, rows: np.ndarray) -> np.ndarray:
         """The pictures of some rows, turned."""
-        pictures = np.array(self.parent[rows])
-        turns = self.turns[rows]
+        # Rows in an array are copied, so that they can be turned in place.
+        pictures = np.asarray(self.parent[rows.ravel()])
+        turns = self.turns[rows.ravel()]
         for k in (1, 2, 3):
             chosen = turns == k
-            pictures[chosen] = np.rot90(pictures[chosen], k, axes=(-3, -2))
-        return pictures
+            pictures[chosen] = np.rot90(pictures[chosen], k, axes=(1, 2))
+        return pictures.reshape(*rows.shape, *self.shape[1:])
 
     def __repr__(self) -> str:
         return f"RotatedExamples({len(self)} of {type(self.parent).__name__})"

@@ -17,7 +17,7 @@ class SelectedExamples(StoredExamples):
 
     Args:
         parent: Examples that stay where they are: a memory map,
-            `EncodedPictures`, ...
+            `EncodedPictures`, ... Of a selection, what it was made from.
         rows: Int array of shape `(examples,)`: row `i` is `parent[rows[i]]`.
 
     Raises:
@@ -31,8 +31,10 @@ class SelectedExamples(StoredExamples):
     """
 
     def __init__(self, parent: Examples, rows: np.ndarray) -> None:
-        self.parent = parent
-        self.rows = resolve_rows(rows, len(parent))
+        self.parent: Examples = parent
+        self.rows: np.ndarray = resolve_rows(rows, len(parent))
+        if isinstance(parent, SelectedExamples):
+            self.parent, self.rows = parent.parent, parent.rows[self.rows]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,8 +64,6 @@ def select_rows(examples: Examples, rows: np.ndarray) -> Examples:
     Returns:
         An array for one in memory, else `SelectedExamples`.
     """
-    if lie_in_memory(examples):
-        return examples[rows]
-    if isinstance(examples, SelectedExamples):
-        return SelectedExamples(examples.parent, examples.rows[rows])
-    return SelectedExamples(examples, rows)
+    return (
+        examples[rows] if lie_in_memory(examples) else SelectedExamples(examples, rows)
+    )
