@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -285,33 +286,36 @@ def markdown(content: dict[str, Any]) -> str:
                 ]
                 lines.append(f"| {' | '.join(cells)} |")
         lines.append("")
-    settings = content["settings"]
-    first = next(iter(content["data_sets"].values()))
+    measurements = content["data_sets"].values()
+    first = next(iter(measurements))
+    settings, machine = first["settings"], first["machine"]
     protocol = first["tasks"][0]["protocol"]
     seconds = max(
-        m["search"]["seconds"] + m["training"]["seconds"]
-        for m in content["data_sets"].values()
+        m["search"]["seconds"] + m["training"]["seconds"] for m in measurements
     )
+    counts = [
+        f"{len(m['tasks'][0]['results'][LEARNER]['assays'])} of {DATA_SETS[name]}"
+        for name, m in content["data_sets"].items()
+    ]
+    commands = [
+        f"`{m['command']}`, commit {(m['commit'] or 'unknown')[:12]}"
+        for m in measurements
+    ]
     lines.append(
         "Mean area under the ROC curve in percent, 50 by chance, inductive. An episode "
         "is a test assay, 5 or 10 active and as many inactive molecules as support, "
         f"{protocol['queries']} and {protocol['queries']} as queries; "
         f"{protocol['episodes']:,} episodes of seed {protocol['seed']}, the same for "
-        "every line. The 95 % interval covers the drawing of episodes from these "
-        "assays. It says nothing of other assays: there are "
-        + " and ".join(
-            f"{len(m['tasks'][0]['results'][LEARNER]['assays'])} of {DATA_SETS[name]}"
-            for name, m in content["data_sets"].items()
-        )
-        + ", shown one by one. Test assays as in Guo et al., 2021, *Few-Shot Graph "
-        "Learning for Molecular Property Prediction*; molecules, not outcomes, are "
-        "shared with training. Random forests are fitted on each support "
+        "every line of a table. The 95 % interval covers the drawing of episodes from "
+        f"these assays. It says nothing of other assays: there are "
+        f"{' and '.join(counts)}, shown one by one. Test assays as in Guo et al., 2021, "
+        "*Few-Shot Graph Learning for Molecular Property Prediction*; molecules, not "
+        "outcomes, are shared with training. Random forests are fitted on each support "
         f"(scikit-learn, {settings['trees']} trees). The network reads SMILES strings "
         "as n-grams of characters; the number of steps was chosen on validation "
-        f"assays, then it was trained on all training assays (seed {settings['seed']}, "
-        f"at most {seconds:.0f} seconds together on {content['machine']['cores']} "
-        f"cores, {content['machine']['processor']}). `{content['command']}`, commit "
-        f"{(content['commit'] or 'unknown')[:12]}."
+        "assays, then it was trained on all training assays (seed "
+        f"{settings['seed']}, at most {seconds:.0f} seconds together on "
+        f"{machine['cores']} cores, {machine['processor']}). {'; '.join(commands)}."
     )
     return "\n".join(lines) + "\n"
 
@@ -325,29 +329,32 @@ def main() -> None:
     parser.add_argument(
         "--from", dest="source", type=Path, help="folder with tox21.csv and sider.csv"
     )
-    parser.add_argument("--data-set", choices=DATA_SETS, action="append")
+    parser.add_argument(
+        "--data-set",
+        choices=DATA_SETS,
+        action="append",
+        help="measure this one alone and keep what the result file has of the other",
+    )
     parser.add_argument("--episodes", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0, help="of the training")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--update-readme", action="store_true")
     arguments = parser.parse_args()
     settings = Settings(seed=arguments.seed)
-    data_sets = {}
+    file = arguments.results / f"{NAME}.json"
+    content = {"format_version": 1, "benchmark": NAME, "data_sets": {}}
+    if arguments.data_set and file.exists():
+        content = json.loads(file.read_text(encoding="utf-8"))
     for name in arguments.data_set or DATA_SETS:
         import_where_absent(name, arguments.data_dir, arguments.source)
-        data_sets[name] = measure(
-            name, arguments.data_dir, settings, arguments.episodes
-        )
-    content = {
-        "format_version": 1,
-        "benchmark": NAME,
-        "command": command_line(),
-        "commit": git_commit(),
-        "machine": describe_machine(),
-        "settings": dataclasses.asdict(settings),
-        "data_sets": data_sets,
-    }
-    write_json(arguments.results / f"{NAME}.json", content)
+        content["data_sets"][name] = {
+            "command": command_line(),
+            "commit": git_commit(),
+            "machine": describe_machine(),
+            "settings": dataclasses.asdict(settings),
+            **measure(name, arguments.data_dir, settings, arguments.episodes),
+        }
+    write_json(file, content)
     table = markdown(content)
     print(table)
     if arguments.update_readme:

@@ -41,7 +41,18 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
             train_table.example_shape, filters=config.filters, seed=config.seed
         )
     if kind == "text":
-        return TextEncoder(list(train_table.examples[:]), seed=config.seed)
+        texts = [str(text) for text in train_table.examples[:]]
+        if not config.characters:
+            return TextEncoder(texts, seed=config.seed)
+        # A molecule stands in every assay that it was tried in.
+        return TextEncoder(
+            sorted(set(texts)),
+            words=False,
+            standardize=False,
+            character_ngrams=(1, 6),
+            max_terms=8000,
+            seed=config.seed,
+        )
     raise ValueError(
         "`tfmeta train` has encoders for pictures and for text. Received: data set "
         f"{train_table.name!r} with examples of shape {train_table.example_shape}, "

@@ -20,6 +20,8 @@ class TrainConfig:
         same_group: Whether all classes of a task come from one group.
         seed: Seed of weights and episodes.
         filters: Filters per block of the Conv4 encoder, for pictures.
+        characters: Whether every character of a text counts, as in the SMILES
+            string of a molecule; else its words do, in lower case.
         distance: Name of the distance to the prototypes.
         train_ways: Classes per training task.
         train_shots: Support examples per class in training.
@@ -42,6 +44,7 @@ class TrainConfig:
     same_group: bool = False
     seed: int = 0
     filters: int = 64
+    characters: bool = False
     distance: str = "squared_euclidean"
     train_ways: int = 40
     train_shots: int = 1

@@ -1,0 +1,57 @@
+import numpy as np
+import pytest
+
+from tfmeta.datasets import ClassTable
+from tfmeta.episodes import KerasAugmentation, RandomAffine
+from tfmeta.runs.building import build_augmentation, build_encoder, build_learner
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.data import kind_of
+
+
+def table(examples):
+    labels = [f"class{i % 2}" for i in range(len(examples))]
+    return ClassTable.from_arrays("own", examples, labels)
+
+
+GREY = table(np.zeros((4, 28, 28, 1), np.uint8))
+COLOUR = table(np.zeros((4, 28, 28, 3), np.uint8))
+TEXT = table(np.array(["a cat", "a dog", "the cat", "CCO cco"], object))
+SERIES = table(np.zeros((4, 100, 2), np.float32))
+
+
+def test_kinds():
+    kinds = [kind_of(t) for t in (GREY, COLOUR, TEXT, SERIES)]
+    assert kinds == ["pictures", "pictures", "text", "other"]
+
+
+def test_the_encoder_fits_the_examples():
+    config = TrainConfig(filters=4)
+    assert build_encoder(config, COLOUR).input_shape == (None, 28, 28, 3)
+    assert build_encoder(config, COLOUR).output_shape == (None, 4)
+    text = build_encoder(config, TEXT)
+    assert text.input_shape == (None,) and text.inputs[0].dtype == "string"
+    with pytest.raises(ValueError, match=r"pictures and for text.*'own'.*\(100, 2\)"):
+        build_encoder(config, SERIES)
+
+
+def test_every_character_counts_where_it_should():
+    texts = np.array(["CCO", "cco"], object)
+    for characters, alike in ((False, True), (True, False)):
+        encoder = build_encoder(TrainConfig(characters=characters, seed=1), TEXT)
+        upper, lower = encoder.predict_on_batch(texts)
+        assert np.allclose(upper, lower, atol=1e-6) == alike
+
+
+def test_augmentation_fits_the_pictures():
+    config = TrainConfig(augment=True)
+    assert isinstance(build_augmentation(config, GREY), RandomAffine)
+    assert isinstance(build_augmentation(config, COLOUR), KerasAugmentation)
+    assert build_augmentation(TrainConfig(), TEXT) is None
+    with pytest.raises(ValueError, match="`augment` distorts pictures.*'own'"):
+        build_augmentation(config, TEXT)
+
+
+def test_a_learner_of_texts_is_compiled():
+    learner = build_learner(TrainConfig(), TEXT)
+    assert learner.compiled
+    assert learner.encoder.inputs[0].dtype == "string"
