@@ -1,4 +1,4 @@
-"""Writes the speed table of the README from the files in results/."""
+"""Writes the tables of speed and of memory in the README from results/."""
 
 from __future__ import annotations
 
@@ -30,14 +30,7 @@ def markdown(results: list[dict[str, Any]]) -> str:
             )
     inference = next(r for r in results if r["benchmark"] == "encoder_inference")
     for group in inference["groups"]:
-        lines += [
-            "",
-            f"| {group['name']} | {group['unit']} | times {group['reference']} |",
-            "|---|---|---|",
-        ]
-        for line in group["contestants"]:
-            ratio = _range(line["ratio"]) if "ratio" in line else ""
-            lines.append(f"| {line['name']} | {_range(line['value'])} | {ratio} |")
+        lines += ["", *_group(group)]
     machine = results[0]["machine"]
     lines += [
         "",
@@ -46,6 +39,34 @@ def markdown(results: list[dict[str, Any]]) -> str:
         "and the command.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def beyond_memory(result: dict[str, Any]) -> str:
+    """The rates and the memory of the contestants, and what was measured."""
+    lines: list[str] = []
+    for group in result["groups"]:
+        lines += [*_group(group), ""]
+    settings, machine = result["settings"], result["machine"]
+    lines.append(
+        f"{settings['pictures']:,} generated pictures of 84 x 84 x 3; 16 tasks a batch, "
+        "5-way 1-shot, 15 queries, uint8. In memory lie the first "
+        f"{settings['in_memory_pictures']:,}. RssAnon is what a process has for "
+        "itself, VmRSS counts the pages of the file that it has touched; cold: none of "
+        f"the file in the page cache. {machine['cores']} cores "
+        f"({machine['processor']}), `{result['command']}`."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _group(group: dict[str, Any]) -> list[str]:
+    lines = [
+        f"| {group['name']} | {group['unit']} | times {group['reference']} |",
+        "|---|---|---|",
+    ]
+    for line in group["contestants"]:
+        ratio = _range(line["ratio"]) if "ratio" in line else ""
+        lines.append(f"| {line['name']} | {_range(line['value'])} | {ratio} |")
+    return lines
 
 
 def _range(values: dict[str, float]) -> str:
@@ -58,11 +79,16 @@ def _number(value: float) -> str:
 
 
 def main() -> None:
-    """Reads the results and puts the table into the README."""
+    """Reads the results and puts the tables into the README."""
     found = [RESULTS / f"{name}.json" for name in NAMES]
     table = markdown([read_json(path) for path in found if path.exists()])
     print(table)
     replace_table("speed", table)
+    memory = RESULTS / "beyond_memory.json"
+    if memory.exists():
+        table = beyond_memory(read_json(memory))
+        print(table)
+        replace_table("beyond_memory", table)
 
 
 if __name__ == "__main__":
