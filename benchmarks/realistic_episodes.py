@@ -103,6 +103,10 @@ def markdown(content: dict[str, Any]) -> str:
             )
     first = next(iter(content["runs"][0]["kinds"].values()))
     protocol = first["protocol"]
+    queries = " and ".join(
+        str(next(iter(run["kinds"].values()))["protocol"]["queries"])
+        for run in content["runs"]
+    )
     trainings = "; ".join(
         f"{run['config']['dataset']}: {run['config']['train_ways']}-way "
         f"{run['config']['train_shots']}-shot, "
@@ -118,7 +122,7 @@ def markdown(content: dict[str, Any]) -> str:
         f"{protocol['shots']}-shot accuracy in percent of one Prototypical Network "
         "each, inductive, with 95 % intervals; "
         f"{protocol['episodes']:,} test episodes of seed {protocol['seed']} with "
-        f"{protocol['queries']} queries per class. Uniform: classes drawn from all; "
+        f"{queries} queries per class. Uniform: classes drawn from all; "
         "one group: all from one alphabet or domain; all classes: every test class "
         "of its own origin at once. Trainings, the epoch selected on validation "
         f"classes: {trainings}. `{content['command']}`, commit {commit}.",
