@@ -48,8 +48,8 @@ def beyond_memory(result: dict[str, Any]) -> str:
         lines += [*_group(group), ""]
     settings, machine = result["settings"], result["machine"]
     lines.append(
-        f"{settings['pictures']:,} generated pictures of 84 x 84 x 3; 16 tasks a batch, "
-        "5-way 1-shot, 15 queries, uint8. In memory lie the first "
+        f"{settings['pictures']:,} generated pictures of 84 x 84 x 3; 16 tasks a "
+        "batch, 5-way 1-shot, 15 queries, uint8. In memory lie the first "
         f"{settings['in_memory_pictures']:,}. RssAnon is what a process has for "
         "itself, VmRSS counts the pages of the file that it has touched; cold: none of "
         f"the file in the page cache. {machine['cores']} cores "
