@@ -104,7 +104,7 @@ def test_what_cannot_be_trained_leaves_nothing(call, tmp_path, options, message)
         (("--shots", 0), "'--shots': 0 is not in the range x>=1"),
         (("--seed", -1), "'--seed': -1 is not in the range x>=0"),
         (("--filters", "many"), "'--filters': 'many' is not a valid integer"),
-        (("--distance", "far"), "'--distance': 'far' is not one of"),
+        (("--dtype-policy", "far"), "'--dtype-policy': 'far' is not one of"),
         (("--learning-rate", 0), "'--learning-rate'"),
         (("--data-dir", __file__), "'--data-dir'"),
     ],

@@ -32,7 +32,7 @@ def test_json_gives_back_every_value(counts, learning_rate, protocol, augment):
     config = TrainConfig(
         dataset="omniglot",
         protocol=protocol,
-        distance="cosine",
+        learner_arguments={"distance": "cosine"},
         learning_rate=learning_rate,
         augment=augment,
         **counts,

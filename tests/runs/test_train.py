@@ -277,7 +277,11 @@ def test_seen_classes_of_omniglot_are_without_rotations(omniglot_dir, tmp_path):
         ({"ways": 161}, "`ways`.*160.*161"),
         ({"dataset": "imagenet"}, "'imagenet' must be a folder"),
         ({"protocol": "lake"}, "`protocol`.*lake"),
-        ({"distance": "manhattan"}, "distance.*manhattan"),
+        ({"learner_arguments": {"distance": "manhattan"}}, "distance.*manhattan"),
+        ({"learner_arguments": {"width": 3}}, "`learner_arguments`.*width"),
+        ({"learner": "oracle"}, "`learner`.*prototypical.*oracle"),
+        ({"encoder": "resnet"}, "`encoder`.*conv4.*resnet"),
+        ({"dtype_policy": "float7"}, "float7"),
         ({"filters": 2.5}, "2.5"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
+from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED, parse_arguments
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.runs.run_folder import RunFolder
 
@@ -31,6 +31,14 @@ from tfmeta.runs.run_folder import RunFolder
 @click.option(
     "--size", type=AT_LEAST_1, help="Side in pixels to resize your own pictures to."
 )
+@click.option("--learner", help="One of: prototypical. [default: prototypical]")
+@click.option(
+    "--argument",
+    "arguments",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="An argument of the learner's constructor, e.g. distance=cosine.",
+)
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("--seed", type=SEED, help="Seed of weights and episodes. [default: 0]")
 @click.option("--train-ways", type=AT_LEAST_2, help="Classes per training task.")
@@ -46,8 +54,11 @@ from tfmeta.runs.run_folder import RunFolder
     help="Draw all classes of a task from one group (alphabet, domain, superclass).",
 )
 @click.option("--filters", type=AT_LEAST_1, help="Filters of the Conv4 encoder.")
+@click.option("--encoder", help="Encoder of pictures. [default: the learner's]")
 @click.option(
-    "--distance", type=click.Choice(["squared_euclidean", "euclidean", "cosine"])
+    "--dtype-policy",
+    type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]),
+    help="Keras' dtype policy. [default: float32]",
 )
 @click.option("--augment/--no-augment", default=None, help="Distort training pictures.")
 @click.option("--epochs", type=AT_LEAST_1)
@@ -66,16 +77,20 @@ def train(
     dataset: str,
     run_path: Path | None,
     resume: bool,
+    arguments: tuple[str, ...],
     test_episodes: int,
     data_dir: Path | None,
     **overrides: Any,
 ) -> None:
-    """Train a Prototypical Network, evaluate it, write its SavedModel.
+    """Train a learner, evaluate it, write its SavedModel.
 
-    Without an option it trains on generated glyphs in under three minutes.
+    Without an option it trains a Prototypical Network on generated glyphs in
+    under three minutes.
     What is left out follows from the data set.
     """
     chosen = {name: value for name, value in overrides.items() if value is not None}
+    if arguments:
+        chosen["learner_arguments"] = parse_arguments(arguments)
     seed = chosen.get("seed", 0)
     path = run_path or Path("runs") / f"{_short_name(dataset)}-seed{seed}"
     RunFolder(path).check_startable(resume=resume)

@@ -13,6 +13,7 @@ from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run
 from tfmeta.runs.export import export_run
+from tfmeta.runs.learners import learner_kind
 from tfmeta.runs.pictures import draw_curve, draw_episodes
 from tfmeta.runs.run_folder import RunFolder, read_json
 from tfmeta.runs.train import train
@@ -33,8 +34,9 @@ def run_training(
     folder = RunFolder(path)
     verb = "Going on with" if resume and folder.exists else "Training"
     console.print(
-        f"{verb} a Prototypical Network on {config.dataset}: {config.train_ways}-way "
-        f"{config.train_shots}-shot, {config.steps:,} steps, into {path}"
+        f"{verb} a {learner_kind(config.learner).title} on {config.dataset}: "
+        f"{config.train_ways}-way {config.train_shots}-shot, {config.steps:,} steps, "
+        f"into {path}"
     )
     bar = TrainingProgress(console)
     try:

@@ -118,6 +118,18 @@ class FewShotLearner(keras.Model):
             return tf.zeros(shape, self.compute_dtype)
         return self.episode_logits(inputs, training=training)
 
+    def default_loss(self) -> keras.losses.Loss | None:
+        """The loss of `compile` when none is given.
+
+        The cross-entropy of the logits over real queries, unless the learner's
+        paper trains on another.
+        """
+        # Keras would cast float64 logits to its global float type.
+        wide = "float64" if self.compute_dtype == "float64" else None
+        return keras.losses.SparseCategoricalCrossentropy(
+            from_logits=True, reduction="mean_with_sample_weight", dtype=wide
+        )
+
     def compile(
         self,
         optimizer: Any = "adam",
@@ -131,18 +143,14 @@ class FewShotLearner(keras.Model):
 
         Args:
             optimizer: As for Keras.
-            loss: By default the cross-entropy of the logits over real queries.
+            loss: By default `default_loss()`.
             metrics: By default accuracy. All metrics are weighted by the query
                 mask, since an unweighted one would count padding.
             weighted_metrics: As `metrics`.
             **kwargs: As for `keras.Model.compile`.
         """
         if loss is None:
-            # Keras would cast float64 logits to its global float type.
-            wide = "float64" if self.compute_dtype == "float64" else None
-            loss = keras.losses.SparseCategoricalCrossentropy(
-                from_logits=True, reduction="mean_with_sample_weight", dtype=wide
-            )
+            loss = self.default_loss()
         chosen = [*(metrics or []), *(weighted_metrics or [])]
         if metrics is None and weighted_metrics is None:
             chosen = ["accuracy"]

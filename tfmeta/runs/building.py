@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Conv4, TextEncoder
 from tfmeta.episodes import KerasAugmentation, RandomAffine
-from tfmeta.learners import FewShotLearner, PrototypicalNetwork
+from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of
+from tfmeta.runs.learners import learner_kind
 
 
 def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner:
@@ -21,11 +24,18 @@ def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearne
             examples and, for text, its vocabulary from them.
 
     Raises:
-        ValueError: When there is no encoder for such examples.
+        ValueError: When there is no such learner, it does not take the
+            arguments, or there is no encoder for such examples.
     """
-    learner = PrototypicalNetwork(
-        build_encoder(config, train_table), distance=config.distance
-    )
+    kind = learner_kind(config.learner)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(config.dtype_policy)
+    try:
+        learner = kind.build(
+            build_encoder(config, train_table), config.learner_arguments
+        )
+    finally:
+        keras.config.set_dtype_policy(policy)
     schedule = keras.optimizers.schedules.CosineDecay(
         config.learning_rate, decay_steps=config.steps
     )
@@ -33,12 +43,35 @@ def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearne
     return learner
 
 
+def _conv4(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
+    return Conv4(shape, filters=config.filters, seed=config.seed)
+
+
+# Encoders of pictures by name: of a run and the shape of a picture.
+PICTURE_ENCODERS: dict[str, Callable[[TrainConfig, tuple[int, ...]], keras.Model]] = {
+    "conv4": _conv4,
+}
+
+
 def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
-    """The encoder that fits the examples: `Conv4` or `TextEncoder`."""
+    """The encoder that fits the examples and the learner.
+
+    Raises:
+        ValueError: When there is none, or none of that name.
+    """
     kind = kind_of(train_table)
     if kind == "pictures":
-        return Conv4(
-            train_table.example_shape, filters=config.filters, seed=config.seed
+        name = config.encoder or learner_kind(config.learner).encoder
+        if name not in PICTURE_ENCODERS:
+            raise ValueError(
+                f"`encoder` must be one of {', '.join(PICTURE_ENCODERS)}. Received: "
+                f"encoder={name!r}"
+            )
+        return PICTURE_ENCODERS[name](config, train_table.example_shape)
+    if config.encoder is not None:
+        raise ValueError(
+            "`encoder` can be chosen for pictures only. Received: "
+            f"encoder={config.encoder!r} for data set {train_table.name!r}"
         )
     if kind == "text":
         texts = [str(text) for text in train_table.examples[:]]

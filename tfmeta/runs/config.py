@@ -19,10 +19,15 @@ class TrainConfig:
             have one size.
         same_group: Whether all classes of a task come from one group.
         seed: Seed of weights and episodes.
+        learner: Name of the learner, a key of `tfmeta.runs.learners.LEARNERS`.
+        learner_arguments: What its constructor takes besides the encoder, as JSON
+            holds it.
+        encoder: Name of the encoder, `None` for the one that fits examples and
+            learner.
         filters: Filters per block of the Conv4 encoder, for pictures.
         characters: Whether every character of a text counts, as in the SMILES
             string of a molecule; else its words do, in lower case.
-        distance: Name of the distance to the prototypes.
+        dtype_policy: Keras' dtype policy of encoder and learner.
         train_ways: Classes per training task.
         train_shots: Support examples per class in training.
         train_queries: Queries per class in training.
@@ -43,9 +48,12 @@ class TrainConfig:
     size: int | None = None
     same_group: bool = False
     seed: int = 0
+    learner: str = "prototypical"
+    learner_arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
+    encoder: str | None = None
     filters: int = 64
     characters: bool = False
-    distance: str = "squared_euclidean"
+    dtype_policy: str = "float32"
     train_ways: int = 40
     train_shots: int = 1
     train_queries: int = 5
