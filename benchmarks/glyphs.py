@@ -12,8 +12,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from omniglot import read_json
-from report import RESULTS, command_line, describe_machine, git_commit, replace_table
+from report import (
+    RESULTS,
+    command_line,
+    describe_machine,
+    git_commit,
+    read_json,
+    replace_table,
+)
 from report import write_json as write_result_json
 
 from tfmeta.evaluation import EvaluationResult

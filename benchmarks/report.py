@@ -7,7 +7,6 @@ import datetime
 import json
 import os
 import platform
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +14,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+from tfmeta.reproduction.readme import put_into_readme
+from tfmeta.runs import provenance
 
 FORMAT_VERSION = 1
 FOLDER = Path(__file__).resolve().parent
@@ -149,25 +151,18 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(text + "\n", encoding="utf-8")
 
 
+def read_json(path: Path) -> Any:
+    """The content of a JSON file."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def replace_table(name: str, table: str) -> None:
     """Puts a table between its two markers in the README.
 
     Raises:
         ValueError: When the markers are not there, each once and in order.
     """
-    readme = FOLDER.parent / "README.md"
-    begin_mark, end_mark = f"<!-- {name} table -->", f"<!-- end of {name} table -->"
-    text = readme.read_text(encoding="utf-8")
-    before, begin, rest = text.partition(begin_mark)
-    _, end, after = rest.partition(end_mark)
-    if not begin or not end or begin_mark in rest or end_mark in after:
-        raise ValueError(
-            f"{readme} must hold {begin_mark!r} and behind it {end_mark!r}, once each. "
-            "Received: a file where that is not so"
-        )
-    readme.write_text(
-        f"{before}{begin_mark}\n\n{table}\n{end_mark}{after}", encoding="utf-8"
-    )
+    put_into_readme(FOLDER.parent / "README.md", name, table)
 
 
 def command_line() -> str:
@@ -184,20 +179,7 @@ def command_line() -> str:
 
 def git_commit() -> str | None:
     """The commit that is checked out, with `-dirty` where files have changed."""
-    git = ["git", "--no-optional-locks", "-C", str(FOLDER)]
-    try:
-        head = subprocess.run(
-            [*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "--untracked-files=no"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return f"{head}-dirty" if changed else head
+    return provenance.git_commit(FOLDER.parent)
 
 
 def describe_machine() -> dict[str, Any]:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from omniglot import read_json
-from report import RESULTS, replace_table
+from report import RESULTS, read_json, replace_table
 
 NAMES = (
     "encoder_training",

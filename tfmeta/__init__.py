@@ -15,6 +15,7 @@ _SUBPACKAGES = (
     "export",
     "layers",
     "learners",
+    "losses",
     "runs",
     "testing",
     "tuning",

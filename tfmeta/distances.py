@@ -12,6 +12,15 @@ def _at_least_float32(x: tf.Tensor) -> tf.Tensor:
     return x if x.dtype in (tf.float32, tf.float64) else tf.cast(x, tf.float32)
 
 
+def root(square: tf.Tensor) -> tf.Tensor:
+    """The root of squares that rounding may have left below 0, where it is 0.
+
+    The root has no finite slope at 0; here the gradient at 0 is 0.
+    """
+    positive = square > 0
+    return tf.where(positive, tf.sqrt(tf.where(positive, square, 1.0)), 0.0)
+
+
 class Distance:
     """The distance of every embedding of one set to every one of another.
 
@@ -85,10 +94,7 @@ class Euclidean(Distance):
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
         """Pairwise distances; see `Distance.__call__`."""
         square = SquaredEuclidean()(query, reference)
-        # Rounding can leave a square slightly below 0, and the root has no
-        # finite slope at 0: both go through the constant branch.
-        positive = square > 0
-        return tf.where(positive, tf.sqrt(tf.where(positive, square, 1.0)), 0.0)
+        return root(square)
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")

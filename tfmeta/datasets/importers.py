@@ -36,7 +36,8 @@ _CIFAR_100 = "cifar-100-binary.tar.gz (CIFAR-100, binary version)"
 IMPORTERS = {
     "omniglot": Importer(
         "images_background.zip, images_evaluation.zip, images_background_small1.zip "
-        "and images_background_small2.zip",
+        "and images_background_small2.zip; for `tfmeta evaluate --protocol lake` also "
+        "all_runs.zip, which may be added later, alone",
         "tfmeta.datasets.omniglot.importing:import_omniglot",
     ),
     "mini_imagenet": Importer(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
 from tfmeta.layers import BatchNormalization
+from tfmeta.seeds import spawn_seeds
 
 
 def Conv4(
@@ -15,6 +15,8 @@ def Conv4(
     *,
     filters: int = 64,
     blocks: int = 4,
+    pooled_blocks: int | None = None,
+    flatten: bool = True,
     rescale: float | None = 1 / 255,
     seed: int | None = None,
     dtype: str | keras.DTypePolicy | None = None,
@@ -25,7 +27,8 @@ def Conv4(
     Each block is a 3 × 3 convolution, batch normalization, a rectifier and a
     2 × 2 maximum pooling; what is left of the picture is flattened. With the
     defaults a 28 × 28 picture becomes a vector of 64 numbers, an 84 × 84
-    picture one of 1,600.
+    picture one of 1,600. With `pooled_blocks=2` and `flatten=False` they become
+    maps of 7 × 7 × 64 and 21 × 21 × 64, the form that Relation Networks compare.
 
     The convolutions have no bias: the batch normalization behind them
     subtracts the mean, so a bias would cancel, and its own offset takes that
@@ -40,8 +43,12 @@ def Conv4(
     Args:
         input_shape: Height, width and channels of a picture.
         filters: Filters of every convolution.
-        blocks: Number of blocks. Each halves the picture, so the shorter side
-            must be at least `2 ** blocks` pixels.
+        blocks: Number of blocks.
+        pooled_blocks: How many of them, the first ones, end in a pooling;
+            `None` for all. Each pooling halves the picture, so the shorter side
+            must be at least `2 ** pooled_blocks` pixels.
+        flatten: Whether an embedding is a vector; otherwise it is what the last
+            block gives, a map.
         rescale: What a pixel is multiplied by first; the default takes
             pictures in [0, 255] to [0, 1]. `None` leaves pixels as they are.
         seed: Seed of the kernels (Glorot uniform); every convolution gets its
@@ -52,14 +59,15 @@ def Conv4(
 
     Returns:
         A functional `keras.Model` from pictures of shape `(batch, height,
-        width, channels)`, floating-point or integer, to embeddings of shape
-        `(batch, filters * (height // 2**blocks) * (width // 2**blocks))` in the
-        policy's compute dtype, float32 by default.
+        width, channels)`, floating-point or integer, to embeddings in the
+        policy's compute dtype, float32 by default. Their shape is `(batch, h, w,
+        filters)`, flattened `(batch, h * w * filters)`, where `h` is `height //
+        2**pooled_blocks` and `w` likewise.
 
     Raises:
         ValueError: When `input_shape` is not three positive numbers, the
-            picture is too small for the blocks, or `filters` or `blocks` is
-            not positive.
+            picture is too small for the blocks, `filters` or `blocks` is not
+            positive, or `pooled_blocks` is not from 0 to `blocks`.
 
     Example:
 
@@ -81,10 +89,16 @@ def Conv4(
     for argument, value in (("filters", filters), ("blocks", blocks)):
         if value < 1:
             raise ValueError(f"`{argument}` must be at least 1. Received: {value}")
-    if min(input_shape[:2]) < 2**blocks:
+    pooled = blocks if pooled_blocks is None else pooled_blocks
+    if not 0 <= pooled <= blocks:
         raise ValueError(
-            f"`input_shape` must be at least {2**blocks} pixels high and wide, "
-            f"because each of the {blocks} blocks halves the picture. "
+            f"`pooled_blocks` must be from 0 to the number of blocks, {blocks}. "
+            f"Received: pooled_blocks={pooled_blocks}"
+        )
+    if min(input_shape[:2]) < 2**pooled:
+        raise ValueError(
+            f"`input_shape` must be at least {2**pooled} pixels high and wide, "
+            f"because each of the {pooled} pooled blocks halves the picture. "
             f"Received: {input_shape}"
         )
     policy = keras.config.dtype_policy() if dtype is None else dtype
@@ -95,7 +109,7 @@ def Conv4(
     x = inputs
     if rescale is not None:
         x = keras.layers.Rescaling(rescale, dtype=policy, name="rescaling")(x)
-    for block, kernel_seed in enumerate(_kernel_seeds(seed, blocks), start=1):
+    for block, kernel_seed in enumerate(spawn_seeds(seed, blocks), start=1):
         x = keras.layers.Conv2D(
             filters,
             3,
@@ -110,18 +124,15 @@ def Conv4(
             momentum=0.9, dtype=policy, name=f"batch_normalization_{block}"
         )(x)
         x = keras.layers.ReLU(dtype=policy, name=f"relu_{block}")(x)
-        x = keras.layers.MaxPooling2D(
-            2, data_format="channels_last", dtype=policy, name=f"max_pooling_{block}"
+        if block <= pooled:
+            x = keras.layers.MaxPooling2D(
+                2,
+                data_format="channels_last",
+                dtype=policy,
+                name=f"max_pooling_{block}",
+            )(x)
+    if flatten:
+        x = keras.layers.Flatten(
+            data_format="channels_last", dtype=policy, name="embedding"
         )(x)
-    outputs = keras.layers.Flatten(
-        data_format="channels_last", dtype=policy, name="embedding"
-    )(x)
-    return keras.Model(inputs, outputs, name=name)
-
-
-def _kernel_seeds(seed: int | None, blocks: int) -> list[int | None]:
-    """One seed per block, in streams that neighbouring seeds do not share."""
-    if seed is None:
-        return [None] * blocks
-    children = np.random.SeedSequence(seed).spawn(blocks)
-    return [int(child.generate_state(1)[0]) for child in children]
+    return keras.Model(inputs, x, name=name)

@@ -8,6 +8,8 @@ from typing import Literal
 import keras
 import numpy as np
 
+from tfmeta.seeds import spawn_seeds
+
 
 def TextTransformer(
     texts: Sequence[str],
@@ -71,7 +73,7 @@ def TextTransformer(
     _check(texts, split, max_tokens, length, features, heads, blocks)
     policy = keras.config.dtype_policy() if dtype is None else dtype
     policy = keras.dtype_policies.get(policy)
-    seeds = iter(_seeds(seed, 2 + 6 * blocks))
+    seeds = iter(spawn_seeds(seed, 2 + 6 * blocks))
 
     def embedding(rows: int, name: str) -> keras.layers.Layer:
         start = keras.initializers.RandomNormal(0.05, seed=next(seeds))
@@ -136,14 +138,6 @@ def _dropout(
     rate: float, seed: int | None, policy: keras.DTypePolicy, name: str
 ) -> keras.layers.Layer:
     return keras.layers.Dropout(rate, seed=seed, dtype=policy, name=name)
-
-
-def _seeds(seed: int | None, count: int) -> list[int | None]:
-    """Seeds in streams that neighbouring seeds do not share."""
-    if seed is None:
-        return [None] * count
-    children = np.random.SeedSequence(seed).spawn(count)
-    return [int(child.generate_state(1)[0]) for child in children]
 
 
 def _check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,17 @@ def check_count(name: str, value: int, least: int) -> int:
             f"`{name}` must be an int of at least {least}. Received: {name}={value!r}"
         )
     return int(value)
+
+
+def check_concentration(name: str, value: float | None) -> float | None:
+    """Returns `value` as a float when it is above 0 and finite, or `None`."""
+    if value is None:
+        return None
+    if not 0 < value < math.inf:
+        raise ValueError(
+            f"`{name}` must be above 0 and finite, or None. Received: {name}={value!r}"
+        )
+    return float(value)
 
 
 def check_range(name: str, value: int | Sequence[int], least: int) -> tuple[int, int]:

@@ -49,7 +49,7 @@ def assemble_batch(
     labels = tf.broadcast_to(
         tf.one_hot(tf.repeat(way, shots), ways), [tasks, ways * shots, ways]
     )
-    y = tf.broadcast_to(tf.repeat(way, queries), [tasks, ways * queries])
+    y = tf.reshape(drawn.query_ways, [tasks, ways * queries])
     inputs = {
         "support": examples(drawn.support, support_augment, streams.support_augment),
         "support_labels": labels,

@@ -56,6 +56,12 @@ class Episodes(EpisodeSequence):
             without.
         distractors: Further classes per task whose examples are among the
             unlabelled, `unlabelled` of each, and nowhere else.
+        query_dirichlet: Concentration of the Dirichlet distribution from which each
+            task draws the proportions of its classes among the queries, as in
+            Veilleux et al. (2021), *Realistic Evaluation of Transductive Few-Shot
+            Learning*, where it is 2; `None` for `queries` of every class. The
+            queries of a task are `ways * queries` with and without, the support is
+            the same.
         augment: A function `(examples, stream) -> examples` over a batch of
             examples, such as `RandomAffine` or `KerasAugmentation`, that draws
             from the stateless seed `stream` alone. Applied to support, query
@@ -67,8 +73,9 @@ class Episodes(EpisodeSequence):
     Raises:
         ValueError: When an argument is out of range or does not go with another
             one, when a class has fewer examples than `shots + queries +
-            unlabelled`, or when there are fewer classes than `ways +
-            distractors`.
+            unlabelled`, or with `query_dirichlet` than `shots + ways * queries`
+            (all queries may be of one class), or when there are fewer classes
+            than `ways + distractors`.
 
     Example:
 
@@ -93,6 +100,7 @@ class Episodes(EpisodeSequence):
         balanced: bool = True,
         unlabelled: int = 0,
         distractors: int = 0,
+        query_dirichlet: float | None = None,
         augment: Augmentation | None = None,
         support_augment: Augmentation | None = None,
         query_augment: Augmentation | None = None,
@@ -120,6 +128,7 @@ class Episodes(EpisodeSequence):
             balanced=balanced,
             unlabelled=unlabelled,
             distractors=distractors,
+            query_dirichlet=query_dirichlet,
         )
         self._sampler = IndexSampler(table, self._settings)
 
@@ -205,6 +214,31 @@ class Episodes(EpisodeSequence):
         # What takes the old examples stays behind.
         moved.__dict__.pop("_gather", None)
         return moved
+
+    def with_dirichlet_queries(
+        self, concentration: float = 2.0, *, queries: int | None = None
+    ) -> Episodes:
+        """These episodes with class proportions among queries drawn anew per task.
+
+        Classes are the same; so is the support, unless `queries` is given.
+
+        Args:
+            concentration: The `query_dirichlet`.
+            queries: Queries per class on average, `None` for those of these
+                episodes.
+
+        Raises:
+            ValueError: As of the constructor.
+        """
+        values = {**vars(self._settings), "query_dirichlet": concentration}
+        if queries is not None:
+            values["queries"] = queries
+        changed = copy.copy(self)
+        changed._settings = EpisodeSettings.checked(**values)
+        changed._sampler = IndexSampler(self.table, changed._settings)
+        # It draws by the settings before.
+        changed.__dict__.pop("_class_ids", None)
+        return changed
 
     def indices(self, step: int | tf.Tensor) -> EpisodeIndices:
         """The classes and examples of batch `step`; works in a graph."""

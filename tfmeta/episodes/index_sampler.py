@@ -8,6 +8,7 @@ from typing import NamedTuple
 import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
+from tfmeta.episodes.class_proportions import draw_dirichlet_counts
 from tfmeta.episodes.class_sampler import ClassSampler
 from tfmeta.episodes.settings import EpisodeSettings
 from tfmeta.episodes.streams import EpisodeStreams
@@ -22,7 +23,9 @@ class EpisodeIndices(NamedTuple):
     Attributes:
         classes: Int32 `(tasks, ways)`: class ids.
         support: Int64 `(tasks, ways, shots)`: rows of the table's examples.
-        query: Int64 `(tasks, ways, queries)`: rows of the table's examples.
+        query: Int64 `(tasks, ways, queries)`: rows of the table's examples, in the
+            order of their ways.
+        query_ways: Int32 `(tasks, ways, queries)`: the way of each query.
         support_mask: Bool `(tasks, ways, shots)`: False is padding.
         query_mask: Bool `(tasks, ways, queries)`: False is padding.
         distractors: Int32 `(tasks, distractors)`: class ids.
@@ -34,6 +37,7 @@ class EpisodeIndices(NamedTuple):
     classes: tf.Tensor
     support: tf.Tensor
     query: tf.Tensor
+    query_ways: tf.Tensor
     support_mask: tf.Tensor
     query_mask: tf.Tensor
     distractors: tf.Tensor
@@ -87,7 +91,11 @@ class IndexSampler:
 
     def _check_sizes(self) -> None:
         settings, table = self._settings, self._table
-        parts = {"shots": settings.most_shots, "queries": settings.queries}
+        parts = {"shots": settings.most_shots}
+        if settings.query_dirichlet is None:
+            parts["queries"] = settings.queries
+        else:
+            parts["ways * queries"] = settings.most_queries_of_a_class
         if settings.unlabelled:
             parts["unlabelled"] = settings.unlabelled
         names, numbers = " + ".join(parts), " + ".join(map(str, parts.values()))
@@ -131,15 +139,56 @@ class IndexSampler:
         unlabelled, unlabelled_mask = self._draw_unlabelled(
             classes, picks, way_is_real, distractors, streams
         )
+        query, query_ways = self._draw_queries(classes, picks, rows, streams)
         return EpisodeIndices(
             classes=classes,
             support=rows[..., :shots],
-            query=rows[..., shots:],
+            query=query,
+            query_ways=query_ways,
             support_mask=way_is_real[:, :, None] & shot_is_real,
             query_mask=tf.repeat(way_is_real[:, :, None], settings.queries, axis=2),
             distractors=distractors,
             unlabelled=unlabelled,
             unlabelled_mask=unlabelled_mask,
+        )
+
+    def _draw_queries(
+        self,
+        classes: tf.Tensor,
+        picks: tf.Tensor,
+        rows: tf.Tensor,
+        streams: EpisodeStreams,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Rows `(tasks, ways, queries)` of the queries, and the way of each."""
+        settings = self._settings
+        tasks, ways, queries = settings.tasks, settings.most_ways, settings.queries
+        rows = rows[..., settings.most_shots :]
+        if settings.query_dirichlet is None:
+            each = tf.range(ways)[:, None]
+            return rows, tf.broadcast_to(each, [tasks, ways, queries])
+        counts = draw_dirichlet_counts(
+            tasks,
+            ways,
+            ways * queries,
+            settings.query_dirichlet,
+            streams.query_counts,
+        )
+        # Every class has its usual queries and all others that it might need.
+        most = settings.most_queries_of_a_class
+        further = draw_further(
+            picks,
+            self._sizes(classes),
+            self._largest,
+            most - queries,
+            streams.further_queries,
+        )
+        rows = tf.concat([rows, self._rows(classes, further)], axis=-1)
+        taken = tf.range(most) < counts[:, :, None]
+        shape = [tasks, ways, queries]
+        way = tf.broadcast_to(tf.range(ways)[:, None], [tasks, ways, most])
+        return (
+            tf.reshape(tf.boolean_mask(rows, taken), shape),
+            tf.reshape(tf.boolean_mask(way, taken), shape),
         )
 
     def _draw_unlabelled(

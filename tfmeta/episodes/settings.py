@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from tfmeta.episodes.arguments import check_count, check_range
+from tfmeta.episodes.arguments import check_concentration, check_count, check_range
 from tfmeta.episodes.streams import check_seed
 
 
@@ -25,6 +25,8 @@ class EpisodeSettings:
         balanced: Whether all classes of a task have equally many shots.
         unlabelled: Unlabelled examples per class.
         distractors: Further classes, with unlabelled examples alone.
+        query_dirichlet: Concentration of the proportions of classes among the
+            queries of a task, `None` for equally many of each.
     """
 
     ways: tuple[int, int]
@@ -37,6 +39,7 @@ class EpisodeSettings:
     balanced: bool
     unlabelled: int
     distractors: int
+    query_dirichlet: float | None
 
     @classmethod
     def checked(
@@ -52,6 +55,7 @@ class EpisodeSettings:
         balanced: bool,
         unlabelled: int,
         distractors: int,
+        query_dirichlet: float | None,
     ) -> EpisodeSettings:
         """The settings of such arguments.
 
@@ -69,6 +73,7 @@ class EpisodeSettings:
             balanced=balanced,
             unlabelled=check_count("unlabelled", unlabelled, 0),
             distractors=check_count("distractors", distractors, 0),
+            query_dirichlet=check_concentration("query_dirichlet", query_dirichlet),
         )
         if settings.distractors and not settings.unlabelled:
             raise ValueError(
@@ -81,6 +86,12 @@ class EpisodeSettings:
                 "must be a pair (smallest, largest) of different ints. Received: "
                 f"shots={shots!r}"
             )
+        if settings.query_dirichlet and (settings.ways_vary or settings.unlabelled):
+            raise ValueError(
+                "`query_dirichlet` needs a fixed number of `ways` and no `unlabelled` "
+                f"examples. Received: query_dirichlet={query_dirichlet}, ways={ways}, "
+                f"unlabelled={unlabelled}"
+            )
         return settings
 
     @property
@@ -92,6 +103,13 @@ class EpisodeSettings:
     def most_shots(self) -> int:
         """The largest number of support examples per class."""
         return self.shots[1]
+
+    @property
+    def most_queries_of_a_class(self) -> int:
+        """The largest number of queries that one class of a task can have."""
+        if self.query_dirichlet is None:
+            return self.queries
+        return self.most_ways * self.queries
 
     @property
     def ways_vary(self) -> bool:
@@ -119,6 +137,8 @@ class EpisodeSettings:
         if self.unlabelled:
             described["unlabelled"] = self.unlabelled
             described["distractors"] = self.distractors
+        if self.query_dirichlet is not None:
+            described["query_dirichlet"] = self.query_dirichlet
         return described
 
 

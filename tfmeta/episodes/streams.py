@@ -29,6 +29,8 @@ class EpisodeStreams(NamedTuple):
     distractor_examples: tf.Tensor
     unlabelled_order: tf.Tensor
     unlabelled_augment: tf.Tensor
+    query_counts: tf.Tensor
+    further_queries: tf.Tensor
 
     @classmethod
     def at(cls, seed: int, step: int | tf.Tensor) -> EpisodeStreams:

@@ -68,3 +68,31 @@ def over_test_classes(
     accuracies = (weights @ cluster_correct) / (weights @ cluster_total)
     low, high = np.percentile(accuracies, [2.5, 97.5])
     return float(low), float(high)
+
+
+def over_trials(count: int, trials: int) -> tuple[float, float]:
+    """95 % interval of a share of independent trials: Wilson's.
+
+    Unlike a multiple of the standard deviation it stays between 0 and 1, and has
+    a width when all trials end alike (Wilson, 1927, *Probable Inference, the Law
+    of Succession, and Statistical Inference*).
+
+    Args:
+        count: The trials with a certain outcome.
+        trials: All trials, at least one.
+
+    Returns:
+        The lower and the upper end.
+    """
+    if not 0 <= count <= trials or trials < 1:
+        raise ValueError(
+            "`count` must be from 0 to `trials`, and `trials` at least 1. Received: "
+            f"count={count}, trials={trials}"
+        )
+    share, z = count / trials, 1.96
+    centre = share + z * z / (2 * trials)
+    reach = z * np.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)
+    scale = 1 + z * z / trials
+    # Rounding may leave a hair beyond the ends.
+    low, high = np.clip([(centre - reach) / scale, (centre + reach) / scale], 0, 1)
+    return float(low), float(high)

@@ -1,7 +1,8 @@
 """Layers that Keras lacks."""
 
 from tfmeta.layers.batch_normalization import BatchNormalization
+from tfmeta.layers.cosine_dense import CosineDense
 from tfmeta.layers.sphere import Sphere
 from tfmeta.layers.term_counts import TermCounts
 
-__all__ = ["BatchNormalization", "Sphere", "TermCounts"]
+__all__ = ["BatchNormalization", "CosineDense", "Sphere", "TermCounts"]

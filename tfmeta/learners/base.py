@@ -29,9 +29,16 @@ class FewShotLearner(keras.Model):
     Attributes:
         transductive: Whether the prediction for a query depends on the other
             queries. The evaluator prints it beside the figure.
+        encoder_arguments: Names of the constructor's arguments, and attributes, that
+            are encoders.
+        uses_unlabelled: Whether `adapt` also takes `unlabelled`, `(tasks,
+            unlabelled, *example)`, and `unlabelled_mask`. Episodes may have
+            unlabelled examples for every learner; others ignore them.
     """
 
     transductive: bool = False
+    uses_unlabelled: bool = False
+    encoder_arguments: tuple[str, ...] = ("encoder",)
 
     def __init__(self, encoder: keras.Model, **kwargs: Any) -> None:
         encoder = check_encoder(encoder)
@@ -42,6 +49,11 @@ class FewShotLearner(keras.Model):
         # Everything with weights exists now. Keras would otherwise trace `call`
         # to find out, and keras-tuner would build from shapes it does not know.
         self.built = True
+
+    @property
+    def support_encoder(self) -> keras.Model:
+        """The encoder of support examples: what it takes is what `support` holds."""
+        return self.encoder
 
     def adapt(
         self,
@@ -100,6 +112,7 @@ class FewShotLearner(keras.Model):
             inputs["support_labels"],
             support_mask=inputs.get("support_mask"),
             training=training,
+            **self._unlabelled_of(inputs),
         )
         return self.predict_query(
             state,
@@ -107,6 +120,13 @@ class FewShotLearner(keras.Model):
             query_mask=inputs.get("query_mask"),
             training=training,
         )
+
+    def _unlabelled_of(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+        """The arguments of `adapt` for the unlabelled examples of a batch."""
+        if not self.uses_unlabelled or "unlabelled" not in inputs:
+            return {}
+        names = ("unlabelled", "unlabelled_mask")
+        return {name: inputs[name] for name in names if name in inputs}
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Logits `(tasks, queries, ways)` of an episode batch."""
@@ -184,17 +204,19 @@ class FewShotLearner(keras.Model):
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""
-        return {
-            **super().get_config(),
-            "encoder": keras.saving.serialize_keras_object(self.encoder),
+        encoders = {
+            name: keras.saving.serialize_keras_object(getattr(self, name))
+            for name in self.encoder_arguments
         }
+        return {**super().get_config(), **encoders}
 
     @classmethod
     def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
         """The learner of a `get_config`."""
         # Keras takes the configuration of a functional encoder apart.
         config = copy.deepcopy(config)
-        config["encoder"] = keras.saving.deserialize_keras_object(
-            config["encoder"], custom_objects=custom_objects
-        )
+        for name in cls.encoder_arguments:
+            config[name] = keras.saving.deserialize_keras_object(
+                config[name], custom_objects=custom_objects
+            )
         return cls(**config)

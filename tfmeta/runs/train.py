@@ -18,6 +18,7 @@ from tfmeta.learners import FewShotLearner
 from tfmeta.runs.building import build_augmentation, build_learner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
+from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder, read_json, write_json
 
 
@@ -85,7 +86,8 @@ def train(
     learner = build_learner(config, train_table)
 
     if not goes_on:
-        folder.create(config, {"tfmeta": __version__, **describe_environment(learner)})
+        program = {"tfmeta": __version__, "commit": git_commit()}
+        folder.create(config, {**program, **describe_environment(learner)})
     _keep_classes(folder, train_table, validation_table)
 
     if folder.learner_file.exists():

@@ -28,6 +28,7 @@ CHECKS: tuple[LearnerCheck, ...] = (
     checks_padding.check_padded_predictions,
     checks_padding.check_padded_training,
     checks_unlabelled.check_unlabelled_inputs,
+    checks_unlabelled.check_use_of_unlabelled,
     checks_gradients.check_gradient,
     checks_keras.check_fit_with_defaults,
     checks_keras.check_callbacks,

@@ -67,7 +67,7 @@ def check_padded_training(subject: Subject) -> None:
     """Padding changes no loss, no accuracy and no training update."""
     batch = subject.batch()
     start = flat(weights_of(subject.learner()))
-    loss, accuracy, expected = _train_step(subject, batch)
+    loss, accuracy, expected = train_step(subject, batch)
     paddings: dict[str, dict[str, int]] = {
         "support rows": {"support": 4},
         "query rows": {"queries": 2},
@@ -76,7 +76,7 @@ def check_padded_training(subject: Subject) -> None:
         # One of each would do, but a name for what leaks is worth its time.
         paddings["absent ways"] = {"ways": 2}
     for kind, counts in paddings.items():
-        logs = _train_step(subject, pad_episode(batch, **counts))
+        logs = train_step(subject, pad_episode(batch, **counts))
         for name, padded, value in (
             ("loss", logs[0], loss),
             ("accuracy", logs[1], accuracy),
@@ -90,7 +90,7 @@ def check_padded_training(subject: Subject) -> None:
             )
 
 
-def _train_step(subject: Subject, batch: tuple) -> tuple[float, float, np.ndarray]:
+def train_step(subject: Subject, batch: tuple) -> tuple[float, float, np.ndarray]:
     """Loss, accuracy and all weights after one step."""
     # Nothing is run twice, so a graph would only take its time to be traced.
     learner = subject.compiled(keras.optimizers.SGD(0.1), run_eagerly=True)

@@ -57,12 +57,14 @@ def precision(dtype: str) -> Iterator[None]:
 def logits_of(
     learner: FewShotLearner, inputs: dict[str, tf.Tensor], training: bool = False
 ) -> tf.Tensor:
-    """Logits by the two verbs alone."""
+    """Logits by the two verbs alone, unlabelled examples for those who use them."""
+    names = ("unlabelled", "unlabelled_mask") if learner.uses_unlabelled else ()
     state = learner.adapt(
         inputs["support"],
         inputs["support_labels"],
         support_mask=inputs.get("support_mask"),
         training=training,
+        **{name: inputs[name] for name in names if name in inputs},
     )
     return learner.predict_query(
         state, inputs["query"], query_mask=inputs.get("query_mask"), training=training

@@ -24,7 +24,7 @@ ARCHIVES = {
     "images_background_small2.zip": (156, 3_120),
 }
 
-_SCAN = (105, 105)
+SCAN = (105, 105)
 _MEMBER = re.compile(
     r"(?P<root>[^/]+)/(?P<alphabet>[^/]+)/character(?P<number>\d{2})/"
     r"(?P<label>\d{4})_(?P<drawer>\d{2})\.png"
@@ -66,7 +66,7 @@ def check_archive(
                 f"'{path.stem}/<alphabet>/character<NN>/<NNNN>_<NN>.png'. "
                 f"Received: {name!r}"
             )
-        _check_scan(path, name, content)
+        open_scan(path, name, content)
         character = f"{match['alphabet']}/character{match['number']}"
         if labels.setdefault(match["label"], character) != character:
             raise ValueError(
@@ -92,18 +92,29 @@ def check_archive(
     )
 
 
-def _check_scan(path: Path, name: str, content: bytes) -> None:
+def open_scan(path: Path, name: str, content: bytes) -> Image.Image:
+    """Decodes one picture of an archive.
+
+    Args:
+        path: The archive.
+        name: Name of the member, for messages.
+        content: What the member holds.
+
+    Raises:
+        ValueError: When it is no PNG of 105x105 pixels, or a damaged one.
+    """
     try:
         with Image.open(io.BytesIO(content), formats=["PNG"]) as picture:
             size = picture.size
-            if size == _SCAN:  # decode only what has the right, small size
+            if size == SCAN:  # decode only what has the right, small size
                 picture.load()
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(
             f"archive {path}: member {name!r} must be a readable PNG. Received: {error}"
         ) from error
-    if size != _SCAN:
+    if size != SCAN:
         raise ValueError(
             f"archive {path}: member {name!r} must be a picture of "
-            f"{_SCAN[0]}x{_SCAN[1]} pixels. Received: {size[0]}x{size[1]}"
+            f"{SCAN[0]}x{SCAN[1]} pixels. Received: {size[0]}x{size[1]}"
         )
+    return picture

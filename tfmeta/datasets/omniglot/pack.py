@@ -45,7 +45,7 @@ def packed_path(data_dir: Path) -> Path:
     return data_dir / "packed" / "omniglot_28x28.npz"
 
 
-def shrink(picture: np.ndarray) -> np.ndarray:
+def shrink(picture: np.ndarray, size: int = SIZE) -> np.ndarray:
     """Turns one Omniglot scan into a small picture of its ink.
 
     The scan, dark ink on light ground, is inverted and resized by Pillow's
@@ -55,12 +55,13 @@ def shrink(picture: np.ndarray) -> np.ndarray:
 
     Args:
         picture: Uint8 array of shape `(height, width)`.
+        size: The side of the result in pixels.
 
     Returns:
-        Uint8 array of shape `(28, 28)`.
+        Uint8 array of shape `(size, size)`.
     """
     image = Image.fromarray(255 - picture)
-    return np.asarray(image.resize((SIZE, SIZE), Image.Resampling.BILINEAR))
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR))
 
 
 def pack_prepared(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfmeta.learners.base import FewShotLearner, State
+from tfmeta.learners.metric_based.embedding import embed_rows, embed_rows_together
 
 
 class MetricLearner(FewShotLearner):
@@ -13,6 +14,10 @@ class MetricLearner(FewShotLearner):
     A subclass implements `adapt_embeddings` and `compare_embeddings`. Since
     the embedding of an example is the same in every episode, an evaluator may
     encode each picture once, and an export can serve the encoder alone.
+
+    `adapt_embeddings` of a learner that `uses_unlabelled` also takes `unlabelled`,
+    `(tasks, unlabelled, *embedding)`, and `unlabelled_mask`;
+    `compare_embeddings` of one that is `transductive` also takes `query_mask`.
     """
 
     def adapt_embeddings(
@@ -48,22 +53,7 @@ class MetricLearner(FewShotLearner):
         Returns:
             `(tasks, rows, *embedding)`.
         """
-        examples = tf.convert_to_tensor(examples)
-        leading = tf.shape(examples)[:2]
-        flat = tf.reshape(examples, tf.concat([[-1], tf.shape(examples)[2:]], axis=0))
-        flat = tf.ensure_shape(flat, [None, *examples.shape[2:]])
-        if mask is None:
-            embeddings = self.encoder(flat, training=training)
-        else:
-            rows = tf.where(tf.reshape(mask, [-1]))
-            real = self.encoder(tf.gather(flat, rows[:, 0]), training=training)
-            shape = tf.concat([[tf.shape(flat)[0]], tf.shape(real)[1:]], axis=0)
-            embeddings = tf.scatter_nd(rows, real, tf.cast(shape, tf.int64))
-        shape = tf.concat([leading, tf.shape(embeddings)[1:]], axis=0)
-        embeddings = tf.reshape(embeddings, shape)
-        return tf.ensure_shape(
-            embeddings, [*examples.shape[:2], *self.encoder.output_shape[1:]]
-        )
+        return embed_rows(self.encoder, examples, mask=mask, training=training)
 
     def adapt(
         self,
@@ -89,33 +79,48 @@ class MetricLearner(FewShotLearner):
     ) -> tf.Tensor:
         """Classifies queries; see `FewShotLearner.predict_query`."""
         embeddings = self.embed(query, mask=query_mask, training=training)
-        return self.compare_embeddings(state, embeddings)
+        return self._compare(state, embeddings, query_mask)
+
+    def embed_episode(
+        self, inputs: dict[str, tf.Tensor], *, training: bool = False
+    ) -> dict[str, tf.Tensor]:
+        """An episode batch with embeddings in place of its examples.
+
+        All examples that the learner uses are encoded together. In training mode
+        batch normalization then sees all of them, as in the papers' code; in
+        inference mode it makes no difference.
+        """
+        names = ["support", "query"]
+        if self.uses_unlabelled and "unlabelled" in inputs:
+            names.append("unlabelled")
+        masks = {n: inputs[f"{n}_mask"] for n in names if f"{n}_mask" in inputs}
+        parts = {n: inputs[n] for n in names}
+        return {
+            **inputs,
+            **embed_rows_together(self.encoder, parts, masks, training=training),
+        }
+
+    def embedded_logits(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+        """Logits of an episode batch that holds embeddings in place of examples.
+
+        What an evaluator calls that encodes each example once.
+        """
+        state = self.adapt_embeddings(
+            inputs["support"],
+            inputs["support_labels"],
+            support_mask=inputs.get("support_mask"),
+            **self._unlabelled_of(inputs),
+        )
+        return self._compare(state, inputs["query"], inputs.get("query_mask"))
 
     def episode_logits(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> tf.Tensor:
-        """Logits of an episode batch, support and query encoded together.
+        """Logits of an episode batch, all its examples encoded together."""
+        return self.embedded_logits(self.embed_episode(inputs, training=training))
 
-        In training mode batch normalization then sees both, as in the papers'
-        code; in inference mode it makes no difference.
-        """
-        support, query = inputs["support"], inputs["query"]
-        support_mask = inputs.get("support_mask")
-        query_mask = inputs.get("query_mask")
-        mask = None
-        if support_mask is not None or query_mask is not None:
-            if support_mask is None:
-                support_mask = tf.ones(tf.shape(support)[:2], tf.bool)
-            if query_mask is None:
-                query_mask = tf.ones(tf.shape(query)[:2], tf.bool)
-            mask = tf.concat([support_mask, query_mask], axis=1)
-        embeddings = self.embed(
-            tf.concat([support, query], axis=1), mask=mask, training=training
-        )
-        num_support = tf.shape(support)[1]
-        state = self.adapt_embeddings(
-            embeddings[:, :num_support],
-            inputs["support_labels"],
-            support_mask=support_mask,
-        )
-        return self.compare_embeddings(state, embeddings[:, num_support:])
+    def _compare(
+        self, state: State, embeddings: tf.Tensor, query_mask: tf.Tensor | None
+    ) -> tf.Tensor:
+        options = {"query_mask": query_mask} if self.transductive else {}
+        return self.compare_embeddings(state, embeddings, **options)

@@ -9,6 +9,12 @@ import tensorflow as tf
 
 from tfmeta import distances
 from tfmeta.learners.base import State
+from tfmeta.learners.metric_based.class_sums import (
+    at_least_float32,
+    check_gives_vectors,
+    only_present,
+    real_labels,
+)
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
 
@@ -52,12 +58,7 @@ class PrototypicalNetwork(MetricLearner):
     ) -> None:
         self.distance = distances.get(distance)
         super().__init__(encoder, **kwargs)
-        if len(self.encoder.output_shape) != 2:
-            raise ValueError(
-                "`encoder` must map a batch of examples to a batch of vectors, of "
-                f"shape (batch, features). Received: output shape "
-                f"{self.encoder.output_shape}"
-            )
+        check_gives_vectors(self.encoder)
 
     def adapt_embeddings(
         self,
@@ -67,12 +68,8 @@ class PrototypicalNetwork(MetricLearner):
         support_mask: tf.Tensor | None = None,
     ) -> State:
         """Prototypes `(tasks, ways, features)`, and which ways are present."""
-        # Sums of half precision numbers lose shots.
-        wide = tf.float64 if embeddings.dtype == tf.float64 else tf.float32
-        embeddings = tf.cast(embeddings, wide)
-        labels = tf.cast(support_labels, wide)
-        if support_mask is not None:
-            labels *= tf.cast(support_mask, wide)[:, :, None]
+        embeddings = at_least_float32(embeddings)
+        labels = real_labels(support_labels, support_mask, embeddings.dtype)
         counts = tf.reduce_sum(labels, axis=1)
         sums = tf.matmul(labels, embeddings, transpose_a=True)
         return {
@@ -84,8 +81,7 @@ class PrototypicalNetwork(MetricLearner):
         """Similarity of each query to each prototype; `-inf` for absent ways."""
         embeddings = tf.cast(embeddings, state["prototypes"].dtype)
         logits = self.distance.similarity(embeddings, state["prototypes"])
-        absent = tf.constant(float("-inf"), logits.dtype)
-        return tf.where(state["present"][:, None, :], logits, absent)
+        return only_present(logits, state["present"])
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""

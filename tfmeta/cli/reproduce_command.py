@@ -1,0 +1,132 @@
+"""`tfmeta reproduce`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from tfmeta.cli.options import AT_LEAST_1, DATA_DIR
+from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.reproduction.row import Row
+
+
+@click.command()
+@click.argument("table")
+@click.option(
+    "--row", "names", multiple=True, help="May be repeated. [default: all rows]"
+)
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the runs and of the table. [default: reproduced/TABLE]",
+)
+@click.option(
+    "--seeds",
+    type=AT_LEAST_1,
+    default=1,
+    show_default=True,
+    help="Train each row with the seeds 0, 1, ...; the table shows their spread.",
+)
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0.0, min_open=True, max=1000.0),
+    default=1.0,
+    show_default=True,
+    help="Train so many times the epochs of each row.",
+)
+@click.option(
+    "--test-episodes",
+    type=click.IntRange(min=600),
+    default=1000,
+    show_default=True,
+    help="Fixed test episodes per figure.",
+)
+@click.option(
+    "--list", "list_only", is_flag=True, help="Show the rows and what they train."
+)
+@click.option(
+    "--table-only", is_flag=True, help="Train nothing; write the table of what is there."
+)
+@click.option(
+    "--readme",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Put the table into this file, too, between <!-- TABLE table --> and "
+    "<!-- end of TABLE table -->.",
+)
+@click.option(
+    "--from-result",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="With --readme: take the table from its JSON file, without the runs.",
+)
+@DATA_DIR
+def reproduce(
+    table: str,
+    names: tuple[str, ...],
+    output: Path | None,
+    seeds: int,
+    budget: float,
+    test_episodes: int,
+    list_only: bool,
+    table_only: bool,
+    readme: Path | None,
+    from_result: Path | None,
+    data_dir: Path | None,
+) -> None:
+    """Train and evaluate the rows of a published TABLE.
+
+    TABLE is omniglot, mini-imagenet, or a folder with a JSON file for each row.
+    Rows come one after the other. What is trained or measured already is kept,
+    what was stopped goes on, so the command can be given again at any time. The
+    table shows all runs in the folder, of whatever seed and budget.
+    """
+    from tfmeta.reproduction.table import load_table
+
+    loaded = load_table(table)
+    rows = loaded.select(names)
+    if from_result is not None and readme is None:
+        raise click.UsageError("--from-result goes with --readme.")
+    if list_only:
+        _list(rows, budget)
+        return
+    start_tensorflow("metric")
+
+    from tfmeta.cli.reproduce_job import put_result_into_readme, reproduce_rows
+
+    if from_result is not None:
+        assert readme is not None
+        put_result_into_readme(from_result, loaded.name, readme)
+        return
+    # Of an absolute path the name alone, since the rest says nothing elsewhere.
+    said = f".../{Path(table).name}" if Path(table).is_absolute() else table
+    command = f"tfmeta reproduce {said}"
+    if test_episodes != 1000:
+        command += f" --test-episodes {test_episodes}"
+    reproduce_rows(
+        loaded,
+        () if table_only else rows,
+        output or Path("reproduced") / loaded.name,
+        seeds=range(seeds),
+        budget=budget,
+        test_episodes=test_episodes,
+        command=command,
+        readme=readme,
+        data_dir=data_dir,
+    )
+
+
+def _list(rows: Iterable[Row], budget: float) -> None:
+    for row in rows:
+        config = row.train_config(budget=budget)
+        click.echo(f"{row.name}: {row.title} ({row.paper.authors}, {row.paper.year})")
+        click.echo(
+            f"  one training on {config.dataset}: {config.train_ways}-way "
+            f"{config.train_shots}-shot, {config.epochs} epochs of "
+            f"{config.steps_per_epoch} steps, {config.steps:,} in all"
+        )
+        for column in row.columns:
+            goal = "" if column.goal is None else f", goal {column.goal:g}"
+            click.echo(
+                f"  {column.label}: published {column.published.percent:g}{goal}"
+            )

@@ -1,0 +1,162 @@
+"""What `tfmeta reproduce` does, row by row, and what it prints."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE
+from rich.console import Console
+from rich.table import Table
+
+from tfmeta.callbacks import TrainingProgress
+from tfmeta.cli.progress import progress_bar
+from tfmeta.reproduction.collect import collect
+from tfmeta.reproduction.files import read_result, write_table
+from tfmeta.reproduction.markdown import HEADER, figure_cells, markdown, method
+from tfmeta.reproduction.measure import measure_row, train_row
+from tfmeta.reproduction.readme import put_into_readme
+from tfmeta.reproduction.row import Row
+from tfmeta.reproduction.table import ReproductionTable
+from tfmeta.runs.run_folder import RunFolder
+
+
+def reproduce_rows(
+    table: ReproductionTable,
+    rows: Sequence[Row],
+    directory: Path,
+    *,
+    seeds: Sequence[int],
+    budget: float,
+    test_episodes: int,
+    command: str,
+    readme: Path | None,
+    data_dir: Path | None,
+) -> None:
+    """Trains and measures rows of a table, then writes the table of all of them.
+
+    A row that cannot be trained does not keep the others from it; the table is
+    written after every run, so that it is there however the command ends.
+
+    Raises:
+        ValueError: At the end, when a run could not be made or be read.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+
+    def write() -> dict[str, Any]:
+        content = collect(
+            table, directory, test_episodes=test_episodes, command=command
+        )
+        written.extend(write_table(content, directory))
+        return content
+
+    written: list[Path] = []
+    failed = []
+    for row in rows:
+        for seed in seeds:
+            folder = RunFolder(directory / row.folder_name(seed=seed, budget=budget))
+            try:
+                _run(console, row, folder, seed, budget, test_episodes, data_dir)
+            except (ValueError, TypeError, OSError) as error:
+                failed.append(row.name)
+                console.print(f"Error in row {row.name}: {' '.join(str(error).split())}")
+            else:
+                write()
+    written.clear()
+    content = write()
+    _show(console, content)
+    for path in written:
+        console.print(f"written to {path}")
+    if readme is not None:
+        put_into_readme(readme, table.name, markdown(content))
+        console.print(f"written to {readme}")
+    if content["left_out"]:
+        raise ValueError("; ".join(content["left_out"]))
+    if failed:
+        raise ValueError(
+            f"{', '.join(dict.fromkeys(failed))}: not reproduced, as said above"
+        )
+
+
+def put_result_into_readme(result: Path, name: str, readme: Path) -> None:
+    """Puts the table of a JSON file that `write_table` wrote into a README.
+
+    Raises:
+        ValueError: When the file is damaged or holds another table.
+    """
+    content = read_result(result)
+    if content["table"] != name:
+        raise ValueError(
+            f"{result} must hold table {name!r}. Received: {content['table']!r}"
+        )
+    try:
+        text = markdown(content)
+    except (KeyError, TypeError) as error:
+        raise ValueError(
+            f"{result} must be a table that `tfmeta reproduce` wrote. Received: a file "
+            f"that lacks something ({type(error).__name__}: {error})"
+        ) from error
+    put_into_readme(readme, name, text)
+    Console(highlight=False, soft_wrap=True).print(f"written to {readme}")
+
+
+def _run(
+    console: Console,
+    row: Row,
+    folder: RunFolder,
+    seed: int,
+    budget: float,
+    test_episodes: int,
+    data_dir: Path | None,
+) -> None:
+    config = row.train_config(seed=seed, budget=budget)
+    if folder.learner_file.exists():
+        state = "is trained already,"
+    elif folder.exists:
+        state = "goes on,"
+    else:
+        state = f"is trained for {config.steps:,} steps,"
+    console.print(f"Row {row.name}, seed {seed}: {row.title} {state} in {folder.path}")
+    bar = TrainingProgress(console)
+    try:
+        train_row(
+            row, folder, seed=seed, budget=budget, data_dir=data_dir, callbacks=[bar]
+        )
+    finally:
+        bar.stop()  # Ctrl-C must not leave a terminal without its cursor.
+    with progress_bar(console, "evaluating") as report:
+        results = measure_row(
+            row,
+            folder,
+            test_episodes=test_episodes,
+            data_dir=data_dir,
+            on_progress=report,
+        )
+    for result in results:
+        console.print(str(result))
+
+
+def _show(console: Console, content: dict[str, Any]) -> None:
+    """Prints the figures, and which goals they meet."""
+    shown = Table(title=content["table"], title_justify="left", box=SIMPLE)
+    for number, name in enumerate(HEADER):
+        shown.add_column(name, no_wrap=True, justify="right" if number > 1 else "left")
+    shown.add_column("goal")
+    for row in content["rows"]:
+        title = method(row)
+        for number, column in enumerate(row["columns"]):
+            cells = [cell.replace("**", "") for cell in figure_cells(row, number)]
+            shown.add_row(title, *cells, _goal(column))
+            title = ""
+    # Without a terminal rich would assume 80 columns and cut the figures.
+    wide = console if console.is_terminal else Console(width=200, highlight=False)
+    wide.print(shown)
+
+
+def _goal(column: dict[str, Any]) -> str:
+    if column["goal"] is None:
+        return ""
+    sign = "≤" if column["kind"] == "lake" else "≥"
+    verdict = {True: ": met", False: ": missed", None: ""}[column["goal_met"]]
+    return f"{sign} {column['goal']:g}{verdict}"

@@ -1,0 +1,82 @@
+"""Encoding the examples of all tasks of a batch in one call."""
+
+from __future__ import annotations
+
+import keras
+import tensorflow as tf
+
+
+def embed_rows(
+    encoder: keras.Model,
+    examples: tf.Tensor,
+    *,
+    mask: tf.Tensor | None = None,
+    training: bool = False,
+) -> tf.Tensor:
+    """Embeds the examples of all tasks in one call of the encoder.
+
+    Args:
+        encoder: From `(batch, *example)` to `(batch, *embedding)`.
+        examples: `(tasks, rows, *example)`.
+        mask: `(tasks, rows)` bool; rows where it is False never reach the
+            encoder, whose batch statistics would see them. Their embedding
+            is 0.
+        training: Whether the encoder runs in training mode.
+
+    Returns:
+        `(tasks, rows, *embedding)`.
+    """
+    examples = tf.convert_to_tensor(examples)
+    leading = tf.shape(examples)[:2]
+    flat = tf.reshape(examples, tf.concat([[-1], tf.shape(examples)[2:]], axis=0))
+    flat = tf.ensure_shape(flat, [None, *examples.shape[2:]])
+    if mask is None:
+        embeddings = encoder(flat, training=training)
+    else:
+        rows = tf.where(tf.reshape(mask, [-1]))
+        real = encoder(tf.gather(flat, rows[:, 0]), training=training)
+        shape = tf.concat([[tf.shape(flat)[0]], tf.shape(real)[1:]], axis=0)
+        embeddings = tf.scatter_nd(rows, real, tf.cast(shape, tf.int64))
+    shape = tf.concat([leading, tf.shape(embeddings)[1:]], axis=0)
+    embeddings = tf.reshape(embeddings, shape)
+    return tf.ensure_shape(embeddings, [*examples.shape[:2], *encoder.output_shape[1:]])
+
+
+def embed_rows_together(
+    encoder: keras.Model,
+    parts: dict[str, tf.Tensor],
+    masks: dict[str, tf.Tensor],
+    *,
+    training: bool = False,
+) -> dict[str, tf.Tensor]:
+    """Embeds several sets of examples in one call of the encoder.
+
+    In training mode batch normalization then sees all of them, as in the
+    papers' code; in inference mode it makes no difference.
+
+    Args:
+        encoder: As of `embed_rows`.
+        parts: `(tasks, rows, *example)` by name.
+        masks: `(tasks, rows)` bool by the same names, where rows are padded.
+        training: Whether the encoder runs in training mode.
+
+    Returns:
+        `(tasks, rows, *embedding)` by name.
+    """
+    sizes = [tf.shape(examples)[1] for examples in parts.values()]
+    mask = None
+    if masks:
+        mask = tf.concat(
+            [
+                masks.get(name, tf.ones(tf.shape(examples)[:2], tf.bool))
+                for name, examples in parts.items()
+            ],
+            axis=1,
+        )
+    together = tf.concat(list(parts.values()), axis=1)
+    embeddings = embed_rows(encoder, together, mask=mask, training=training)
+    split = tf.split(embeddings, tf.stack(sizes), axis=1, num=len(sizes))
+    return {
+        name: tf.ensure_shape(part, [*examples.shape[:2], *part.shape[2:]])
+        for (name, examples), part in zip(parts.items(), split, strict=True)
+    }

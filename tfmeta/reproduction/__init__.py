@@ -1,0 +1,1 @@
+"""Published tables, reproduced: from a row's settings to a table of figures."""

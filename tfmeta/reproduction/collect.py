@@ -1,0 +1,170 @@
+"""Everything that a table says, read from the run folders of its rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmeta._version import __version__
+from tfmeta.callbacks.checkpoint_folder import load_checkpoint
+from tfmeta.evaluation import EvaluationResult
+from tfmeta.reproduction.measure import check_config, find_result
+from tfmeta.reproduction.row import Column, Row
+from tfmeta.reproduction.table import ReproductionTable
+from tfmeta.runs.provenance import git_commit
+from tfmeta.runs.run_folder import RunFolder, read_json
+
+RESULT_FORMAT_VERSION = 1
+
+
+def collect(
+    table: ReproductionTable,
+    directory: Path,
+    *,
+    test_episodes: int = 1000,
+    command: str,
+) -> dict[str, Any]:
+    """The figures of all runs of the table's rows in a folder, as plain values.
+
+    What has not been run, or not to its end, is there without figures. A run that
+    is not the row's, or whose files cannot be read, is left out, and the result
+    says so.
+
+    Args:
+        table: The table.
+        directory: Where the run folders are.
+        test_episodes: The figures of so many test episodes are taken.
+        command: How the table is called, `tfmeta reproduce NAME`.
+    """
+    rows: list[dict[str, Any]] = []
+    left_out: list[str] = []
+    for row in table.rows:
+        found = _find_runs(row, directory)
+        for budget in sorted(found) or [1.0]:
+            runs = []
+            for seed in found.get(budget, []):
+                folder = RunFolder(
+                    directory / row.folder_name(seed=seed, budget=budget)
+                )
+                try:
+                    check_config(folder, row.train_config(seed=seed, budget=budget))
+                    runs.append(_describe_run(row, folder, seed, test_episodes))
+                except (OSError, ValueError) as error:
+                    left_out.append(f"{folder.path.name} is left out: {error}")
+            rows.append(_describe_row(row, budget, runs, command))
+    return {
+        "format_version": RESULT_FORMAT_VERSION,
+        "table": table.name,
+        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "commit": git_commit(),
+        "tfmeta": __version__,
+        "test_episodes": test_episodes,
+        "rows": rows,
+        "left_out": left_out,
+    }
+
+
+def _find_runs(row: Row, directory: Path) -> dict[float, list[int]]:
+    """The seeds of the run folders that are there, by budget."""
+    named = re.compile(rf"{re.escape(row.name)}(?:-budget([^-]+))?-seed(\d+)")
+    found: dict[float, list[int]] = {}
+    for path in directory.iterdir() if directory.is_dir() else ():
+        parts = named.fullmatch(path.name)
+        if parts is None or not RunFolder(path).exists:
+            continue
+        try:
+            budget = float(parts[1] or 1)
+        except ValueError:
+            continue
+        if path.name == row.folder_name(seed=int(parts[2]), budget=budget):
+            found.setdefault(budget, []).append(int(parts[2]))
+    return {budget: sorted(seeds) for budget, seeds in found.items()}
+
+
+def _describe_run(
+    row: Row, folder: RunFolder, seed: int, test_episodes: int
+) -> dict[str, Any]:
+    trained = folder.learner_file.exists()
+    if trained:
+        history = read_json(folder.history_file)
+    else:
+        checkpoint = load_checkpoint(folder.checkpoints)
+        history = {} if checkpoint is None else checkpoint.state["history"]
+    timing = read_json(folder.timing_file) if folder.timing_file.exists() else {}
+    figures = [
+        find_result(column, folder, test_episodes=test_episodes) if trained else None
+        for column in row.columns
+    ]
+    return {
+        "seed": seed,
+        "folder": folder.path.name,
+        "trained": trained,
+        "training_seconds": timing.get("training_seconds"),
+        "environment": folder.read_environment(),
+        "history": history,
+        "figures": [f if f is None else _describe_figure(f) for f in figures],
+    }
+
+
+def _describe_figure(result: EvaluationResult) -> dict[str, Any]:
+    low, high = result.over_test_classes
+    return {
+        "percent": 100 * result.accuracy,
+        "over_episode_draws": 100 * result.over_episode_draws,
+        "over_test_classes": [100 * low, 100 * high],
+        "test_classes": result.num_clusters,
+        "transductive": result.transductive,
+        "protocol": result.protocol,
+    }
+
+
+def _describe_row(
+    row: Row, budget: float, runs: list[dict[str, Any]], command: str
+) -> dict[str, Any]:
+    config = row.train_config(budget=budget).to_json()
+    del config["seed"]
+    last_seed = max((run["seed"] for run in runs), default=0)
+    words = [command, "--row", row.name]
+    words += ["--budget", f"{budget:g}"] if budget != 1 else []
+    words += ["--seeds", str(last_seed + 1)] if last_seed else []
+    return {
+        "row": row.name,
+        "title": row.title,
+        "paper": dataclasses.asdict(row.paper),
+        "note": row.note,
+        "budget": budget,
+        "config": config,
+        "command": " ".join(words),
+        "columns": [
+            _describe_column(column, [run["figures"][number] for run in runs])
+            for number, column in enumerate(row.columns)
+        ],
+        "runs": runs,
+    }
+
+
+def _describe_column(
+    column: Column, figures: list[dict[str, Any] | None]
+) -> dict[str, Any]:
+    percents = [figure["percent"] for figure in figures if figure is not None]
+    return {
+        **dataclasses.asdict(column),
+        "label": column.label,
+        "goal_met": column.meets_goal(percents[0]) if percents else None,
+        "over_training_seeds": _over_seeds(percents),
+    }
+
+
+def _over_seeds(percents: list[float]) -> dict[str, Any] | None:
+    if len(percents) < 2:
+        return None
+    return {
+        "mean": float(np.mean(percents)),
+        "standard_deviation": float(np.std(percents, ddof=1)),
+        "seeds": len(percents),
+    }

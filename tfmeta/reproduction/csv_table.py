@@ -1,0 +1,93 @@
+"""A table of reproduced figures as CSV: one line per figure of every run."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from tfmeta.reproduction.markdown import describe_state
+
+FIELDS = (
+    *("row", "method", "task", "kind", "budget", "seed", "state"),
+    *("published_percent", "published_half_width", "published_source"),
+    *("published_checked", "goal_percent", "percent", "over_episode_draws"),
+    *("over_test_classes_low", "over_test_classes_high", "test_classes"),
+    *("over_training_seeds_mean", "over_training_seeds_deviation", "training_seeds"),
+    *("transductive", "test_episodes", "train_ways", "train_shots", "steps"),
+    *("training_seconds", "processor", "usable_cores", "gpus", "commit", "tfmeta"),
+    "command",
+)
+
+
+def csv_text(content: dict[str, Any]) -> str:
+    """One line per figure and run; a row that was not run has lines without figure.
+
+    Args:
+        content: As `collect` returns it, or as it was read from its file.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, FIELDS, lineterminator="\n")
+    writer.writeheader()
+    for row in content["rows"]:
+        for number, column in enumerate(row["columns"]):
+            for run in row["runs"] or [None]:
+                writer.writerow(_line(content, row, number, column, run))
+    return text.getvalue()
+
+
+def _line(
+    content: dict[str, Any],
+    row: dict[str, Any],
+    number: int,
+    column: dict[str, Any],
+    run: dict[str, Any] | None,
+) -> dict[str, Any]:
+    config, published = row["config"], column["published"]
+    line = {
+        "row": row["row"],
+        "method": row["title"],
+        "task": column["label"],
+        "kind": column["kind"],
+        "budget": row["budget"],
+        "state": describe_state(run, row),
+        "published_percent": published["percent"],
+        "published_half_width": published["half_width"],
+        "published_source": published["source"],
+        "published_checked": published["checked"],
+        "goal_percent": column["goal"],
+        "train_ways": config["train_ways"],
+        "train_shots": config["train_shots"],
+        "steps": config["epochs"] * config["steps_per_epoch"],
+        "command": row["command"],
+    }
+    seeds = column["over_training_seeds"]
+    if seeds is not None:
+        line["over_training_seeds_mean"] = seeds["mean"]
+        line["over_training_seeds_deviation"] = seeds["standard_deviation"]
+        line["training_seeds"] = seeds["seeds"]
+    if run is None:
+        return line
+    environment = run["environment"]
+    line |= {
+        "seed": run["seed"],
+        "training_seconds": run["training_seconds"],
+        "gpus": "; ".join(environment.get("gpus", [])),
+        **{
+            name: environment.get(name)
+            for name in ("processor", "usable_cores", "commit", "tfmeta")
+        },
+    }
+    figure = run["figures"][number]
+    if figure is None:
+        return line
+    low, high = figure["over_test_classes"]
+    return line | {
+        "percent": figure["percent"],
+        "over_episode_draws": figure["over_episode_draws"],
+        "over_test_classes_low": low,
+        "over_test_classes_high": high,
+        "test_classes": figure["test_classes"],
+        "transductive": figure["transductive"],
+        "test_episodes": content["test_episodes"],
+    }

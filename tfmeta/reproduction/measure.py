@@ -1,0 +1,136 @@
+"""Trains a row of a table and measures its columns, as far as it is not done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from tfmeta.evaluation import EvaluationResult
+from tfmeta.reproduction.row import Column, Row
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
+from tfmeta.runs.pictures import draw_curve
+from tfmeta.runs.run_folder import RunFolder, read_json
+from tfmeta.runs.train import load_learner, train
+
+# All figures of a table are of the same test episodes.
+_SEED_OF_EPISODES = 0
+
+
+def train_row(
+    row: Row,
+    folder: RunFolder,
+    *,
+    seed: int = 0,
+    budget: float = 1.0,
+    data_dir: str | os.PathLike[str] | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Trains a row into a run folder, or goes on where it was stopped.
+
+    A run that is trained already is left as it is.
+
+    Raises:
+        ValueError: When the folder holds another run, or the row cannot be
+            trained.
+    """
+    config = row.train_config(seed=seed, budget=budget)
+    check_config(folder, config)
+    if not folder.learner_file.exists():
+        train(config, folder, resume=True, data_dir=data_dir, callbacks=callbacks)
+    if not folder.curve_picture.exists():
+        draw_curve(read_json(folder.history_file), config, folder.curve_picture)
+
+
+def measure_row(
+    row: Row,
+    folder: RunFolder,
+    *,
+    test_episodes: int = 1000,
+    data_dir: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> list[EvaluationResult]:
+    """Measures the columns of a trained row that its `metrics.json` lacks.
+
+    Args:
+        row: The row.
+        folder: Its trained run.
+        test_episodes: Test episodes per figure.
+        data_dir: Where data sets are kept, `None` for the default.
+        on_progress: Called with the work done, and all work, of each column.
+
+    Returns:
+        What was measured now.
+    """
+    config = folder.read_config()
+    missing = [
+        column
+        for column in row.columns
+        if find_result(column, folder, test_episodes=test_episodes) is None
+    ]
+    if not missing:
+        return []
+    learner = load_learner(folder)
+    return [
+        evaluate_run(
+            folder,
+            learner,
+            draw_test_episodes(
+                config,
+                ways=column.ways,
+                shots=column.shots,
+                queries=column.queries,
+                seed=_SEED_OF_EPISODES,
+                data_dir=data_dir,
+            ),
+            num_episodes=test_episodes,
+            on_progress=on_progress,
+        )
+        for column in missing
+    ]
+
+
+def check_config(folder: RunFolder, config: TrainConfig) -> None:
+    """Checks that a folder is free, or holds a run of this configuration.
+
+    Raises:
+        FileNotFoundError: When something else is there.
+        ValueError: When its configuration is another one.
+    """
+    folder.check_startable(resume=True)
+    if not folder.exists:
+        return
+    kept, wanted = folder.read_config().to_json(), config.to_json()
+    for name, value in wanted.items():
+        if kept[name] != value:
+            raise ValueError(
+                f"{folder.path} must hold a run with {name}={value!r} for this row. "
+                f"Received: {name}={kept[name]!r}; name another folder with --output, "
+                "or move the run away"
+            )
+
+
+def find_result(
+    column: Column, folder: RunFolder, *, test_episodes: int
+) -> EvaluationResult | None:
+    """The figure of a column in a run's `metrics.json`, `None` without one."""
+    wanted: dict[str, Any] = {
+        "ways": column.ways,
+        "shots": column.shots,
+        "queries": column.queries,
+        "seed": _SEED_OF_EPISODES,
+        "same_group": folder.read_config().same_group,
+        "allow_same_origin": False,
+        "augment": None,
+        "episodes": test_episodes,
+    }
+    # Whatever else a protocol names makes other episodes of them.
+    data = {"table", "fingerprint", "tasks"}
+    for result in read_results(folder):
+        if {k: v for k, v in result.protocol.items() if k not in data} == wanted:
+            return result
+    return None
