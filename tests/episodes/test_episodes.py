@@ -169,6 +169,7 @@ def test_indices_have_the_promised_shapes_and_dtypes(episodes):
         "classes": ((tasks, ways), tf.int32),
         "support": ((tasks, ways, shots), tf.int64),
         "query": ((tasks, ways, queries), tf.int64),
+        "query_ways": ((tasks, ways, queries), tf.int32),
         "support_mask": ((tasks, ways, shots), tf.bool),
         "query_mask": ((tasks, ways, queries), tf.bool),
         "distractors": ((tasks, 0), tf.int32),

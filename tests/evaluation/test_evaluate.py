@@ -11,13 +11,27 @@ from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Conv4
 from tfmeta.episodes import Episodes, RandomAffine
 from tfmeta.evaluation import EvaluationResult, compare, evaluate
-from tfmeta.evaluation.evaluate import fingerprint
-from tfmeta.learners import FewShotLearner, PrototypicalNetwork
+from tfmeta.evaluation.fingerprint import fingerprint
+from tfmeta.learners import (
+    FewShotLearner,
+    PrototypicalNetwork,
+    SemiSupervisedPrototypicalNetwork,
+)
 
 
 @keras.saving.register_keras_serializable(package="test_evaluate")
 class Transductive(PrototypicalNetwork):
+    """Pulls each query half way to the mean of the queries."""
+
     transductive = True
+
+    def compare_embeddings(self, state, embeddings, *, query_mask=None):
+        weight = tf.ones(tf.shape(embeddings)[:2], embeddings.dtype)
+        if query_mask is not None:
+            weight = tf.cast(query_mask, embeddings.dtype)
+        total = tf.reduce_sum(embeddings * weight[:, :, None], axis=1, keepdims=True)
+        mean = total / tf.reduce_sum(weight, axis=1)[:, None, None]
+        return super().compare_embeddings(state, (embeddings + mean) / 2)
 
 
 @keras.saving.register_keras_serializable(package="test_evaluate")
@@ -27,13 +41,6 @@ class NeedsMask(PrototypicalNetwork):
         return super().adapt_embeddings(
             embeddings, support_labels, support_mask=support_mask
         )
-
-
-@keras.saving.register_keras_serializable(package="test_evaluate")
-class NeedsUnlabelled(PrototypicalNetwork):
-    def episode_logits(self, inputs, *, training=False):
-        assert inputs["unlabelled"].shape[1] == 10
-        return super().episode_logits(inputs, training=training)
 
 
 @keras.saving.register_keras_serializable(package="test_evaluate")
@@ -276,25 +283,93 @@ def test_a_learner_that_may_look_at_the_episode_is_not_encoded_once(learner, tab
 
 def test_unlabelled_examples_reach_the_learner(learner, table):
     settings = {**FIXED, "queries": 3, "unlabelled": 2, "distractors": 1}
-    needy = NeedsUnlabelled(learner.encoder)
     episodes = Episodes(table, **settings)
-    with pytest.raises(ValueError, match="`encode_once=True`.*unlabelled=2"):
-        evaluate(needy, episodes, seen_classes=(), encode_once=True)
-    found = evaluate(needy, episodes, num_episodes=600, seen_classes=())
+    refined = SemiSupervisedPrototypicalNetwork(learner.encoder)
+
+    def measured(of, encode_once=None):
+        return evaluate(
+            of, episodes, num_episodes=600, seen_classes=(), encode_once=encode_once
+        )
+
+    found = measured(refined, False)
+    assert_same_figures(found, measured(refined, True))
+    plain = measured(learner)
+    assert np.any(found.episode_accuracies != plain.episode_accuracies)
     assert found.protocol["distractors"] == 1
-    plain = Episodes(table, **{**FIXED, "queries": 3})
+    others = Episodes(table, **{**FIXED, "queries": 3})
     with pytest.raises(ValueError, match="`distractors` must agree.*1 and None"):
-        compare(found, evaluate(learner, plain, num_episodes=600, seen_classes=()))
+        compare(found, evaluate(learner, others, num_episodes=600, seen_classes=()))
 
 
-def test_transductive_learners_are_named(learner, table):
-    episodes = Episodes(table, **FIXED)
+@pytest.mark.parametrize("settings", [FIXED, VARIED], ids=["fixed", "padded"])
+@pytest.mark.parametrize("encode_once", [False, True])
+def test_a_transductive_figure_has_others_beside_it(
+    learner, table, settings, encode_once
+):
+    episodes = Episodes(table, **settings)
     found = evaluate(
-        Transductive(learner.encoder), episodes, num_episodes=600, seen_classes=()
+        Transductive(learner.encoder),
+        episodes,
+        num_episodes=600,
+        seen_classes=(),
+        encode_once=encode_once,
     )
-    assert found.transductive
+    plain = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    assert found.transductive and found.to_json()["transductive"]
     assert ", transductive" in str(found)
-    assert found.to_json()["transductive"]
+    assert np.any(found.episode_accuracies != plain.episode_accuracies)
+    # A query by itself is its own mean: it stays where it is.
+    alone = found.transduction.alone
+    np.testing.assert_allclose(alone, plain.episode_accuracies, atol=1e-12)
+    assert plain.transduction is None
+    if settings is VARIED:
+        assert found.transduction.unequal is None
+        return
+    # Classes have 9 examples and more: 2 shots leave 7, which 4 ways share.
+    assert found.transduction.unequal_queries == 1
+    unequal = Episodes(table, **{**FIXED, "queries": 1}, query_dirichlet=2.0)
+    again = evaluate(
+        Transductive(learner.encoder), unequal, num_episodes=600, seen_classes=()
+    )
+    np.testing.assert_allclose(
+        found.transduction.unequal, again.episode_accuracies, atol=1e-12
+    )
+    assert again.transduction.unequal is None
+    assert again.protocol["query_dirichlet"] == 2.0
+
+
+def test_calibration_and_confusion_recounted_by_hand(learner, table):
+    episodes = Episodes(table, **VARIED)
+    found = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    count, gaps = 0, np.zeros(15)
+    taken_for = Counter()
+    for episode in range(600):
+        step, task = divmod(episode, episodes.tasks)
+        if task == 0:
+            inputs, y, _ = episodes.batch(step)
+            probabilities = tf.nn.softmax(learner(inputs, training=False)).numpy()
+            ids = episodes.class_ids(step)
+        for query in np.flatnonzero(inputs["query_mask"][task]):
+            row = probabilities[task, query]
+            top, right = row.argmax(), row.argmax() == y[task, query]
+            gaps[min(int(np.ceil(row.max() * 15)) - 1, 14)] += right - row.max()
+            count += 1
+            if not right:
+                true = ids[task, y[task, query]]
+                taken_for[int(true), int(ids[task, top])] += 1
+    assert found.reliability.count.sum() == count
+    assert found.expected_calibration_error == pytest.approx(
+        np.abs(gaps).sum() / count, abs=1e-6
+    )
+    assert f"{found.expected_calibration_error:.4f}" in str(found)
+    triples = zip(
+        found.confusion.true,
+        found.confusion.taken_for,
+        found.confusion.count,
+        strict=True,
+    )
+    assert {(t, p): n for t, p, n in triples} == taken_for
+    assert found.confusion.total == (found.class_total - found.class_correct).sum()
 
 
 def test_examples_may_lie_on_disk(learner, table, tmp_path):

@@ -7,7 +7,7 @@ import pytest
 
 from tfmeta.datasets import ClassTable
 from tfmeta.datasets.storage.table_folder import open_table, save_table
-from tfmeta.evaluation.evaluate import fingerprint
+from tfmeta.evaluation.fingerprint import fingerprint
 
 TEXTS = ["ein Satz", "zwei", "drei Sätze", "字"]
 

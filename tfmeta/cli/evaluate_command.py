@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfmeta.cli.lake_report import report_lake
 from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
@@ -41,9 +42,16 @@ if TYPE_CHECKING:
     help="One table of usual episodes, of episodes within one group (alphabet, "
     "superclass), and of episodes of all test classes.",
 )
+@click.option(
+    "--protocol",
+    type=click.Choice(["lake"]),
+    help="lake: instead of episodes, Lake's 20-way one-shot test within an alphabet, "
+    "20 runs of 20 trials. Writes lake.json and lake.png into RUN.",
+)
 @DATA_DIR
 def evaluate(
     run: Path,
+    protocol: str | None,
     ways: tuple[int, ...],
     shots: tuple[int, ...],
     queries: int | None,
@@ -60,6 +68,9 @@ def evaluate(
     """
     from tfmeta.runs.run_folder import RunFolder
 
+    if protocol == "lake":
+        report_lake(run, untrained=untrained, data_dir=data_dir)
+        return
     folder = RunFolder(run)
     folder.read_config()
     start_tensorflow("metric")

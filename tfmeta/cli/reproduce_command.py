@@ -47,7 +47,9 @@ from tfmeta.reproduction.row import Row
     "--list", "list_only", is_flag=True, help="Show the rows and what they train."
 )
 @click.option(
-    "--table-only", is_flag=True, help="Train nothing; write the table of what is there."
+    "--table-only",
+    is_flag=True,
+    help="Train nothing; write the table of what is there.",
 )
 @click.option(
     "--readme",
@@ -121,9 +123,9 @@ def _list(rows: Iterable[Row], budget: float) -> None:
         config = row.train_config(budget=budget)
         click.echo(f"{row.name}: {row.title} ({row.paper.authors}, {row.paper.year})")
         click.echo(
-            f"  one training on {config.dataset}: {config.train_ways}-way "
-            f"{config.train_shots}-shot, {config.epochs} epochs of "
-            f"{config.steps_per_epoch} steps, {config.steps:,} in all"
+            f"  one training of {config.learner} on {config.dataset}, "
+            f"{config.epochs} epochs of {config.steps_per_epoch} steps, "
+            f"{config.steps:,} in all"
         )
         for column in row.columns:
             goal = "" if column.goal is None else f", goal {column.goal:g}"

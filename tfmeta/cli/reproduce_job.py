@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -14,7 +14,12 @@ from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import progress_bar
 from tfmeta.reproduction.collect import collect
 from tfmeta.reproduction.files import read_result, write_table
-from tfmeta.reproduction.markdown import HEADER, figure_cells, markdown, method
+from tfmeta.reproduction.markdown import (
+    KINDS,
+    figure_rows,
+    header,
+    markdown,
+)
 from tfmeta.reproduction.measure import measure_row, train_row
 from tfmeta.reproduction.readme import put_into_readme
 from tfmeta.reproduction.row import Row
@@ -60,7 +65,9 @@ def reproduce_rows(
                 _run(console, row, folder, seed, budget, test_episodes, data_dir)
             except (ValueError, TypeError, OSError) as error:
                 failed.append(row.name)
-                console.print(f"Error in row {row.name}: {' '.join(str(error).split())}")
+                console.print(
+                    f"Error in row {row.name}: {' '.join(str(error).split())}"
+                )
             else:
                 write()
     written.clear()
@@ -134,24 +141,26 @@ def _run(
             on_progress=report,
         )
     for result in results:
-        console.print(str(result))
+        console.print(result)
 
 
 def _show(console: Console, content: dict[str, Any]) -> None:
     """Prints the figures, and which goals they meet."""
-    shown = Table(title=content["table"], title_justify="left", box=SIMPLE)
-    for number, name in enumerate(HEADER):
-        shown.add_column(name, no_wrap=True, justify="right" if number > 1 else "left")
-    shown.add_column("goal")
-    for row in content["rows"]:
-        title = method(row)
-        for number, column in enumerate(row["columns"]):
-            cells = [cell.replace("**", "") for cell in figure_cells(row, number)]
-            shown.add_row(title, *cells, _goal(column))
-            title = ""
     # Without a terminal rich would assume 80 columns and cut the figures.
     wide = console if console.is_terminal else Console(width=200, highlight=False)
-    wide.print(shown)
+    for kind in KINDS:
+        columns = [c for row in content["rows"] for c in row["columns"]]
+        goals = [_goal(column) for column in columns if column["kind"] == kind]
+        if not goals:
+            continue
+        shown = Table(title=content["table"], title_justify="left", box=SIMPLE)
+        for number, name in enumerate(header(kind)):
+            justify: Literal["left", "right"] = "right" if number > 1 else "left"
+            shown.add_column(name, no_wrap=True, justify=justify)
+        shown.add_column("goal")
+        for cells, goal in zip(figure_rows(content, kind), goals, strict=True):
+            shown.add_row(*(cell.replace("**", "") for cell in cells), goal)
+        wide.print(shown)
 
 
 def _goal(column: dict[str, Any]) -> str:

@@ -29,9 +29,15 @@ from tfmeta.runs.run_folder import RunFolder
     help="Run folder. [default: runs/DATASET-seedSEED]",
 )
 @click.option(
-    "--size", type=AT_LEAST_1, help="Side in pixels to resize your own pictures to."
+    "--size",
+    type=AT_LEAST_1,
+    help="Side in pixels to resize your own pictures to, or Omniglot's (105: its scans).",
 )
-@click.option("--learner", help="One of: prototypical. [default: prototypical]")
+@click.option(
+    "--learner",
+    help="One of: prototypical, gaussian_prototypical, semi_supervised_prototypical, "
+    "matching, relation, siamese. [default: prototypical]",
+)
 @click.option(
     "--argument",
     "arguments",
@@ -41,19 +47,45 @@ from tfmeta.runs.run_folder import RunFolder
 )
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("--seed", type=SEED, help="Seed of weights and episodes. [default: 0]")
+@click.option(
+    "--seeds",
+    type=AT_LEAST_2,
+    help="Train with the seeds 0, 1, ... one after the other, into RUN-seed0, "
+    "RUN-seed1, ..., and show how far they spread.",
+)
 @click.option("--train-ways", type=AT_LEAST_2, help="Classes per training task.")
 @click.option("--train-shots", type=AT_LEAST_1, help="Support examples per class.")
 @click.option("--train-queries", type=AT_LEAST_1, help="Queries per class.")
 @click.option("--train-tasks", type=AT_LEAST_1, help="Tasks per training step.")
+@click.option(
+    "--batch-size",
+    type=AT_LEAST_1,
+    help="Examples per training step, for learners that train on plain batches "
+    "(baseline, baseline_plus_plus).  [default: 128]",
+)
 @click.option("--ways", type=AT_LEAST_2, help="Classes per validation and test task.")
 @click.option("--shots", type=AT_LEAST_1, help="Shots in validation and test.")
 @click.option("--queries", type=AT_LEAST_1, help="Queries in validation and test.")
+@click.option(
+    "--unlabelled",
+    type=click.IntRange(min=0),
+    help="Unlabelled examples per class in every task. [default: 0]",
+)
+@click.option(
+    "--distractors",
+    type=click.IntRange(min=0),
+    help="Classes per task with unlabelled examples alone. [default: 0]",
+)
 @click.option(
     "--same-group/--any-group",
     default=None,
     help="Draw all classes of a task from one group (alphabet, domain, superclass).",
 )
-@click.option("--filters", type=AT_LEAST_1, help="Filters of the Conv4 encoder.")
+@click.option(
+    "--filters",
+    type=AT_LEAST_1,
+    help="Filters of the Conv4 encoder, or of the first convolution of Koch's.",
+)
 @click.option("--encoder", help="Encoder of pictures. [default: the learner's]")
 @click.option(
     "--dtype-policy",
@@ -77,6 +109,7 @@ def train(
     dataset: str,
     run_path: Path | None,
     resume: bool,
+    seeds: int | None,
     arguments: tuple[str, ...],
     test_episodes: int,
     data_dir: Path | None,
@@ -91,16 +124,36 @@ def train(
     chosen = {name: value for name, value in overrides.items() if value is not None}
     if arguments:
         chosen["learner_arguments"] = parse_arguments(arguments)
-    seed = chosen.get("seed", 0)
-    path = run_path or Path("runs") / f"{_short_name(dataset)}-seed{seed}"
-    RunFolder(path).check_startable(resume=resume)
+    if seeds is not None and "seed" in chosen:
+        raise click.UsageError("--seeds names the seeds; it does not go with --seed.")
+    base = Path("runs") / _short_name(dataset)
+    if seeds is not None:
+        base = run_path or base
+        paths = {n: base.with_name(f"{base.name}-seed{n}") for n in range(seeds)}
+    else:
+        seed = chosen.get("seed", 0)
+        paths = {seed: run_path or base.with_name(f"{base.name}-seed{seed}")}
+    # All of them before the first is trained.
+    for path in paths.values():
+        RunFolder(path).check_startable(resume=resume)
     start_tensorflow("metric")
 
-    from tfmeta.cli.train_job import run_training
+    from tfmeta.cli.train_job import run_training, run_trainings
     from tfmeta.runs.defaults import default_config
 
+    config = default_config(dataset, chosen, data_dir=data_dir)
+    if seeds is not None:
+        run_trainings(
+            config,
+            paths,
+            resume=resume,
+            test_episodes_count=test_episodes,
+            data_dir=data_dir,
+        )
+        return
+    (path,) = paths.values()
     run_training(
-        default_config(dataset, chosen, data_dir=data_dir),
+        config,
         path,
         resume=resume,
         test_episodes_count=test_episodes,

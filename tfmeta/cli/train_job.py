@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
 
 from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import progress_bar
+from tfmeta.evaluation import EvaluationResult
+from tfmeta.evaluation.training_seeds import over_training_seeds
 from tfmeta.export.version_folder import list_versions
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import kind_of
+from tfmeta.runs.data import kind_of, load_split
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run
 from tfmeta.runs.export import export_run
 from tfmeta.runs.learners import learner_kind
 from tfmeta.runs.pictures import draw_curve, draw_episodes
 from tfmeta.runs.run_folder import RunFolder, read_json
 from tfmeta.runs.train import train
-
-_DRAWN = "test episodes, predictions right and wrong"
+from tfmeta.runs.training_data import describe_training
 
 
 def run_training(
@@ -32,16 +35,81 @@ def run_training(
     """Trains, evaluates, draws, exports, and says what to type next."""
     console = Console(highlight=False, soft_wrap=True)
     folder = RunFolder(path)
+    _train_and_measure(
+        console,
+        config,
+        folder,
+        resume=resume,
+        test_episodes_count=test_episodes_count,
+        data_dir=data_dir,
+    )
+    _say_what_is_there(console, folder)
+
+
+def run_trainings(
+    config: TrainConfig,
+    paths: Mapping[int, Path],
+    *,
+    resume: bool,
+    test_episodes_count: int,
+    data_dir: Path | None,
+) -> None:
+    """Trains one run after the other, and says how far their figures spread.
+
+    Args:
+        config: What to train, but for the seed.
+        paths: The run folder of each seed.
+        resume: Whether to go on with what the folders hold.
+        test_episodes_count: Test episodes after each training, the same for all.
+        data_dir: Where data sets are kept, `None` for the default.
+    """
+    console = Console(highlight=False, soft_wrap=True)
+    results = []
+    for seed, path in paths.items():
+        results.append(
+            _train_and_measure(
+                console,
+                dataclasses.replace(config, seed=seed),
+                RunFolder(path),
+                resume=resume,
+                test_episodes_count=test_episodes_count,
+                data_dir=data_dir,
+            )
+        )
+        console.print()
+    console.print(str(over_training_seeds(results)), style="bold")
+    console.print()
+    console.print(f"The runs are in {', '.join(map(str, paths.values()))}.")
+
+
+def _train_and_measure(
+    console: Console,
+    config: TrainConfig,
+    folder: RunFolder,
+    *,
+    resume: bool,
+    test_episodes_count: int,
+    data_dir: Path | None,
+) -> EvaluationResult:
     verb = "Going on with" if resume and folder.exists else "Training"
+    kind = learner_kind(config.learner)
+    table = None
+    if kind.trains_on == "examples":  # The line names the number of its classes.
+        table = load_split(config, "train", data_dir)
     console.print(
-        f"{verb} a {learner_kind(config.learner).title} on {config.dataset}: "
-        f"{config.train_ways}-way {config.train_shots}-shot, {config.steps:,} steps, "
-        f"into {path}"
+        f"{verb} a {kind.title} on {config.dataset}: "
+        f"{describe_training(config, table)}, {config.steps:,} steps, "
+        f"into {folder.path}"
     )
     bar = TrainingProgress(console)
     try:
         learner = train(
-            config, folder, resume=resume, data_dir=data_dir, callbacks=[bar]
+            config,
+            folder,
+            resume=resume,
+            data_dir=data_dir,
+            callbacks=[bar],
+            train_table=table,
         )
     finally:
         bar.stop()  # Ctrl-C must not leave a terminal without its cursor.
@@ -56,14 +124,17 @@ def run_training(
             num_episodes=test_episodes_count,
             on_progress=report,
         )
-    pictures = kind_of(episodes.table) == "pictures"
-    if pictures:
+    if kind_of(episodes.table) == "pictures":
         draw_episodes(learner, episodes, folder.episodes_picture)
     if not list_versions(folder.saved_model):
         export_run(folder, learner, episodes.table)
-
     console.print()
     console.print(str(result), style="bold")
+    return result
+
+
+def _say_what_is_there(console: Console, folder: RunFolder) -> None:
+    path, pictures = folder.path, folder.episodes_picture.exists()
     console.print()
     console.print(f"The run is in {path}:")
     for name, what in (

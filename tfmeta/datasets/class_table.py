@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tfmeta.datasets.class_attributes import as_class_attributes, pick_attributes
 from tfmeta.datasets.storage.examples import Examples, StoredExamples, lie_in_memory
 from tfmeta.datasets.storage.rotated import RotatedExamples
 from tfmeta.datasets.storage.selected import SelectedExamples, select_rows
@@ -39,6 +40,9 @@ class ClassTable:
         origin_names: For a class made from another one (a rotation), the name
             of the class it was made from; by default the class's own name.
         description: One line on where the examples come from.
+        class_attributes: What is known of a class besides its examples: an array
+            `(classes, *attribute)` of numbers, or of texts as str objects, or
+            `None`. Zero-shot learners enrol a class by it.
 
     Raises:
         ValueError: When the parts do not fit each other, when a class is
@@ -62,6 +66,7 @@ class ClassTable:
     group_level: str = "group"
     origin_names: tuple[str, ...] | None = None
     description: str = ""
+    class_attributes: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         offsets = np.asarray(self.offsets, np.int64)
@@ -106,6 +111,11 @@ class ClassTable:
                     f"`{field}` of table {self.name!r} must have one entry per "
                     f"class, {len(self.class_names)}. Received: {len(names)}"
                 )
+        if self.class_attributes is not None:
+            attributes = as_class_attributes(
+                self.class_attributes, self.name, len(self.class_names)
+            )
+            object.__setattr__(self, "class_attributes", attributes)
 
     def _check_text(self) -> None:
         if self.example_shape != ():
@@ -130,6 +140,7 @@ class ClassTable:
         groups: dict[str, str] | None = None,
         group_level: str = "group",
         description: str = "",
+        class_attributes: Mapping[str, Any] | None = None,
     ) -> ClassTable:
         """Groups examples by their labels; classes come out sorted.
 
@@ -142,6 +153,7 @@ class ClassTable:
             groups: Group name by class name, or `None`.
             group_level: What a group is called.
             description: One line on where the examples come from.
+            class_attributes: What describes a class, by class name, or `None`.
 
         Returns:
             The table.
@@ -167,6 +179,11 @@ class ClassTable:
             groups=None if groups is None else tuple(groups[n] for n in names),
             group_level=group_level,
             description=description,
+            class_attributes=(
+                None
+                if class_attributes is None
+                else np.asarray([class_attributes[n] for n in names])
+            ),
         )
 
     @property
@@ -229,6 +246,7 @@ class ClassTable:
             class_names=tuple(self.class_names[c] for c in ids),
             groups=pick(self.groups),
             origin_names=pick(self.origin_names),
+            class_attributes=pick_attributes(self.class_attributes, ids),
         )
 
     def _rows_of(self, ids: Sequence[int]) -> np.ndarray:
@@ -277,6 +295,7 @@ class ClassTable:
             ),
             groups=repeat(self.groups),
             origin_names=repeat(origin),
+            class_attributes=pick_attributes(self.class_attributes, classes),
         )
 
     def as_supervised(
@@ -287,6 +306,7 @@ class ClassTable:
         epochs: int | None = 1,
         start: int = 0,
         drop_remainder: bool = False,
+        augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
     ) -> tf.data.Dataset:
         """The plain `(x, y)` view: see `tfmeta.datasets.supervised.as_supervised`."""
         from tfmeta.datasets.supervised import as_supervised
@@ -298,6 +318,7 @@ class ClassTable:
             epochs=epochs,
             start=start,
             drop_remainder=drop_remainder,
+            augment=augment,
         )
 
     def __repr__(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import operator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +22,7 @@ def as_supervised(
     epochs: int | None = 1,
     start: int = 0,
     drop_remainder: bool = False,
+    augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
 ) -> tf.data.Dataset:
     """Batches of examples with the numbers of their classes.
 
@@ -41,6 +43,10 @@ def as_supervised(
         start: The first batch; reached at once, nothing is read for it.
         drop_remainder: Whether the last batch of an epoch is left out when it is
             smaller.
+        augment: Distorts the examples of a batch: from `(batch, *example)` and a
+            stateless seed of shape (2,) to examples of the same shape and dtype,
+            such as `tfmeta.episodes.RandomAffine()`. The seed is a function of
+            `seed` and the step alone.
 
     Returns:
         A `tf.data.Dataset` of `(x, y)`: `x` of shape `(batch, *example)` and the
@@ -49,8 +55,8 @@ def as_supervised(
 
     Raises:
         TypeError: When a number is no integer.
-        ValueError: When a number is out of range, or a batch larger than the
-            table with `drop_remainder`.
+        ValueError: When a number is out of range, a batch larger than the table
+            with `drop_remainder`, or `augment` given without a seed.
 
     Example:
 
@@ -83,6 +89,13 @@ def as_supervised(
     root = None
     if seed is not None:
         root = tf.constant([_checked("seed", seed, 0), 0], tf.int64)
+        # No epoch has this number.
+        augment_root = tf.random.fold_in(root, tf.constant(-1, tf.int64))
+    elif augment is not None:
+        raise ValueError(
+            "`seed` must be an int where examples are augmented, since they are "
+            "distorted by it. Received: seed=None"
+        )
 
     def rows_of(epoch: tf.Tensor) -> tf.data.Dataset:
         if root is None:
@@ -97,6 +110,13 @@ def as_supervised(
     gather = make_gather(table.examples)
     labels = np.repeat(np.arange(table.num_classes, dtype=np.int32), table.class_sizes)
     label_of = make_gather(labels)
+
+    def batch_of(step: tf.Tensor, rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        examples = gather(rows)
+        if augment is not None:
+            examples = augment(examples, tf.random.fold_in(augment_root, step))
+        return examples, label_of(rows)
+
     last = np.iinfo(np.int64).max if epochs is None else epochs
     batches = tf.data.Dataset.range(start // per_epoch, last).flat_map(rows_of)
     size = tf.data.experimental.INFINITE_CARDINALITY
@@ -105,11 +125,8 @@ def as_supervised(
     return (
         batches.skip(start % per_epoch)
         .apply(tf.data.experimental.assert_cardinality(size))
-        .map(
-            lambda rows: (gather(rows), label_of(rows)),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
-        )
+        .enumerate(start)
+        .map(batch_of, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
         .prefetch(2)
     )
 

@@ -1,7 +1,8 @@
 """Encoders of the field, as plain Keras models."""
 
 from tfmeta.encoders.conv4 import Conv4
+from tfmeta.encoders.koch import KochConvNet
 from tfmeta.encoders.text import TextEncoder
 from tfmeta.encoders.text_transformer import TextTransformer
 
-__all__ = ["Conv4", "TextEncoder", "TextTransformer"]
+__all__ = ["Conv4", "KochConvNet", "TextEncoder", "TextTransformer"]

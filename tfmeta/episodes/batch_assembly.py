@@ -22,6 +22,7 @@ def assemble_batch(
     *,
     support_augment: Augmentation | None = None,
     query_augment: Augmentation | None = None,
+    gather_attributes: Gather | None = None,
 ) -> tuple:
     """The batch `(inputs, y)` or `(inputs, y, sample_weight)`.
 
@@ -32,6 +33,8 @@ def assemble_batch(
         streams: The streams of the batch's step.
         support_augment: Distorts support and unlabelled examples.
         query_augment: Distorts query examples.
+        gather_attributes: From class ids to what stands in for support examples,
+            or `None` where those are the support.
 
     Returns:
         The batch; see `Episodes.as_dataset` for its parts.
@@ -50,8 +53,12 @@ def assemble_batch(
         tf.one_hot(tf.repeat(way, shots), ways), [tasks, ways * shots, ways]
     )
     y = tf.reshape(drawn.query_ways, [tasks, ways * queries])
+    if gather_attributes is None:
+        support = examples(drawn.support, support_augment, streams.support_augment)
+    else:
+        support = gather_attributes(drawn.classes)
     inputs = {
-        "support": examples(drawn.support, support_augment, streams.support_augment),
+        "support": support,
         "support_labels": labels,
         "query": examples(drawn.query, query_augment, streams.query_augment),
     }

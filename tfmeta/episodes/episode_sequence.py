@@ -67,16 +67,17 @@ class EpisodeSequence(abc.ABC):
                 `start + shard + num_shards`, and so on.
 
         Returns:
-            A data set of `(inputs, y)`, or of `(inputs, y, sample_weight)`
-            when ways vary. `inputs["support"]` has shape `(tasks, ways *
-            shots, *example)` and the table's dtype, `inputs["support_labels"]`
-            `(tasks, ways * shots, ways)` float32 one-hot, `inputs["query"]`
-            `(tasks, ways * queries, *example)`; `y` `(tasks, ways * queries)`
-            int32. Semi-supervised episodes have `inputs["unlabelled"]`,
-            `(tasks, (ways + distractors) * unlabelled, *example)`, shuffled.
-            When ways or shots vary, `inputs["support_mask"]` and, for ways,
-            `inputs["query_mask"]` and `inputs["unlabelled_mask"]` say which
-            rows are real.
+            A data set of `(inputs, y)`, or of `(inputs, y, sample_weight)` when
+            ways vary. `inputs["support"]` has shape `(tasks, ways * shots,
+            *example)` and the table's dtype, `inputs["support_labels"]` `(tasks,
+            ways * shots, ways)` float32 one-hot, `inputs["query"]` `(tasks, ways *
+            queries, *example)`; `y` `(tasks, ways * queries)` int32. The support of
+            zero-shot episodes is `(tasks, ways, *attribute)`, of the dtype of the
+            attributes. Semi-supervised episodes have `inputs["unlabelled"]`,
+            `(tasks, (ways + distractors) * unlabelled, *example)`, shuffled. When
+            ways or shots vary, `inputs["support_mask"]` and, for ways,
+            `inputs["query_mask"]` and `inputs["unlabelled_mask"]` say which rows
+            are real.
         """
         start = check_count("start", start, 0)
         if steps is not None:

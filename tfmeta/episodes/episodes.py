@@ -62,6 +62,10 @@ class Episodes(EpisodeSequence):
             Learning*, where it is 2; `None` for `queries` of every class. The
             queries of a task are `ways * queries` with and without, the support is
             the same.
+        support: `"examples"`, or `"attributes"` for zero-shot episodes: the support
+            holds one row for each class, its `class_attributes` in the table, and
+            never an example. Queries and unlabelled examples are those of the
+            one-shot episodes of the same seed, so that figures can be compared.
         augment: A function `(examples, stream) -> examples` over a batch of
             examples, such as `RandomAffine` or `KerasAugmentation`, that draws
             from the stateless seed `stream` alone. Applied to support, query
@@ -101,6 +105,7 @@ class Episodes(EpisodeSequence):
         unlabelled: int = 0,
         distractors: int = 0,
         query_dirichlet: float | None = None,
+        support: str = "examples",
         augment: Augmentation | None = None,
         support_augment: Augmentation | None = None,
         query_augment: Augmentation | None = None,
@@ -129,7 +134,13 @@ class Episodes(EpisodeSequence):
             unlabelled=unlabelled,
             distractors=distractors,
             query_dirichlet=query_dirichlet,
+            support=support,
         )
+        if self._settings.of_attributes and table.class_attributes is None:
+            raise ValueError(
+                "`support='attributes'` needs a table with `class_attributes`. "
+                f"Received: table {table.name!r}, which has none"
+            )
         self._sampler = IndexSampler(table, self._settings)
 
     @property
@@ -166,6 +177,11 @@ class Episodes(EpisodeSequence):
     def distractors(self) -> int:
         """Classes per task that have unlabelled examples alone."""
         return self._settings.distractors
+
+    @property
+    def support(self) -> str:
+        """What the support holds, `"examples"` or `"attributes"`."""
+        return self._settings.support
 
     @property
     def ways_vary(self) -> bool:
@@ -269,9 +285,17 @@ class Episodes(EpisodeSequence):
             streams,
             support_augment=self.support_augment,
             query_augment=self.query_augment,
+            gather_attributes=self._gather_attributes,
         )
 
     @functools.cached_property
     def _gather(self) -> Gather:
         # Once, so that all data sets and batches share what it keeps in memory.
         return make_gather(self.table.examples)
+
+    @functools.cached_property
+    def _gather_attributes(self) -> Gather | None:
+        attributes = self.table.class_attributes
+        if attributes is None or not self._settings.of_attributes:
+            return None
+        return make_gather(attributes)

@@ -27,6 +27,7 @@ class EpisodeSettings:
         distractors: Further classes, with unlabelled examples alone.
         query_dirichlet: Concentration of the proportions of classes among the
             queries of a task, `None` for equally many of each.
+        support: What the support holds, `"examples"` or `"attributes"`.
     """
 
     ways: tuple[int, int]
@@ -40,6 +41,7 @@ class EpisodeSettings:
     unlabelled: int
     distractors: int
     query_dirichlet: float | None
+    support: str
 
     @classmethod
     def checked(
@@ -56,6 +58,7 @@ class EpisodeSettings:
         unlabelled: int,
         distractors: int,
         query_dirichlet: float | None,
+        support: str,
     ) -> EpisodeSettings:
         """The settings of such arguments.
 
@@ -74,7 +77,18 @@ class EpisodeSettings:
             unlabelled=check_count("unlabelled", unlabelled, 0),
             distractors=check_count("distractors", distractors, 0),
             query_dirichlet=check_concentration("query_dirichlet", query_dirichlet),
+            support=support,
         )
+        if support not in ("examples", "attributes"):
+            raise ValueError(
+                "`support` must be 'examples' or 'attributes'. Received: "
+                f"support={support!r}"
+            )
+        if settings.of_attributes and settings.shots != (1, 1):
+            raise ValueError(
+                "`shots` must be 1 with support='attributes', where every class has "
+                f"one row, its attributes. Received: shots={shots!r}"
+            )
         if settings.distractors and not settings.unlabelled:
             raise ValueError(
                 "`distractors` have unlabelled examples alone, so `unlabelled` must "
@@ -93,6 +107,11 @@ class EpisodeSettings:
                 f"unlabelled={unlabelled}"
             )
         return settings
+
+    @property
+    def of_attributes(self) -> bool:
+        """Whether the support holds attributes of the classes."""
+        return self.support == "attributes"
 
     @property
     def most_ways(self) -> int:
@@ -137,6 +156,8 @@ class EpisodeSettings:
         if self.unlabelled:
             described["unlabelled"] = self.unlabelled
             described["distractors"] = self.distractors
+        if self.of_attributes:
+            described["support"] = self.support
         if self.query_dirichlet is not None:
             described["query_dirichlet"] = self.query_dirichlet
         return described

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable
 
-import numpy as np
-import tensorflow as tf
-
-from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes
-from tfmeta.evaluation.auroc import auroc
+from tfmeta.evaluation.checks import check_num_episodes, check_unseen
+from tfmeta.evaluation.encoding import (
+    choose_encode_once,
+    encode_table,
+    encoding_work,
+)
+from tfmeta.evaluation.fingerprint import fingerprint
+from tfmeta.evaluation.prediction import EpisodePredictor
+from tfmeta.evaluation.progress import Progress
 from tfmeta.evaluation.result import EvaluationResult
-from tfmeta.learners import FewShotLearner, MetricLearner
-
-LEAST_EPISODES = 600
-_ENCODER_BATCH = 512
+from tfmeta.evaluation.tally import Tally
+from tfmeta.evaluation.transduction import Transduction, unequal_episodes
+from tfmeta.learners import FewShotLearner
 
 
 def evaluate(
@@ -36,15 +38,16 @@ def evaluate(
         seen_classes: Origins (`ClassTable.origins`) of every class that
             training and validation saw. No figure is reported when it is
             `None` or shares a class with the episodes.
-        encode_once: Whether to encode each picture once and let the episodes
+        encode_once: Whether to encode each example once and let the episodes
             index into the embeddings, the same figure within rounding. Only for
-            a `MetricLearner`, on episodes without augmentation and unlabelled
-            examples. By default where it is less work.
+            a `MetricLearner`, on episodes without augmentation. By default where
+            it is less work.
         on_progress: Called with the number of pieces of work done, and of all.
 
     Returns:
         The result, with per-episode and per-class figures; for episodes of two
-        ways with the area under the ROC curve of each.
+        ways with the area under the ROC curve of each, for a transductive learner
+        with what belongs beside its figure (`Transduction`).
 
     Raises:
         ValueError: When test classes were seen or it is not known, when there
@@ -58,146 +61,53 @@ def evaluate(
     print(evaluate(learner, test, seen_classes=seen))
     ```
     """
-    if num_episodes < LEAST_EPISODES:
-        raise ValueError(
-            f"`num_episodes` must be at least {LEAST_EPISODES}, fewer make no figure. "
-            f"Received: num_episodes={num_episodes}"
-        )
-    _check_unseen(episodes, seen_classes)
-    # What a learner does with unlabelled examples is its own affair.
-    plain = not episodes.augmented and not episodes.unlabelled
-    can_encode_once = isinstance(learner, MetricLearner) and plain
-    if encode_once and not can_encode_once:
-        received = ", ".join(f"{k}={v}" for k, v in episodes.describe().items())
-        raise ValueError(
-            "`encode_once=True` needs a learner whose embeddings do not depend on the "
-            "episode, and episodes without augmentation and unlabelled examples. "
-            f"Received: {type(learner).__name__}, episodes with {received}"
-        )
-    rows = num_episodes * episodes.ways * (episodes.shots + episodes.queries)
-    if encode_once is None:
-        encode_once = can_encode_once and episodes.table.num_examples <= rows
+    check_num_episodes(num_episodes)
+    check_unseen(episodes, seen_classes)
+    table = episodes.table
+    once = choose_encode_once(
+        learner, episodes, num_episodes=num_episodes, encode_once=encode_once
+    )
+    unequal = unequal_episodes(episodes) if learner.transductive else None
 
     steps = -(-num_episodes // episodes.tasks)
-    if encode_once:
-        assert isinstance(learner, MetricLearner)
-        batches = -(-episodes.table.num_examples // _ENCODER_BATCH)
-        work = batches + steps
-        report = _reporter(on_progress, work)
-        embeddings = _encode(learner, episodes.table, report)
-        stream = episodes.with_examples(embeddings)
-    else:
-        report = _reporter(on_progress, steps)
-        stream = episodes
+    work = steps if unequal is None else 2 * steps
+    progress = Progress(on_progress, work + (encoding_work(table) if once else 0))
+    embeddings = encode_table(learner, table, progress) if once else None
+    predictor = EpisodePredictor(learner, embeddings)
 
-    @tf.function(reduce_retracing=True)
-    def predict(inputs: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        if encode_once:
-            state = learner.adapt_embeddings(
-                inputs["support"],
-                inputs["support_labels"],
-                support_mask=inputs.get("support_mask"),
-            )
-            logits = learner.compare_embeddings(state, inputs["query"])
-        else:
-            logits = learner.episode_logits(inputs, training=False)
-        scores = tf.cast(logits[..., 1], tf.float64) - tf.cast(
-            logits[..., 0], tf.float64
+    def tally(drawn: Episodes, *, alone: bool) -> Tally:
+        # With proportions of its own a task may have queries of one way alone.
+        both = drawn.ways == 2 and "query_dirichlet" not in drawn.describe()
+        added = Tally(table.num_classes, two_ways=both)
+        for batch in predictor.batches(drawn, num_episodes, progress, alone=alone):
+            added.add(batch)
+        return added
+
+    found = tally(episodes, alone=learner.transductive)
+    transduction = None
+    if learner.transductive:
+        transduction = Transduction(
+            alone=found.episode_accuracies_alone,
+            unequal=None
+            if unequal is None
+            else tally(unequal, alone=False).episode_accuracies,
+            unequal_queries=0 if unequal is None else unequal.queries,
         )
-        return tf.argmax(logits, axis=-1, output_type=tf.int32), scores
-
-    accuracies, aurocs, class_correct, class_total = [], [], [], []
-    num_classes = episodes.table.num_classes
-    for step, (inputs, y, *_) in enumerate(stream.as_dataset(steps=steps)):
-        left = num_episodes - step * episodes.tasks
-        predicted, scores = predict(inputs)
-        correct = (predicted == y).numpy()[:left]
-        real = np.ones_like(correct)
-        if "query_mask" in inputs:
-            real = inputs["query_mask"].numpy()[:left]
-        correct &= real
-        accuracies.append(correct.sum(axis=1) / real.sum(axis=1))
-        if episodes.ways == 2:
-            aurocs.append(auroc(scores.numpy()[:left], y.numpy()[:left] == 1))
-        classes = np.maximum(episodes.class_ids(step)[:left], 0)
-        of_query = np.take_along_axis(classes, y.numpy()[:left], axis=1)
-        class_correct.append(
-            np.bincount(of_query.ravel(), correct.ravel(), num_classes)
-        )
-        class_total.append(np.bincount(of_query.ravel(), real.ravel(), num_classes))
-        report()
-
     return EvaluationResult(
         protocol={
-            "table": episodes.table.name,
-            "fingerprint": fingerprint(episodes.table),
+            "table": table.name,
+            "fingerprint": fingerprint(table),
             **episodes.describe(),
             "episodes": num_episodes,
         },
         transductive=learner.transductive,
-        episode_accuracies=np.concatenate(accuracies),
-        class_names=episodes.table.class_names,
-        class_clusters=episodes.table.origins,
-        class_correct=np.sum(class_correct, axis=0).astype(np.int64),
-        class_total=np.sum(class_total, axis=0).astype(np.int64),
-        episode_auroc=np.concatenate(aurocs) if aurocs else None,
+        episode_accuracies=found.episode_accuracies,
+        class_names=table.class_names,
+        class_clusters=table.origins,
+        class_correct=found.class_correct,
+        class_total=found.class_total,
+        episode_auroc=found.episode_auroc,
+        reliability=found.reliability,
+        confusion=found.confusion,
+        transduction=transduction,
     )
-
-
-def _reporter(
-    on_progress: Callable[[int, int], None] | None, work: int
-) -> Callable[[], None]:
-    done = 0
-
-    def report() -> None:
-        nonlocal done
-        done += 1
-        if on_progress is not None:
-            on_progress(done, work)
-
-    return report
-
-
-def _check_unseen(episodes: Episodes, seen_classes: Iterable[str] | None) -> None:
-    if seen_classes is None:
-        raise ValueError(
-            "`seen_classes` must name the classes that training and validation saw, "
-            "or be empty for a learner that was trained on none; otherwise no figure "
-            "can be called a test figure. Received: seen_classes=None"
-        )
-    shared = sorted(episodes.origins & set(seen_classes))
-    if shared:
-        raise ValueError(
-            "test episodes must hold no class that training or validation saw. "
-            f"Received: {len(shared)} such classes, among them "
-            f"{', '.join(shared[:5])}"
-        )
-
-
-def _encode(
-    learner: MetricLearner, table: ClassTable, report: Callable[[], None]
-) -> np.ndarray:
-    """Embeddings of all examples of a table, in its order."""
-    embed = tf.function(lambda x: learner.embed(x[None])[0], reduce_retracing=True)
-    parts = []
-    for start in range(0, table.num_examples, _ENCODER_BATCH):
-        # The table may be a memory map: one slice is in memory at a time.
-        batch = np.asarray(table.examples[start : start + _ENCODER_BATCH])
-        parts.append(tf.cast(embed(tf.constant(batch)), tf.float32).numpy())
-        report()
-    return np.concatenate(parts)
-
-
-def fingerprint(table: ClassTable) -> str:
-    """Short digest of a table: its names, its sizes, an example of each class."""
-    digest = hashlib.blake2b(digest_size=8)
-    digest.update("\n".join([table.name, *table.class_names]).encode())
-    digest.update(np.asarray(table.offsets, "<i8").tobytes())
-    digest.update(f"{table.examples.dtype} {table.example_shape}".encode())
-    for start in table.offsets[:-1]:
-        example = table.examples[start]
-        if isinstance(example, str):  # bytes of an object array are addresses
-            digest.update(f"{len(example)} {example}".encode())
-        else:
-            digest.update(np.ascontiguousarray(example).tobytes())
-    return digest.hexdigest()

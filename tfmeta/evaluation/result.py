@@ -7,7 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from tfmeta.evaluation.calibration import Reliability
+from tfmeta.evaluation.confusion import Confusion
 from tfmeta.evaluation.intervals import over_episode_draws, over_test_classes
+from tfmeta.evaluation.transduction import Transduction
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,6 +28,11 @@ class EvaluationResult:
         class_total: Int64 `(classes,)`: queries.
         episode_auroc: Float64 `(episodes,)`: the area under the ROC curve of
             each episode of two ways, `None` for episodes of more.
+        reliability: Answers by their probability.
+        confusion: Wrong answers by class; class ids count `class_names`.
+        transduction: What belongs beside the figure of a transductive learner.
+
+    A result that a former version kept has neither of the last three.
     """
 
     protocol: dict[str, Any]
@@ -35,6 +43,9 @@ class EvaluationResult:
     class_correct: np.ndarray
     class_total: np.ndarray
     episode_auroc: np.ndarray | None = None
+    reliability: Reliability | None = None
+    confusion: Confusion | None = None
+    transduction: Transduction | None = None
 
     @property
     def accuracy(self) -> float:
@@ -75,6 +86,21 @@ class EvaluationResult:
         return over_episode_draws(self.episode_auroc)
 
     @property
+    def class_recall(self) -> np.ndarray:
+        """Float64 `(classes,)`: share of right answers, NaN without queries."""
+        asked = self.class_total > 0
+        return np.where(
+            asked, self.class_correct / np.maximum(self.class_total, 1), np.nan
+        )
+
+    @property
+    def expected_calibration_error(self) -> float | None:
+        """Mean distance of probability and accuracy; see `Reliability`."""
+        if self.reliability is None:
+            return None
+        return self.reliability.expected_calibration_error
+
+    @property
     def num_clusters(self) -> int:
         """Number of test classes with queries, rotations folded."""
         pairs = zip(self.class_clusters, self.class_total, strict=True)
@@ -83,13 +109,18 @@ class EvaluationResult:
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every per-episode and per-class result."""
         low, high = self.over_test_classes
-        binary = {}
+        further: dict[str, Any] = {}
         if self.episode_auroc is not None:
-            binary = {
+            further = {
                 "auroc": self.auroc,
                 "auroc_over_episode_draws": self.auroc_over_episode_draws,
                 "episode_auroc": self.episode_auroc.tolist(),
             }
+        if self.reliability is not None:
+            further["expected_calibration_error"] = self.expected_calibration_error
+            further["reliability"] = self.reliability.to_json()
+        if self.transduction is not None:
+            further["transduction"] = self.transduction.to_json()
         return {
             "protocol": self.protocol,
             "transductive": self.transductive,
@@ -97,23 +128,32 @@ class EvaluationResult:
             "over_episode_draws": self.over_episode_draws,
             "over_test_classes": [low, high],
             "episode_accuracies": self.episode_accuracies.tolist(),
-            **binary,
-            "classes": [
-                {"name": name, "made_from": origin, "correct": int(c), "total": int(t)}
-                for name, origin, c, t in zip(
-                    self.class_names,
-                    self.class_clusters,
-                    self.class_correct,
-                    self.class_total,
-                    strict=True,
-                )
-            ],
+            **further,
+            "classes": self._classes_to_json(),
         }
+
+    def _classes_to_json(self) -> list[dict[str, Any]]:
+        taken_for = None if self.confusion is None else self.confusion.by_true_class()
+        classes = []
+        for class_id, name in enumerate(self.class_names):
+            values = {
+                "name": name,
+                "made_from": self.class_clusters[class_id],
+                "correct": int(self.class_correct[class_id]),
+                "total": int(self.class_total[class_id]),
+            }
+            if taken_for is not None:
+                wrong = taken_for.get(class_id, {})
+                values["taken_for"] = {self.class_names[c]: n for c, n in wrong.items()}
+            classes.append(values)
+        return classes
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> EvaluationResult:
         """The result of a `to_json`."""
         classes, areas = values["classes"], values.get("episode_auroc")
+        reliability = values.get("reliability")
+        transduction = values.get("transduction")
         return cls(
             protocol=values["protocol"],
             transductive=values["transductive"],
@@ -123,19 +163,29 @@ class EvaluationResult:
             class_correct=np.array([c["correct"] for c in classes], np.int64),
             class_total=np.array([c["total"] for c in classes], np.int64),
             episode_auroc=None if areas is None else np.array(areas, np.float64),
+            reliability=reliability and Reliability.from_json(reliability),
+            confusion=_confusion_from_json(classes),
+            transduction=transduction and Transduction.from_json(transduction),
         )
 
     def __str__(self) -> str:
         p = self.protocol
         low, high = self.over_test_classes
         kind = "transductive" if self.transductive else "inductive"
-        binary = []
+        further = []
         if self.episode_auroc is not None:
-            binary = [
+            further = [
                 f"  AUROC                     {self.auroc:.4f} ± "
                 f"{self.auroc_over_episode_draws:.4f}  (mean of the episodes', 95 % "
                 "over episode draws)"
             ]
+        if self.reliability is not None:
+            further.append(
+                f"  calibration error         {self.expected_calibration_error:.4f}"
+                "  (expected, of the probabilities; 0 is best)"
+            )
+        if self.transduction is not None:
+            further += self.transduction.lines()
         return "\n".join(
             [
                 f"{p['ways']}-way {p['shots']}-shot on {p['table']}, {p['queries']} "
@@ -144,57 +194,19 @@ class EvaluationResult:
                 f"  ({p['episodes']:,} episodes, seed {p['seed']})",
                 f"  95 % over test classes    {100 * low:.2f} to {100 * high:.2f}"
                 f"  (bootstrap over {self.num_clusters} classes with their examples)",
-                *binary,
+                *further,
             ]
         )
 
 
-@dataclasses.dataclass(frozen=True)
-class PairedComparison:
-    """Difference of two learners on identical episodes.
-
-    Attributes:
-        difference: Mean of the first minus the second, from -1 to 1.
-        half_width: Of the 95 % interval over episode draws.
-        episodes: Number of episodes.
-    """
-
-    difference: float
-    half_width: float
-    episodes: int
-
-    def __str__(self) -> str:
-        return (
-            f"difference {100 * self.difference:+.2f} ± {100 * self.half_width:.2f} "
-            f"points (95 % over {self.episodes:,} identical episodes)"
-        )
-
-
-def compare(first: EvaluationResult, second: EvaluationResult) -> PairedComparison:
-    """Compares two learners by paired differences on identical episodes.
-
-    Overlap of two separate intervals is no test: most of what varies between
-    episodes is common to both learners and cancels in the difference.
-
-    Raises:
-        ValueError: When the two were not measured on the same episodes.
-
-    Example:
-
-    ```python
-    print(tfmeta.evaluation.compare(result_a, result_b))
-    ```
-    """
-    for name in sorted({*first.protocol, *second.protocol}):
-        ours, theirs = first.protocol.get(name), second.protocol.get(name)
-        if ours != theirs:
-            raise ValueError(
-                f"results compare on identical episodes only; `{name}` must agree. "
-                f"Received: {ours!r} and {theirs!r}"
-            )
-    differences = first.episode_accuracies - second.episode_accuracies
-    return PairedComparison(
-        difference=float(np.mean(differences)),
-        half_width=over_episode_draws(differences),
-        episodes=len(differences),
-    )
+def _confusion_from_json(classes: list[dict[str, Any]]) -> Confusion | None:
+    if not all("taken_for" in values for values in classes):
+        return None
+    ids = {values["name"]: class_id for class_id, values in enumerate(classes)}
+    triples = [
+        (class_id, ids[name], count)
+        for class_id, values in enumerate(classes)
+        for name, count in values["taken_for"].items()
+    ]
+    columns = np.array(triples, np.int64).reshape(-1, 3).T
+    return Confusion(*columns[:, np.lexsort(columns[1::-1])])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfmeta.export.example_spec import ExampleSpec
+from tfmeta.export.example_spec import ExampleSpec, example_spec
 from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
@@ -36,7 +36,8 @@ def make_endpoints(learner: FewShotLearner, examples: ExampleSpec) -> list[Endpo
 
     Returns:
         `embed` and, where `examples.float_too`, `embed_float`, both
-        `(batch, *example)` to `(batch, *embedding)`; then `classify`.
+        `(batch, *example)` to `(batch, *embedding)`; then `classify` and, for
+        learners that use unlabelled examples, `classify_with_unlabelled`.
     """
     endpoints = []
     if isinstance(learner, MetricLearner):
@@ -48,6 +49,8 @@ def make_endpoints(learner: FewShotLearner, examples: ExampleSpec) -> list[Endpo
                 _embed_endpoint(learner, "embed_float", examples, tf.float32)
             )
     endpoints.append(_classify_endpoint(learner, examples))
+    if learner.uses_unlabelled:
+        endpoints.append(_classify_with_unlabelled_endpoint(learner, examples))
     return endpoints
 
 
@@ -66,22 +69,59 @@ def _classify_endpoint(learner: FewShotLearner, spec: ExampleSpec) -> Endpoint:
     def classify(
         support: tf.Tensor, support_labels: tf.Tensor, query: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        labels = _checked_labels(support, support_labels)
-        # Without this an encoder could fail first, in words of its own.
-        with tf.control_dependencies([labels]):
-            support, query = tf.identity(support), tf.identity(query)
-        one_hot = tf.one_hot(labels, tf.reduce_max(labels) + 1)
-        state = learner.adapt(support[tf.newaxis], one_hot[tf.newaxis], training=False)
-        logits = learner.predict_query(state, query[tf.newaxis], training=False)
-        return {"probabilities": tf.nn.softmax(_at_least_float32(logits[0]))}
+        return _classify(learner, support, support_labels, query)
 
-    shape = [None, *spec.shape]
-    inputs = (
-        tf.TensorSpec(shape, spec.dtype, "support"),
+    return Endpoint("classify", classify, _task_inputs(learner, spec))
+
+
+def _classify_with_unlabelled_endpoint(
+    learner: FewShotLearner, spec: ExampleSpec
+) -> Endpoint:
+    def classify(
+        support: tf.Tensor,
+        support_labels: tf.Tensor,
+        query: tf.Tensor,
+        unlabelled: tf.Tensor,
+    ) -> dict[str, tf.Tensor]:
+        return _classify(
+            learner, support, support_labels, query, unlabelled=unlabelled[tf.newaxis]
+        )
+
+    unlabelled = tf.TensorSpec([None, *spec.shape], spec.dtype, "unlabelled")
+    inputs = (*_task_inputs(learner, spec), unlabelled)
+    return Endpoint("classify_with_unlabelled", classify, inputs)
+
+
+def _task_inputs(
+    learner: FewShotLearner, spec: ExampleSpec
+) -> tuple[tf.TensorSpec, ...]:
+    of_support = spec
+    if learner.support_encoder is not learner.encoder:
+        of_support = example_spec(learner.support_encoder, None)
+    return (
+        tf.TensorSpec([None, *of_support.shape], of_support.dtype, "support"),
         tf.TensorSpec([None], tf.int32, "support_labels"),
-        tf.TensorSpec(shape, spec.dtype, "query"),
+        tf.TensorSpec([None, *spec.shape], spec.dtype, "query"),
     )
-    return Endpoint("classify", classify, inputs)
+
+
+def _classify(
+    learner: FewShotLearner,
+    support: tf.Tensor,
+    support_labels: tf.Tensor,
+    query: tf.Tensor,
+    **unlabelled: tf.Tensor,
+) -> dict[str, tf.Tensor]:
+    labels = _checked_labels(support, support_labels)
+    # Without this an encoder could fail first, in words of its own.
+    with tf.control_dependencies([labels]):
+        support, query = tf.identity(support), tf.identity(query)
+    one_hot = tf.one_hot(labels, tf.reduce_max(labels) + 1)
+    state = learner.adapt(
+        support[tf.newaxis], one_hot[tf.newaxis], training=False, **unlabelled
+    )
+    logits = learner.predict_query(state, query[tf.newaxis], training=False)
+    return {"probabilities": tf.nn.softmax(_at_least_float32(logits[0]))}
 
 
 def _checked_labels(support: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:

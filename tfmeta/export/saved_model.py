@@ -45,12 +45,15 @@ def save(
     | `embed`, also `serving_default` | `examples` `(batch, *example)` | `embeddings` `(batch, *embedding)` |
     | `embed_float` | the same as float32, in the same range of values | the same |
     | `classify` | `support` `(support, *example)`, `support_labels` `(support,)` int32, `query` `(queries, *example)` | `probabilities` `(queries, ways)` |
+    | `classify_with_unlabelled` | the same, and `unlabelled` `(unlabelled, *example)` | the same |
 
     All leading dimensions are free; `batch` and `queries` may be 0. The number
     of ways is the highest label + 1. Outputs are float32 (float64 for a learner
     that computes in float64), whatever its mixed precision. Only a
     `MetricLearner` has `embed` and `embed_float`; for others `classify` is the
-    default, with the learner's inner loop in its graph.
+    default, with the learner's inner loop in its graph. Only a learner that uses
+    unlabelled examples has `classify_with_unlabelled`, and `support` of a
+    `ZeroShotPrototypicalNetwork` holds descriptions of classes.
 
     `classify` raises `InvalidArgumentError` for an empty support, labels of
     another length than the support, a negative label, and labels with a gap

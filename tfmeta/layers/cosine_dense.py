@@ -70,9 +70,7 @@ class CosineDense(keras.layers.Layer):
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Scaled cosines."""
         inputs = tf.math.l2_normalize(inputs, axis=-1)
-        directions = tf.math.l2_normalize(
-            tf.convert_to_tensor(self.kernel), axis=0
-        )
+        directions = tf.math.l2_normalize(tf.convert_to_tensor(self.kernel), axis=0)
         return self.scale * self.gain * tf.matmul(inputs, directions)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:

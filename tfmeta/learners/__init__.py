@@ -16,6 +16,7 @@ from tfmeta.learners.metric_based.relation_network import RelationNetwork
 from tfmeta.learners.metric_based.semi_supervised_prototypical_network import (
     SemiSupervisedPrototypicalNetwork,
 )
+from tfmeta.learners.metric_based.siamese_network import SiameseNetwork
 from tfmeta.learners.metric_based.zero_shot_prototypical_network import (
     ZeroShotPrototypicalNetwork,
 )
@@ -31,4 +32,5 @@ __all__ = [
     "MetricLearner",
     "PrototypicalNetwork",
     "RelationNetwork",
+    "SiameseNetwork",
 ]

@@ -44,7 +44,7 @@ def contrastive(
     """
     distance = tf.convert_to_tensor(distance)
     alike = tf.cast(alike, distance.dtype)
-    missing = tf.nn.relu(tf.cast(margin, distance.dtype) - distance)
+    missing = tf.nn.relu(margin - distance)
     if squared:
         distance, missing = tf.square(distance), tf.square(missing)
     return alike * distance + (1.0 - alike) * missing

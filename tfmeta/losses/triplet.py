@@ -36,7 +36,6 @@ def triplet(
     ```
     """
     anchor_positive = tf.convert_to_tensor(anchor_positive)
-    margin = tf.cast(margin, anchor_positive.dtype)
     return tf.nn.relu(anchor_positive - anchor_negative + margin)
 
 
@@ -124,10 +123,11 @@ class TripletLoss(EmbeddingLoss):
         weights: tf.Tensor,
     ) -> tf.Tensor:
         negatives, sizes, counts = _sorted_negatives(distance, negative, weights)
-        nearest = tf.searchsorted(negatives, distance, side="right")
-        # One beyond the margin costs nothing, so the upper end need not be looked
-        # at; without any beyond the positive, the last is the farthest.
-        chosen = tf.maximum(tf.minimum(nearest, counts - 1), 0)
+        last = tf.maximum(counts - 1, 0)
+        nearest = tf.minimum(tf.searchsorted(negatives, distance, side="right"), last)
+        of_nearest = _pick(negatives, nearest)
+        in_band = (distance < of_nearest) & (of_nearest < distance + self.margin)
+        chosen = tf.where(in_band, nearest, last)
         usable = positive & (counts > 0)
         values = triplet(
             tf.where(usable, distance, 0.0),
@@ -146,9 +146,8 @@ class TripletLoss(EmbeddingLoss):
         weights: tf.Tensor,
     ) -> tf.Tensor:
         infinity = tf.constant(float("inf"), distance.dtype)
-        farthest = tf.argmax(tf.where(positive, distance, -infinity), axis=-1)
-        nearest = tf.argmin(tf.where(negative, distance, infinity), axis=-1)
-        farthest, nearest = farthest[..., None], nearest[..., None]
+        farthest = _first(tf.where(positive, -distance, infinity))
+        nearest = _first(tf.where(negative, distance, infinity))
         usable = tf.reduce_any(positive, -1) & tf.reduce_any(negative, -1)
         values = triplet(
             _pick(distance, farthest), _pick(distance, nearest), self.margin
@@ -202,6 +201,12 @@ def _sorted_negatives(
     sizes = tf.where(negative, weights[..., None, :], 0.0)
     counts = tf.reduce_sum(tf.cast(negative, tf.int32), axis=-1, keepdims=True)
     return _pick(masked, order), _pick(sizes, order), counts
+
+
+def _first(values: tf.Tensor) -> tf.Tensor:
+    """Index of the smallest value of the last axis, which stays with length 1."""
+    # A batch without rows has no smallest; `argmin` would refuse it.
+    return tf.argsort(values, axis=-1)[..., :1]
 
 
 def _running(values: tf.Tensor) -> tf.Tensor:

@@ -8,16 +8,18 @@ import re
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tfmeta._version import __version__
 from tfmeta.callbacks.checkpoint_folder import load_checkpoint
-from tfmeta.evaluation import EvaluationResult
-from tfmeta.reproduction.measure import check_config, find_result
+from tfmeta.evaluation.training_seeds import TrainingSeeds
+from tfmeta.reproduction.figures import find_figure
+from tfmeta.reproduction.measure import check_config
 from tfmeta.reproduction.row import Column, Row
 from tfmeta.reproduction.table import ReproductionTable
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.learners import LEARNERS
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder, read_json
+from tfmeta.runs.training_data import describe_training
 
 RESULT_FORMAT_VERSION = 1
 
@@ -45,7 +47,8 @@ def collect(
     left_out: list[str] = []
     for row in table.rows:
         found = _find_runs(row, directory)
-        for budget in sorted(found) or [1.0]:
+        # The usual budget first.
+        for budget in sorted(found, key=lambda b: (b != 1, b)) or [1.0]:
             runs = []
             for seed in found.get(budget, []):
                 folder = RunFolder(
@@ -96,10 +99,6 @@ def _describe_run(
         checkpoint = load_checkpoint(folder.checkpoints)
         history = {} if checkpoint is None else checkpoint.state["history"]
     timing = read_json(folder.timing_file) if folder.timing_file.exists() else {}
-    figures = [
-        find_result(column, folder, test_episodes=test_episodes) if trained else None
-        for column in row.columns
-    ]
     return {
         "seed": seed,
         "folder": folder.path.name,
@@ -107,26 +106,20 @@ def _describe_run(
         "training_seconds": timing.get("training_seconds"),
         "environment": folder.read_environment(),
         "history": history,
-        "figures": [f if f is None else _describe_figure(f) for f in figures],
-    }
-
-
-def _describe_figure(result: EvaluationResult) -> dict[str, Any]:
-    low, high = result.over_test_classes
-    return {
-        "percent": 100 * result.accuracy,
-        "over_episode_draws": 100 * result.over_episode_draws,
-        "over_test_classes": [100 * low, 100 * high],
-        "test_classes": result.num_clusters,
-        "transductive": result.transductive,
-        "protocol": result.protocol,
+        "figures": [
+            find_figure(column, folder, test_episodes=test_episodes)
+            if trained
+            else None
+            for column in row.columns
+        ],
     }
 
 
 def _describe_row(
     row: Row, budget: float, runs: list[dict[str, Any]], command: str
 ) -> dict[str, Any]:
-    config = row.train_config(budget=budget).to_json()
+    trained = row.train_config(budget=budget)
+    config = trained.to_json()
     del config["seed"]
     last_seed = max((run["seed"] for run in runs), default=0)
     words = [command, "--row", row.name]
@@ -139,6 +132,7 @@ def _describe_row(
         "note": row.note,
         "budget": budget,
         "config": config,
+        "training": _describe_training(trained),
         "command": " ".join(words),
         "columns": [
             _describe_column(column, [run["figures"][number] for run in runs])
@@ -148,23 +142,34 @@ def _describe_row(
     }
 
 
+def _describe_training(config: TrainConfig) -> str:
+    if config.learner not in LEARNERS:
+        return f"{config.learner}, not among the learners"
+    tasks = f", {config.train_tasks} tasks a step" if config.train_tasks > 1 else ""
+    return describe_training(config, None) + tasks
+
+
 def _describe_column(
     column: Column, figures: list[dict[str, Any] | None]
 ) -> dict[str, Any]:
-    percents = [figure["percent"] for figure in figures if figure is not None]
+    measured = [figure for figure in figures if figure is not None]
     return {
         **dataclasses.asdict(column),
         "label": column.label,
-        "goal_met": column.meets_goal(percents[0]) if percents else None,
-        "over_training_seeds": _over_seeds(percents),
+        "goal_met": column.meets_goal(measured[0]["percent"]) if measured else None,
+        "over_training_seeds": _over_seeds(measured),
     }
 
 
-def _over_seeds(percents: list[float]) -> dict[str, Any] | None:
-    if len(percents) < 2:
+def _over_seeds(figures: list[dict[str, Any]]) -> dict[str, Any] | None:
+    if len(figures) < 2 or any(
+        figure["protocol"] != figures[0]["protocol"] for figure in figures
+    ):
         return None
+    spread = TrainingSeeds(tuple(figure["percent"] / 100 for figure in figures))
     return {
-        "mean": float(np.mean(percents)),
-        "standard_deviation": float(np.std(percents, ddof=1)),
-        "seeds": len(percents),
+        "mean": 100 * spread.mean,
+        "standard_deviation": 100 * spread.standard_deviation,
+        "half_width": 100 * spread.half_width,
+        "seeds": len(figures),
     }

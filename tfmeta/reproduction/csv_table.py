@@ -6,15 +6,22 @@ import csv
 import io
 from typing import Any
 
-from tfmeta.reproduction.markdown import describe_state
+from tfmeta.reproduction.markdown import KINDS, describe_state
 
+
+def _field(interval: str) -> str:
+    return f"over_{interval.replace(' ', '_')}"
+
+
+_INTERVALS = tuple(name for _, intervals in KINDS.values() for name in intervals)
 FIELDS = (
     *("row", "method", "task", "kind", "budget", "seed", "state"),
     *("published_percent", "published_half_width", "published_source"),
-    *("published_checked", "goal_percent", "percent", "over_episode_draws"),
-    *("over_test_classes_low", "over_test_classes_high", "test_classes"),
-    *("over_training_seeds_mean", "over_training_seeds_deviation", "training_seeds"),
-    *("transductive", "test_episodes", "train_ways", "train_shots", "steps"),
+    *("published_checked", "goal_percent", "percent", "test_classes"),
+    *(f"{_field(name)}_{end}" for name in _INTERVALS for end in ("low", "high")),
+    *("over_training_seeds_mean", "over_training_seeds_half_width"),
+    *("over_training_seeds_deviation", "training_seeds"),
+    *("transductive", "test_episodes", "trained_on", "steps"),
     *("training_seconds", "processor", "usable_cores", "gpus", "commit", "tfmeta"),
     "command",
 )
@@ -56,8 +63,7 @@ def _line(
         "published_source": published["source"],
         "published_checked": published["checked"],
         "goal_percent": column["goal"],
-        "train_ways": config["train_ways"],
-        "train_shots": config["train_shots"],
+        "trained_on": row["training"],
         "steps": config["epochs"] * config["steps_per_epoch"],
         "command": row["command"],
     }
@@ -65,6 +71,7 @@ def _line(
     if seeds is not None:
         line["over_training_seeds_mean"] = seeds["mean"]
         line["over_training_seeds_deviation"] = seeds["standard_deviation"]
+        line["over_training_seeds_half_width"] = seeds["half_width"]
         line["training_seeds"] = seeds["seeds"]
     if run is None:
         return line
@@ -81,13 +88,11 @@ def _line(
     figure = run["figures"][number]
     if figure is None:
         return line
-    low, high = figure["over_test_classes"]
+    for name, (low, high) in figure["intervals"].items():
+        line |= {f"{_field(name)}_low": low, f"{_field(name)}_high": high}
     return line | {
         "percent": figure["percent"],
-        "over_episode_draws": figure["over_episode_draws"],
-        "over_test_classes_low": low,
-        "over_test_classes_high": high,
         "test_classes": figure["test_classes"],
         "transductive": figure["transductive"],
-        "test_episodes": content["test_episodes"],
+        "test_episodes": figure["protocol"].get("episodes"),
     }

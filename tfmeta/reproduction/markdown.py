@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-HEADER = (
-    *("method", "task", "published", "here", "over episode draws"),
-    *("over test classes", "over training seeds", "setting"),
-)
-
 _UNCHECKED = "†"
 _NOTHING = "–"
-_UNITS = {
-    "episodes": "Accuracy in percent.",
-    "lake": "Error in percent, the lower the better.",
+# By kind of column: the unit, and what its two intervals are over.
+KINDS = {
+    "episodes": ("accuracy", ("episode draws", "test classes")),
+    "lake": ("error", ("trials", "alphabets")),
 }
 
 
@@ -24,12 +20,14 @@ def markdown(content: dict[str, Any]) -> str:
         content: As `collect` returns it, or as it was read from its file.
     """
     lines: list[str] = []
-    for kind, unit in _UNITS.items():
-        figures = _figures(content, kind)
+    for kind in KINDS:
+        figures = figure_rows(content, kind)
         if figures:
-            lines += [*figures, "", unit, ""]
-    lines += [*_trainings(content), ""]
-    lines += _notes(content)
+            names = header(kind)
+            lines += [_line(*names), "|---" * len(names) + "|"]
+            lines += [_line(*cells) for cells in figures]
+            lines.append("")
+    lines += [*_trainings(content), "", *_notes(content)]
     return "\n".join(lines) + "\n"
 
 
@@ -68,20 +66,23 @@ def describe_time(seconds: float | None) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
-def _figures(content: dict[str, Any], kind: str) -> list[str]:
-    rows = [
-        (row, [n for n, column in enumerate(row["columns"]) if column["kind"] == kind])
-        for row in content["rows"]
-    ]
+def header(kind: str) -> list[str]:
+    """The names of the columns of a table of figures of a kind."""
+    unit, intervals = KINDS[kind]
+    over = [f"over {name}" for name in (*intervals, "training seeds")]
+    return ["method", "task", "published", f"{unit} here, %", *over, "setting"]
+
+
+def figure_rows(content: dict[str, Any], kind: str) -> list[list[str]]:
+    """The figures of a kind: the method where it is not that of the line above."""
     lines = []
-    for row, numbers in rows:
+    for row in content["rows"]:
         title = method(row)
-        for number in numbers:
-            lines.append(_line(title, *figure_cells(row, number)))
-            title = ""
-    if not lines:
-        return []
-    return [_line(*HEADER), "|---" * len(HEADER) + "|", *lines]
+        for number, column in enumerate(row["columns"]):
+            if column["kind"] == kind:
+                lines.append([title, *figure_cells(row, number)])
+                title = ""
+    return lines
 
 
 def figure_cells(row: dict[str, Any], number: int) -> list[str]:
@@ -95,20 +96,25 @@ def figure_cells(row: dict[str, Any], number: int) -> list[str]:
         state = describe_state(next(iter(row["runs"]), None), row)
         state = "not measured" if state == "trained" else state
         return [column["label"], shown, state, *[_NOTHING] * 4]
-    low, high = figure["over_test_classes"]
     seeds = column["over_training_seeds"]
     return [
         column["label"],
         shown,
         f"**{figure['percent']:.2f}**",
-        f"± {figure['over_episode_draws']:.2f}",
-        f"{low:.2f} to {high:.2f}",
+        *(_interval(over, ends) for over, ends in figure["intervals"].items()),
         _NOTHING
         if seeds is None
-        else f"{seeds['mean']:.2f}, deviation {seeds['standard_deviation']:.2f} "
-        f"({seeds['seeds']} seeds)",
+        else f"{seeds['mean']:.2f} ± {seeds['half_width']:.2f} ({seeds['seeds']} "
+        f"seeds, deviation {seeds['standard_deviation']:.2f})",
         "transductive" if figure["transductive"] else "inductive",
     ]
+
+
+def _interval(over: str, ends: list[float]) -> str:
+    low, high = ends
+    if over == "episode draws":  # As papers write it.
+        return f"± {(high - low) / 2:.2f}"
+    return f"{low:.2f} to {high:.2f}"
 
 
 def _as_published(percent: float, half_width: float | None) -> str:
@@ -120,7 +126,7 @@ def _as_published(percent: float, half_width: float | None) -> str:
 
 def _trainings(content: dict[str, Any]) -> list[str]:
     lines = [
-        _line("training", "episodes", "steps", "wall time", "machine", "commit"),
+        _line("training", "on", "steps", "wall time", "machine", "commit"),
         "|---" * 6 + "|",
     ]
     for row in content["rows"]:
@@ -147,70 +153,69 @@ def _trainings(content: dict[str, Any]) -> list[str]:
 
 
 def _describe_training(row: dict[str, Any]) -> str:
-    config = row["config"]
-    text = f"{config['train_ways']}-way {config['train_shots']}-shot"
-    if config["train_tasks"] > 1:
-        text += f", {config['train_tasks']} tasks a step"
-    if len(row["columns"]) > 1:
-        text += f"; one training for {len(row['columns'])} figures"
-    return text
+    if len(row["columns"]) == 1:
+        return row["training"]
+    return f"{row['training']}; one training for all {len(row['columns'])} figures"
 
 
 def _notes(content: dict[str, Any]) -> list[str]:
     rows = content["rows"]
-    papers = list(
-        dict.fromkeys(
-            f"{row['title']}: {row['paper']['authors']}, {row['paper']['year']}, "
-            f"*{row['paper']['title']}*; figures of {_sources(row)}"
-            for row in rows
-        )
+    papers = dict.fromkeys(
+        f"{row['title']}: {row['paper']['authors']}, {row['paper']['year']}, "
+        f"*{row['paper']['title']}*, figures of {_sources(row)}"
+        for row in rows
     )
-    lines = [f"Published: {'. '.join(papers)}."]
+    paragraphs = [f"Published: {'; '.join(papers)}."]
     if any(c["published"]["checked"] is None for row in rows for c in row["columns"]):
-        lines.append(f"{_UNCHECKED} Recalled, not verified against the paper.")
-    lines += list(
-        dict.fromkeys(f"{row['title']}: {row['note']}" for row in rows if row["note"])
+        paragraphs.append(
+            f"{_UNCHECKED} The published figure is recalled, not verified against the "
+            "paper."
+        )
+    paragraphs += dict.fromkeys(
+        f"{row['title']}: {row['note']}." for row in rows if row["note"]
     )
-    lines += ["", *_reading(content)]
-    return lines
+    return "\n\n".join([*paragraphs, _reading(content)]).split("\n")
 
 
 def _sources(row: dict[str, Any]) -> str:
     return _joined([column["published"]["source"] for column in row["columns"]])
 
 
-def _reading(content: dict[str, Any]) -> list[str]:
+def _reading(content: dict[str, Any]) -> str:
     """How the intervals are to be read, and where the figures come from."""
-    rows = content["rows"]
-    episodes = f"{content['test_episodes']:,} test episodes of seed 0"
-    queries = {
-        column["queries"]
-        for row in rows
-        for column in row["columns"]
-        if column["kind"] == "episodes"
-    }
-    each = f" with {_joined([str(n) for n in sorted(queries)])} queries per class"
-    classes = {
+    columns = [c for row in content["rows"] for c in row["columns"]]
+    classes = [
         figure["test_classes"]
-        for row in rows
+        for row in content["rows"]
         for run in row["runs"]
         for figure in run["figures"]
-        if figure is not None
-    }
-    bootstrap = ""
-    if classes:
-        ends = sorted({min(classes), max(classes)})
-        bootstrap = f" (bootstrap over {' to '.join(str(n) for n in ends)} classes)"
+        if figure is not None and figure["test_classes"] is not None
+    ]
+    parts = ["Intervals are 95 %."]
+    if any(c["kind"] == "episodes" for c in columns):
+        bootstrap = ""
+        if classes:
+            ends = dict.fromkeys([min(classes), max(classes)])
+            bootstrap = f" (bootstrap over {' to '.join(map(str, ends))} classes)"
+        queries = sorted({c["queries"] for c in columns if c["kind"] == "episodes"})
+        parts.append(
+            "Over episode draws is what papers report; over test classes counts their "
+            f"examples, too{bootstrap}. {content['test_episodes']:,} test episodes of "
+            f"seed 0 with {' or '.join(map(str, queries))} queries per class."
+        )
+    if any(c["kind"] == "lake" for c in columns):
+        parts.append(
+            "Within an alphabet: the 400 trials of Lake, Salakhutdinov and Tenenbaum, "
+            "2015."
+        )
     commit = content["commit"]
     state = f"tfmeta {content['tfmeta']}" if commit is None else _short(commit)
-    return [
-        "Intervals are 95 %: over the drawing of episodes, as papers report it, and "
-        f"over test classes and their examples{bootstrap}; the spread over training "
-        "seeds is a third, separate number. "
-        f"{episodes}{each if queries else ''}; the epoch of every training was "
-        "selected on validation classes, and wall times hold the validation. "
-        f"Measured and written by `tfmeta reproduce`, commit {state}."
-    ]
+    parts.append(
+        "The spread over training seeds is a third, separate number. The epoch of "
+        "every training was selected on validation classes, and wall times hold the "
+        f"validation. Written by `tfmeta reproduce`, commit {state}."
+    )
+    return " ".join(parts)
 
 
 def _machine(environment: dict[str, Any]) -> str:

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import Any
 
 import keras
 
-from tfmeta.evaluation import EvaluationResult
-from tfmeta.reproduction.row import Column, Row
+from tfmeta.reproduction.figures import find_figure, measure_column
+from tfmeta.reproduction.row import Row
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
 from tfmeta.runs.pictures import draw_curve
 from tfmeta.runs.run_folder import RunFolder, read_json
 from tfmeta.runs.train import load_learner, train
-
-# All figures of a table are of the same test episodes.
-_SEED_OF_EPISODES = 0
 
 
 def train_row(
@@ -53,8 +47,8 @@ def measure_row(
     test_episodes: int = 1000,
     data_dir: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
-) -> list[EvaluationResult]:
-    """Measures the columns of a trained row that its `metrics.json` lacks.
+) -> list[str]:
+    """Measures the columns of a trained row that its run folder has no figure of.
 
     Args:
         row: The row.
@@ -64,30 +58,23 @@ def measure_row(
         on_progress: Called with the work done, and all work, of each column.
 
     Returns:
-        What was measured now.
+        What was measured now, in words.
     """
-    config = folder.read_config()
     missing = [
         column
         for column in row.columns
-        if find_result(column, folder, test_episodes=test_episodes) is None
+        if find_figure(column, folder, test_episodes=test_episodes) is None
     ]
     if not missing:
         return []
     learner = load_learner(folder)
     return [
-        evaluate_run(
+        measure_column(
+            column,
             folder,
             learner,
-            draw_test_episodes(
-                config,
-                ways=column.ways,
-                shots=column.shots,
-                queries=column.queries,
-                seed=_SEED_OF_EPISODES,
-                data_dir=data_dir,
-            ),
-            num_episodes=test_episodes,
+            test_episodes=test_episodes,
+            data_dir=data_dir,
             on_progress=on_progress,
         )
         for column in missing
@@ -112,25 +99,3 @@ def check_config(folder: RunFolder, config: TrainConfig) -> None:
                 f"Received: {name}={kept[name]!r}; name another folder with --output, "
                 "or move the run away"
             )
-
-
-def find_result(
-    column: Column, folder: RunFolder, *, test_episodes: int
-) -> EvaluationResult | None:
-    """The figure of a column in a run's `metrics.json`, `None` without one."""
-    wanted: dict[str, Any] = {
-        "ways": column.ways,
-        "shots": column.shots,
-        "queries": column.queries,
-        "seed": _SEED_OF_EPISODES,
-        "same_group": folder.read_config().same_group,
-        "allow_same_origin": False,
-        "augment": None,
-        "episodes": test_episodes,
-    }
-    # Whatever else a protocol names makes other episodes of them.
-    data = {"table", "fingerprint", "tasks"}
-    for result in read_results(folder):
-        if {k: v for k, v in result.protocol.items() if k not in data} == wanted:
-            return result
-    return None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import keras
 
 from tfmeta.datasets import ClassTable
-from tfmeta.encoders import Conv4, TextEncoder
+from tfmeta.encoders import Conv4, KochConvNet, TextEncoder
 from tfmeta.episodes import KerasAugmentation, RandomAffine
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
@@ -32,7 +32,10 @@ def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearne
     keras.config.set_dtype_policy(config.dtype_policy)
     try:
         learner = kind.build(
-            build_encoder(config, train_table), config.learner_arguments
+            build_encoder(config, train_table),
+            config.learner_arguments,
+            seed=config.seed,
+            base_classes=train_table.num_classes,
         )
     finally:
         keras.config.set_dtype_policy(policy)
@@ -47,9 +50,32 @@ def _conv4(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
     return Conv4(shape, filters=config.filters, seed=config.seed)
 
 
+def _conv4_maps(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
+    return Conv4(
+        shape,
+        filters=config.filters,
+        pooled_blocks=2,
+        flatten=False,
+        seed=config.seed,
+        name="conv4_maps",
+    )
+
+
+def _koch(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
+    return KochConvNet(
+        shape,
+        filters=config.filters,
+        # In proportion to the filters, as in the paper: 4,096 for 64.
+        features=64 * config.filters,
+        seed=config.seed,
+    )
+
+
 # Encoders of pictures by name: of a run and the shape of a picture.
 PICTURE_ENCODERS: dict[str, Callable[[TrainConfig, tuple[int, ...]], keras.Model]] = {
     "conv4": _conv4,
+    "conv4_maps": _conv4_maps,
+    "koch": _koch,
 }
 
 

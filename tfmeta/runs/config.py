@@ -15,8 +15,8 @@ class TrainConfig:
         dataset: Name for `tfmeta.datasets.load`, or the path of own data as
             `tfmeta.datasets.own.open_own` takes it.
         protocol: The data set's split protocol, `None` for its default.
-        size: Side in pixels that own pictures are resized to, `None` where all
-            have one size.
+        size: Side in pixels that pictures are resized to, your own or Omniglot's;
+            `None` for Omniglot's 28, or where all have one size.
         same_group: Whether all classes of a task come from one group.
         seed: Seed of weights and episodes.
         learner: Name of the learner, a key of `tfmeta.runs.learners.LEARNERS`.
@@ -24,7 +24,8 @@ class TrainConfig:
             holds it.
         encoder: Name of the encoder, `None` for the one that fits examples and
             learner.
-        filters: Filters per block of the Conv4 encoder, for pictures.
+        filters: Filters per block of the Conv4 encoder, or of the first convolution
+            of Koch's, for pictures.
         characters: Whether every character of a text counts, as in the SMILES
             string of a molecule; else its words do, in lower case.
         dtype_policy: Keras' dtype policy of encoder and learner.
@@ -32,9 +33,14 @@ class TrainConfig:
         train_shots: Support examples per class in training.
         train_queries: Queries per class in training.
         train_tasks: Tasks per training step.
+        batch_size: Examples per training step, for learners that train on plain
+            batches of all classes instead of tasks.
         ways: Classes per validation and test task.
         shots: Support examples per class in validation and test.
         queries: Queries per class in validation and test.
+        unlabelled: Unlabelled examples per class in every task, for learners that
+            use them.
+        distractors: Further classes in every task, with unlabelled examples alone.
         validation_episodes: Fixed validation episodes after each epoch.
         epochs: Number of epochs.
         steps_per_epoch: Training steps per epoch.
@@ -58,9 +64,12 @@ class TrainConfig:
     train_shots: int = 1
     train_queries: int = 5
     train_tasks: int = 1
+    batch_size: int = 128
     ways: int = 5
     shots: int = 1
     queries: int = 15
+    unlabelled: int = 0
+    distractors: int = 0
     validation_episodes: int = 96
     epochs: int = 10
     steps_per_epoch: int = 50
@@ -69,8 +78,8 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         positive = (
-            "filters train_ways train_shots train_queries train_tasks ways shots "
-            "queries validation_episodes epochs steps_per_epoch learning_rate"
+            "filters train_ways train_shots train_queries train_tasks batch_size ways "
+            "shots queries validation_episodes epochs steps_per_epoch learning_rate"
         )
         for name in positive.split():
             if not 0 < getattr(self, name) < math.inf:

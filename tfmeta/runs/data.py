@@ -26,7 +26,11 @@ def load_split(
     # set; it stays while the training seed changes.
     if config.dataset in DATASETS:
         return load(
-            config.dataset, split=split, protocol=config.protocol, data_dir=data_dir
+            config.dataset,
+            split=split,
+            protocol=config.protocol,
+            size=config.size,
+            data_dir=data_dir,
         )
     from tfmeta.datasets.own import load_own_split
 

@@ -10,6 +10,7 @@ from typing import Any
 from tfmeta.datasets.registry import NAMES
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
+from tfmeta.runs.learners import learner_kind
 
 _NATURAL_PICTURES = TrainConfig(
     train_ways=20,
@@ -75,6 +76,10 @@ DEFAULTS: dict[str, TrainConfig] = {
     }.items()
 }
 
+# What says how training batches of each sort are made.
+_OF_EPISODES = ("train_ways", "train_shots", "train_queries", "train_tasks")
+_OF_EXAMPLES = ("batch_size",)
+
 _OWN = TrainConfig(train_ways=20)
 
 
@@ -96,8 +101,10 @@ def default_config(
         data_dir: Where data sets are kept, `None` for the default.
 
     Raises:
-        ValueError: When there is neither a data set nor a path of that name.
+        ValueError: When there is neither a data set nor a path of that name, or
+            something is chosen that the learner makes no use of.
     """
+    _check_used(chosen)
     if dataset in DEFAULTS:
         return dataclasses.replace(DEFAULTS[dataset], **chosen)
     if not dataset.startswith("tfds:"):
@@ -111,6 +118,19 @@ def default_config(
         dataset = str(Path(dataset).resolve())
     config = dataclasses.replace(_OWN, dataset=dataset, **chosen)
     return _sized_to_data(config, set(chosen), data_dir)
+
+
+def _check_used(chosen: dict[str, Any]) -> None:
+    """Refuses choices that say how another sort of learner is trained."""
+    learner = chosen.get("learner", TrainConfig.learner)
+    trains_on = learner_kind(learner).trains_on
+    others = {"episodes": _OF_EXAMPLES, "examples": _OF_EPISODES}[trains_on]
+    for name in others:
+        if name in chosen:
+            raise ValueError(
+                f"`{name}` must be left out for learner {learner!r}, which trains on "
+                f"{trains_on}. Received: {name}={chosen[name]!r}"
+            )
 
 
 def _sized_to_data(

@@ -41,6 +41,8 @@ def draw_test_episodes(
         tasks=_TASKS,
         seed=seed,
         same_group=config.same_group,
+        unlabelled=config.unlabelled,
+        distractors=config.distractors,
     )
 
 

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
-from tfmeta.learners import FewShotLearner, PrototypicalNetwork
+from tfmeta.learners import (
+    Baseline,
+    BaselinePlusPlus,
+    FewShotLearner,
+    GaussianPrototypicalNetwork,
+    MatchingNetwork,
+    PrototypicalNetwork,
+    RelationNetwork,
+    SemiSupervisedPrototypicalNetwork,
+    SiameseNetwork,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,20 +31,41 @@ class LearnerKind:
         make: The learner of an encoder and keyword arguments.
         encoder: Name of the encoder for pictures, a key of
             `tfmeta.runs.building.PICTURE_ENCODERS`.
+        trains_on: `"episodes"`, or `"examples"` for a learner that trains on plain
+            batches of all classes at once, whose number `make` is then given as
+            `base_classes`.
     """
 
     title: str
     make: Callable[..., FewShotLearner]
     encoder: str = "conv4"
+    trains_on: Literal["episodes", "examples"] = "episodes"
 
-    def build(self, encoder: keras.Model, arguments: dict[str, Any]) -> FewShotLearner:
+    def build(
+        self,
+        encoder: keras.Model,
+        arguments: dict[str, Any],
+        *,
+        seed: int,
+        base_classes: int,
+    ) -> FewShotLearner:
         """The untrained learner.
+
+        Args:
+            encoder: Its encoder.
+            arguments: What its constructor takes besides.
+            seed: Seed of the weights that it adds to the encoder's, if any, unless
+                the arguments have one.
+            base_classes: Number of training classes.
 
         Raises:
             ValueError: When the learner does not take the arguments.
         """
+        if "seed" in inspect.signature(self.make).parameters:
+            arguments = {"seed": seed, **arguments}
+        known = {"base_classes": base_classes} if self.trains_on == "examples" else {}
         try:
-            return self.make(encoder, **arguments)
+            return self.make(encoder, **known, **arguments)
         except TypeError as error:
             raise ValueError(
                 f"`learner_arguments` must be what {self.title} takes. Received: "
@@ -42,7 +74,20 @@ class LearnerKind:
 
 
 LEARNERS: dict[str, LearnerKind] = {
+    "baseline": LearnerKind("Baseline", Baseline, trains_on="examples"),
+    "baseline_plus_plus": LearnerKind(
+        "Baseline++", BaselinePlusPlus, trains_on="examples"
+    ),
     "prototypical": LearnerKind("Prototypical Network", PrototypicalNetwork),
+    "gaussian_prototypical": LearnerKind(
+        "Gaussian Prototypical Network", GaussianPrototypicalNetwork
+    ),
+    "semi_supervised_prototypical": LearnerKind(
+        "Semi-Supervised Prototypical Network", SemiSupervisedPrototypicalNetwork
+    ),
+    "matching": LearnerKind("Matching Network", MatchingNetwork),
+    "relation": LearnerKind("Relation Network", RelationNetwork, "conv4_maps"),
+    "siamese": LearnerKind("Siamese Network", SiameseNetwork),
 }
 
 

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from tfmeta.episodes import Episodes
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.training_data import describe_training
 
-_RIGHT, _WRONG = "#1a7f37", "#cf222e"
+RIGHT, WRONG = "#1a7f37", "#cf222e"
 _MOST_ROWS = 5
 _MOST_QUERIES = 8
 
@@ -23,7 +24,7 @@ def draw_curve(
 ) -> None:
     """Loss and accuracy by epoch, of training and of validation."""
     # Training usually has more ways, and so the lower accuracy.
-    training = f"training, {config.train_ways}-way {config.train_shots}-shot"
+    training = f"training, {describe_training(config, None)}"
     validation = f"validation, {config.ways}-way {config.shots}-shot"
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -39,7 +40,7 @@ def draw_curve(
     right.axvline(best + 1, color="grey", linestyle=":", label="selected epoch")
     left.legend()
     right.legend()
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_episodes(
@@ -91,19 +92,19 @@ def draw_episodes(
             for column in range(queries):
                 right = predicted[way, column] == way
                 axes = grid[way, shots + column]
-                _show(axes, query[way, column], _RIGHT if right else _WRONG, 2.0)
+                _show(axes, query[way, column], RIGHT if right else WRONG, 2.0)
                 if not right:
                     axes.set_xlabel(
                         f"taken for {predicted[way, column] + 1}",
                         fontsize=5,
-                        color=_WRONG,
+                        color=WRONG,
                         labelpad=1,
                     )
         for column in range(columns):
             title = "support" if column == 0 else "queries" if column == shots else ""
             grid[0, column].set_title(title, fontsize=7, pad=2)
         task += 1
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _show(axes: Axes, picture: np.ndarray, colour: str, width: float) -> None:
@@ -118,7 +119,8 @@ def _show(axes: Axes, picture: np.ndarray, colour: str, width: float) -> None:
         spine.set_linewidth(width)
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path) -> None:
+    """Writes a PNG file: whole, or not at all."""
     temporary = path.with_name(f".{path.stem}.tmp.png")
     figure.savefig(temporary, dpi=150)
     os.replace(temporary, path)

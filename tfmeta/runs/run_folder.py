@@ -87,6 +87,7 @@ class RunFolder:
     | `history.json`, `curve.png` | losses and accuracies by epoch |
     | `metrics.json` | the test figures |
     | `episodes.png` | test episodes, predictions right and wrong |
+    | `lake.json`, `lake.png` | the answers in Lake's one-shot test, right and wrong |
     | `saved_model/1/` | the SavedModel to serve |
 
     Args:
@@ -105,6 +106,8 @@ class RunFolder:
         self.curve_picture = self.path / "curve.png"
         self.metrics_file = self.path / "metrics.json"
         self.episodes_picture = self.path / "episodes.png"
+        self.lake_file = self.path / "lake.json"
+        self.lake_picture = self.path / "lake.png"
         self.saved_model = self.path / "saved_model"
 
     @property

@@ -15,11 +15,12 @@ from tfmeta.datasets import ClassTable
 from tfmeta.durable import put_in_place
 from tfmeta.episodes import Episodes
 from tfmeta.learners import FewShotLearner
-from tfmeta.runs.building import build_augmentation, build_learner
+from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder, read_json, write_json
+from tfmeta.runs.training_data import open_training
 
 
 def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episodes, int]:
@@ -34,6 +35,8 @@ def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episode
         tasks=tasks,
         seed=config.seed,
         same_group=config.same_group,
+        unlabelled=config.unlabelled,
+        distractors=config.distractors,
     )
     return episodes, config.validation_episodes // tasks
 
@@ -45,6 +48,7 @@ def train(
     resume: bool = False,
     data_dir: str | os.PathLike | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    train_table: ClassTable | None = None,
 ) -> FewShotLearner:
     """Trains, selects the best epoch on validation classes, saves the learner.
 
@@ -54,6 +58,7 @@ def train(
         resume: Whether to go on with what the folder holds.
         data_dir: Where data sets are kept, `None` for the default.
         callbacks: Further callbacks, e.g. a progress bar.
+        train_table: The training classes where they are loaded already.
 
     Returns:
         The learner with the weights of its best epoch.
@@ -61,28 +66,19 @@ def train(
     Raises:
         FileExistsError: When the folder holds a run and `resume` is False.
         ValueError: When the folder's configuration differs, or the data do not
-            allow such episodes.
+            allow such episodes or batches.
     """
     goes_on = resume and folder.exists
     if goes_on:
         _check_same(config, folder)
     else:
         folder.check_startable(resume=False)
-    train_table = load_split(config, "train", data_dir)
+    if train_table is None:
+        train_table = load_split(config, "train", data_dir)
     validation_table = load_split(config, "validation", data_dir)
-    train_episodes = Episodes(
-        train_table,
-        ways=config.train_ways,
-        shots=config.train_shots,
-        queries=config.train_queries,
-        tasks=config.train_tasks,
-        seed=config.seed,
-        same_group=config.same_group,
-        augment=build_augmentation(config, train_table),
-    )
     validation, validation_steps = validation_episodes(config, validation_table)
-    train_episodes.check_disjoint(validation)
     # Before the folder is begun: what cannot be built must leave none behind.
+    training = open_training(config, train_table, validation)
     learner = build_learner(config, train_table)
 
     if not goes_on:
@@ -102,7 +98,7 @@ def train(
     keep = Resume(folder.checkpoints, callbacks=[best])
     keep.restore(learner)
     learner.fit(
-        train_episodes.as_dataset(start=keep.step),
+        training(keep.step),
         initial_epoch=keep.initial_epoch,
         epochs=config.epochs,
         steps_per_epoch=config.steps_per_epoch,

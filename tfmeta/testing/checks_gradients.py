@@ -25,7 +25,7 @@ def check_gradient(subject: Subject) -> None:
     of their loss by design (first-order MAML, Reptile) are expected to fail.
     """
     learner = subject.compiled(keras.optimizers.SGD(0.0))
-    batch = subject.batch(varied=True)
+    batch = subject.batch(varied=True, unlabelled=learner.uses_unlabelled)
     # Moving statistics and the state of random layers are put back as well.
     start = values_of(learner.variables)
 

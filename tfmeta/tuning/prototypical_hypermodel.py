@@ -14,7 +14,7 @@ from tfmeta import distances
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Conv4
 from tfmeta.episodes import Episodes, RandomAffine
-from tfmeta.evaluation.evaluate import fingerprint
+from tfmeta.evaluation.fingerprint import fingerprint
 from tfmeta.learners import PrototypicalNetwork
 from tfmeta.tuning.search_space import choose, choose_on_log_scale, options
 

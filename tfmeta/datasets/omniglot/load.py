@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from importlib import resources
@@ -14,11 +15,14 @@ from tfmeta.datasets.data_dir import resolve_data_dir
 from tfmeta.datasets.omniglot.archives import ARCHIVES, URL
 from tfmeta.datasets.omniglot.importing import omniglot_builder
 from tfmeta.datasets.omniglot.pack import (
+    SCAN_SIZE,
+    SIZE,
     PackedOmniglot,
     pack_prepared,
     packed_path,
     read_packed,
 )
+from tfmeta.datasets.storage.selected import SelectedExamples
 from tfmeta.datasets.tfds_archives import connection_problem, import_folder, prepare
 
 # Accepted splits by protocol.
@@ -41,13 +45,15 @@ def load_omniglot(
     data_dir: str | os.PathLike[str] | None = None,
     protocol: str = "vinyals",
     rotations: bool | None = None,
+    size: int = SIZE,
 ) -> ClassTable:
-    """Loads one split of Omniglot as 28x28 pictures.
+    """Loads one split of Omniglot, by default as 28x28 pictures.
 
     The first call on a machine takes what is there: the packed file of an
     import, else a data set that TensorFlow Datasets has prepared in `data_dir`,
     else the four archives (17 MB) from the authors' repository. Later calls
-    read the packed file.
+    read the packed file. Each size has a packed file of its own, made from the
+    prepared data set when it is first asked for.
 
     Args:
         split: For the protocol `"vinyals"` one of `"train"`, `"validation"`,
@@ -65,15 +71,18 @@ def load_omniglot(
         rotations: Whether each character turned by 0, 90, 180 and 270 degrees
             counts as four classes; by default yes for `"vinyals"` (4,112, 688
             and 1,692 classes) and no for `"lake"`.
+        size: Side of the pictures in pixels, 1 to 105, the scans' own. Larger ones
+            than 28 x 28 are turned when they are read, which takes a quarter of the
+            memory.
 
     Returns:
-        A table of uint8 pictures of shape `(28, 28, 1)`, ink 255 on 0, 20 for
+        A table of uint8 pictures of shape `(size, size, 1)`, ink 255 on 0, 20 for
         each class, with classes named `"Alphabet/characterNN"` (and `/rotNNN`
         behind it with rotations) and alphabets as groups.
 
     Raises:
-        ValueError: For an unknown split or protocol and for a damaged packed
-            file.
+        ValueError: For an unknown split, protocol or size and for a damaged
+            packed file.
         FileNotFoundError: When the data is not here and cannot be downloaded.
 
     Example:
@@ -98,7 +107,12 @@ def load_omniglot(
             f"`split` of omniglot with protocol {protocol!r} must be one of "
             f"{list(PROTOCOLS[protocol])}. Received: {split!r}"
         )
-    packed = _packed(resolve_data_dir(data_dir))
+    if not isinstance(size, int) or not 1 <= size <= SCAN_SIZE:
+        raise ValueError(
+            f"`size` of omniglot must be an int from 1 to {SCAN_SIZE}, the side of its "
+            f"scans in pixels. Received: {size!r}"
+        )
+    packed = _packed(resolve_data_dir(data_dir), size)
     chosen = _vinyals(split) if protocol == "vinyals" else _lake(split, packed)
     place = {name: index for index, name in enumerate(packed.class_names)}
     count = len(packed.examples) // len(packed.class_names)
@@ -109,10 +123,13 @@ def load_omniglot(
         class_names=packed.class_names,
         groups=tuple(name.split("/")[0] for name in packed.class_names),
         group_level="alphabet",
-        description=f"Omniglot, {protocol} {split} split, 28x28, ink 255",
+        description=f"Omniglot, {protocol} {split} split, {size}x{size}, ink 255",
     )
     table = everything.take_classes([place[name] for name in chosen])
     turned = protocol == "vinyals" if rotations is None else rotations
+    if turned and size > SIZE:
+        unturned = SelectedExamples(table.examples, np.arange(table.num_examples))
+        table = dataclasses.replace(table, examples=unturned)
     return table.with_rotations() if turned else table
 
 
@@ -152,10 +169,10 @@ def _lake(split: str, packed: PackedOmniglot) -> tuple[str, ...]:
     return tuple(n for n in names if (n.split("/")[0] in LAKE_VALIDATION) == wanted)
 
 
-def _packed(data_dir: Path) -> PackedOmniglot:
-    path = packed_path(data_dir)
+def _packed(data_dir: Path, size: int) -> PackedOmniglot:
+    path = packed_path(data_dir, size)
     if path.exists():
-        return read_packed(path)
+        return read_packed(path, size)
     builder = omniglot_builder(data_dir)
     problem = None if builder.is_prepared() else connection_problem(_PROBE_URL)
     if problem is not None:
@@ -167,7 +184,7 @@ def _packed(data_dir: Path) -> PackedOmniglot:
         )
     with import_folder(data_dir, "omniglot") as folder:
         if path.exists():  # another process was first
-            return read_packed(path)
+            return read_packed(path, size)
         if not builder.is_prepared():
             builder = prepare("omniglot", data_dir, folder)
-        return pack_prepared(builder, path)
+        return pack_prepared(builder, path, size=size)

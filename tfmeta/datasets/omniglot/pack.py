@@ -1,4 +1,4 @@
-"""Omniglot in one packed file of 28x28 pictures, made from the TFDS data set."""
+"""Omniglot in one packed file of pictures of one size, from the TFDS data set."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from PIL import Image
 from tfmeta.durable import put_in_place
 
 SIZE = 28
+SCAN_SIZE = 105
 CHARACTERS = 1623
 PICTURES_PER_CHARACTER = 20
 BACKGROUND_CHARACTERS = 964
@@ -27,7 +28,7 @@ class PackedOmniglot:
     """All of Omniglot, in memory.
 
     Args:
-        examples: Uint8 array of shape `(32460, 28, 28, 1)`, 20 pictures for
+        examples: Uint8 array of shape `(32460, size, size, 1)`, 20 pictures for
             each character, characters in the order of `class_names`. Ink is
             bright: 255 where a pixel is all ink, 0 where it is all paper.
         class_names: The 1,623 characters, sorted, as `"Alphabet/characterNN"`.
@@ -65,7 +66,11 @@ def shrink(picture: np.ndarray, size: int = SIZE) -> np.ndarray:
 
 
 def pack_prepared(
-    builder: Any, path: Path, *, on_picture: Callable[[], None] | None = None
+    builder: Any,
+    path: Path,
+    *,
+    size: int = SIZE,
+    on_picture: Callable[[], None] | None = None,
 ) -> PackedOmniglot:
     """Reads a prepared TFDS `omniglot` once and writes the packed file.
 
@@ -75,6 +80,7 @@ def pack_prepared(
     Args:
         builder: The prepared `tfds.core.DatasetBuilder`.
         path: Where to write.
+        size: Side of the pictures in pixels.
         on_picture: Called whenever a picture was read.
 
     Returns:
@@ -97,7 +103,7 @@ def pack_prepared(
             )
             for batch in dataset.as_numpy_iterator():
                 for content in batch["image"]:
-                    pictures.append(shrink(_decode(content)))
+                    pictures.append(shrink(_decode(content), size))
                     if on_picture is not None:
                         on_picture()
                 labels.append(batch["label"])
@@ -128,11 +134,12 @@ def pack_prepared(
     return packed
 
 
-def read_packed(path: Path) -> PackedOmniglot:
+def read_packed(path: Path, size: int = SIZE) -> PackedOmniglot:
     """Reads a packed file and checks that it is whole.
 
     Args:
         path: The file.
+        size: Side of its pictures in pixels.
 
     Returns:
         Its content.
@@ -150,7 +157,7 @@ def read_packed(path: Path) -> PackedOmniglot:
     except (ValueError, KeyError, EOFError, OSError, zipfile.BadZipFile) as error:
         if isinstance(error, FileNotFoundError | PermissionError):
             raise
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+        raise _damaged(path, size, f"{type(error).__name__}: {error}") from error
     found = (
         f"format {version}, examples {examples.dtype} {examples.shape}, "
         f"class_names {names.dtype} {names.shape}, "
@@ -159,7 +166,7 @@ def read_packed(path: Path) -> PackedOmniglot:
     if (
         version != _FORMAT
         or examples.dtype != np.uint8
-        or examples.shape != (CHARACTERS * PICTURES_PER_CHARACTER, SIZE, SIZE, 1)
+        or examples.shape != (CHARACTERS * PICTURES_PER_CHARACTER, size, size, 1)
         or names.dtype.kind != "U"
         or names.shape != (CHARACTERS,)
         or len(np.unique(names)) != CHARACTERS
@@ -167,7 +174,7 @@ def read_packed(path: Path) -> PackedOmniglot:
         or background.shape != (CHARACTERS,)
         or int(background.sum()) != BACKGROUND_CHARACTERS
     ):
-        raise _damaged(path, found)
+        raise _damaged(path, size, found)
     return PackedOmniglot(examples, tuple(str(n) for n in names), background)
 
 
@@ -196,10 +203,14 @@ def _write(packed: PackedOmniglot, path: Path) -> None:
     put_in_place(building, path)
 
 
-def _damaged(path: Path, received: str) -> ValueError:
+def _damaged(path: Path, size: int, received: str) -> ValueError:
+    again = (
+        "import again with `tfmeta datasets import omniglot --from DIR`"
+        if size == SIZE
+        else "load it again, which packs it anew"
+    )
     return ValueError(
         f"{path} must be Omniglot as packed by tfmeta ({CHARACTERS:,} characters "
-        f"of {PICTURES_PER_CHARACTER} pictures of {SIZE}x{SIZE}). It is damaged or "
-        "of another version: delete it and import again with `tfmeta datasets "
-        f"import omniglot --from DIR`. Received: {received}"
+        f"of {PICTURES_PER_CHARACTER} pictures of {size}x{size}). It is damaged or "
+        f"of another version: delete it and {again}. Received: {received}"
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tfmeta.datasets.class_attributes import attributes_from_json, attributes_to_json
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.storage.encoded_pictures import EncodedPictures
 from tfmeta.datasets.storage.selected import SelectedExamples
@@ -35,6 +36,7 @@ class TableLayout:
         description: One line on where the examples come from.
         source_digest: Digest of what the examples are read from, so that a
             killed import never goes on with another source.
+        attributes: Class attributes as `attributes_to_json` writes them, or `None`.
 
     Raises:
         ValueError: When the parts do not fit each other.
@@ -50,6 +52,7 @@ class TableLayout:
     origin_names: tuple[str, ...] | None = None
     description: str = ""
     source_digest: str = ""
+    attributes: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         for field in ("class_names", "groups", "origin_names"):
@@ -79,6 +82,7 @@ class TableLayout:
             class_names=self.class_names,
             groups=self.groups,
             origin_names=self.origin_names,
+            class_attributes=self.class_attributes,
         )
 
     def _has_numbers(self) -> bool:
@@ -95,6 +99,13 @@ class TableLayout:
         return sum(self.class_sizes)
 
     @property
+    def class_attributes(self) -> np.ndarray | None:
+        """As of `ClassTable`."""
+        if self.attributes is None:
+            return None
+        return attributes_from_json(self.attributes)
+
+    @property
     def is_blob(self) -> bool:
         """Whether examples differ in their bytes: text and encoded pictures."""
         return self.dtype in (TEXT, ENCODED_PICTURES)
@@ -106,10 +117,14 @@ class TableLayout:
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values."""
-        return {
+        values = {
             k: list(v) if isinstance(v, tuple) else v
             for k, v in dataclasses.asdict(self).items()
         }
+        if self.attributes is None:
+            # As tables were written before there were any.
+            del values["attributes"]
+        return values
 
 
 def layout_and_loader(table: ClassTable) -> tuple[TableLayout, Callable[[int], Any]]:
@@ -139,4 +154,9 @@ def layout_and_loader(table: ClassTable) -> tuple[TableLayout, Callable[[int], A
         group_level=table.group_level,
         origin_names=table.origin_names,
         description=table.description,
+        attributes=(
+            None
+            if table.class_attributes is None
+            else attributes_to_json(table.class_attributes)
+        ),
     ), load

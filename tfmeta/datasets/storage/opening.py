@@ -57,6 +57,7 @@ def open_table(
             group_level=layout.group_level,
             origin_names=layout.origin_names,
             description=layout.description,
+            class_attributes=layout.class_attributes,
         )
     except (ValueError, EOFError) as error:
         raise _damaged(path, str(error)) from error

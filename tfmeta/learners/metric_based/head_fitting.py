@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-Parameters = tuple[tf.Tensor, ...]
+# Weights of all ways, and one more number for each way.
+Parameters = tuple[tf.Tensor, tf.Tensor]
 
 # Of PyTorch's SGD with `momentum=0.9, dampening=0.9`, which Chen et al. fit with.
 _KEPT = 0.9
@@ -149,30 +150,27 @@ def descend(
     """
 
     def decayed(parameters: Parameters) -> Parameters:
-        slopes = gradient(parameters)
-        return tuple(
-            slope + weight_decay * parameter
-            for slope, parameter in zip(slopes, parameters, strict=True)
-        )
+        weights, others = parameters
+        by_weights, by_others = gradient(parameters)
+        return by_weights + weight_decay * weights, by_others + weight_decay * others
 
-    def step(parameters: Parameters, velocities: Parameters) -> tuple:
-        velocities = tuple(
-            _KEPT * velocity + (1.0 - _KEPT) * slope
-            for velocity, slope in zip(velocities, decayed(parameters), strict=True)
-        )
-        parameters = tuple(
-            parameter - learning_rate * velocity
-            for parameter, velocity in zip(parameters, velocities, strict=True)
-        )
-        return parameters, velocities
+    def step(
+        parameters: Parameters, velocities: Parameters
+    ) -> tuple[Parameters, Parameters]:
+        slopes = decayed(parameters)
+        velocities = _mix(_KEPT, velocities, 1.0 - _KEPT, slopes)
+        return _mix(1.0, parameters, -learning_rate, velocities), velocities
 
     # The mean of a gradient and itself: the first step takes it whole.
     parameters, _ = tf.while_loop(
         lambda *_: True,
         step,
         (start, decayed(start)),
-        # A number that is no tensor, or XLA could not differentiate the loop.
+        # No tensor, or XLA could not differentiate the loop.
         maximum_iterations=steps,
     )
     return parameters
 
+
+def _mix(a: float, first: Parameters, b: float, second: Parameters) -> Parameters:
+    return a * first[0] + b * second[0], a * first[1] + b * second[1]

@@ -103,7 +103,10 @@ class MatchingNetwork(MetricLearner):
         if self.learn_temperature:
             self.log_temperature = self.add_weight(
                 shape=(),
-                initializer=keras.initializers.Constant(math.log(temperature)),
+                # Keras' Constant would round it to float32.
+                initializer=lambda shape, dtype: tf.constant(
+                    math.log(temperature), dtype
+                ),
                 dtype=self.variable_dtype,
                 name="log_temperature",
             )

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tfmeta.datasets.class_attributes import attributes_from_json, attributes_to_json
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.reading.pictures import FORMATS
 from tfmeta.datasets.storage.array_record.tensorflow_datasets import (
@@ -121,6 +122,7 @@ def read_array_record(
         groups=pick(about.get("groups")),
         group_level=about.get("group_level", "group"),
         origin_names=pick(about.get("origin_names")),
+        attributes=_pick_attributes(about.get("attributes"), present),
         description=info.description,
         source_digest=f"{path.resolve()} {info.full_name} {split} {example_key}",
     )
@@ -134,6 +136,14 @@ def read_array_record(
         table_path = Path(folder) / "table"
         write_table(table_path, layout, items, on_progress=on_progress)
         return open_table(table_path, memory_map=False)
+
+
+def _pick_attributes(
+    attributes: dict[str, Any] | None, present: np.ndarray
+) -> dict[str, Any] | None:
+    if attributes is None:
+        return None
+    return attributes_to_json(attributes_from_json(attributes)[present])
 
 
 def _choose(

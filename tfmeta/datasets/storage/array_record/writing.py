@@ -26,7 +26,7 @@ from tfmeta.datasets.storage.layout import (
 from tfmeta.durable import put_in_place
 
 _VERSION = "1.0.0"
-_KEPT = ("name", "groups", "group_level", "origin_names", "dtype")
+_KEPT = ("name", "groups", "group_level", "origin_names", "dtype", "attributes")
 
 
 def write_array_record(
@@ -42,7 +42,8 @@ def write_array_record(
     `tfds.builder_from_directory(path).as_data_source("train")` gives
     `{"image": ..., "label": ...}` for pictures (stored as PNG, or as the files
     that they are where the table keeps them encoded), `"text"` for text, and
-    else `"example"`. Groups and origins are in the metadata of the builder.
+    else `"example"`. Groups, origins and class attributes are in the metadata of
+    the builder.
 
     Args:
         table: The table.

@@ -1,0 +1,81 @@
+"""Whether probabilities mean what they say."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Reliability:
+    """Answers in bins of their probability, as a reliability diagram shows them.
+
+    Bin number `i` of `n` holds the probabilities above `i / n` and up to
+    `(i + 1) / n`.
+
+    Attributes:
+        count: Int64 `(bins,)`: answers.
+        probability: Float64 `(bins,)`: sum of their probabilities.
+        correct: Int64 `(bins,)`: right ones among them.
+    """
+
+    count: np.ndarray
+    probability: np.ndarray
+    correct: np.ndarray
+
+    @classmethod
+    def of(
+        cls, probability: np.ndarray, correct: np.ndarray, *, bins: int = 15
+    ) -> Reliability:
+        """Sorts answers into bins.
+
+        Args:
+            probability: Float `(answers,)`: of the class answered, from 0 to 1.
+            correct: Bool `(answers,)`.
+            bins: Number of bins of equal width.
+        """
+        probability = np.asarray(probability, np.float64)
+        place = np.ceil(probability * bins).astype(np.int64) - 1
+        # Rounding may take a softmax a little beyond 1.
+        place = np.clip(place, 0, bins - 1)
+
+        def total(weights: np.ndarray | None) -> np.ndarray:
+            return np.bincount(place, weights, bins)
+
+        return cls(
+            count=total(None).astype(np.int64),
+            probability=total(probability),
+            correct=total(np.asarray(correct)).astype(np.int64),
+        )
+
+    def __add__(self, other: Reliability) -> Reliability:
+        return Reliability(
+            self.count + other.count,
+            self.probability + other.probability,
+            self.correct + other.correct,
+        )
+
+    @property
+    def expected_calibration_error(self) -> float:
+        """Mean distance of probability and accuracy over the answers, by bin.
+
+        From 0, where of the answers given with 80 % four in five are right, to 1.
+        Guo, Pleiss, Sun and Weinberger (2017), *On Calibration of Modern Neural
+        Networks*: the sum over bins of `|B| / n * |accuracy(B) - probability(B)|`.
+        """
+        gaps = np.abs(self.correct - self.probability)
+        return float(np.sum(gaps) / np.sum(self.count))
+
+    def to_json(self) -> dict[str, list]:
+        """A dict of plain values."""
+        return {name: values.tolist() for name, values in vars(self).items()}
+
+    @classmethod
+    def from_json(cls, values: dict[str, list]) -> Reliability:
+        """The bins of a `to_json`."""
+        return cls(
+            count=np.array(values["count"], np.int64),
+            probability=np.array(values["probability"], np.float64),
+            correct=np.array(values["correct"], np.int64),
+        )

@@ -1,0 +1,65 @@
+"""Encoding every example of a table once, for all episodes."""
+
+from __future__ import annotations
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.datasets import ClassTable
+from tfmeta.episodes import Episodes
+from tfmeta.evaluation.progress import Progress
+from tfmeta.learners import FewShotLearner, MetricLearner
+
+_BATCH = 512
+
+
+def choose_encode_once(
+    learner: FewShotLearner,
+    episodes: Episodes,
+    *,
+    num_episodes: int,
+    encode_once: bool | None,
+) -> bool:
+    """Whether an evaluation encodes each example once.
+
+    Args:
+        learner: The learner.
+        episodes: Its episodes.
+        num_episodes: Number of episodes.
+        encode_once: What the caller asks for; `None` for whatever is less work.
+
+    Raises:
+        ValueError: When it is asked for and cannot be done.
+    """
+    possible = isinstance(learner, MetricLearner) and not episodes.augmented
+    if encode_once and not possible:
+        received = ", ".join(f"{k}={v}" for k, v in episodes.describe().items())
+        raise ValueError(
+            "`encode_once=True` needs a learner whose embeddings do not depend on the "
+            "episode, and episodes without augmentation. Received: "
+            f"{type(learner).__name__}, episodes with {received}"
+        )
+    if encode_once is not None:
+        return encode_once
+    rows = num_episodes * episodes.ways * (episodes.shots + episodes.queries)
+    return possible and episodes.table.num_examples <= rows
+
+
+def encoding_work(table: ClassTable) -> int:
+    """Number of pieces that `encode_table` works in."""
+    return -(-table.num_examples // _BATCH)
+
+
+def encode_table(
+    learner: FewShotLearner, table: ClassTable, progress: Progress
+) -> np.ndarray:
+    """Float32 `(examples, *embedding)`: all examples of a table, in its order."""
+    assert isinstance(learner, MetricLearner)
+    embed = tf.function(lambda x: learner.embed(x[None])[0], reduce_retracing=True)
+    parts = []
+    for start in range(0, table.num_examples, _BATCH):
+        # The table may be a memory map: one slice is in memory at a time.
+        batch = np.asarray(table.examples[start : start + _BATCH])
+        parts.append(tf.cast(embed(tf.constant(batch)), tf.float32).numpy())
+        progress.step()
+    return np.concatenate(parts)

@@ -1,0 +1,118 @@
+"""How each kind of column is measured, found again, and described."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any
+
+from tfmeta.evaluation import EvaluationResult
+from tfmeta.learners import FewShotLearner
+from tfmeta.reproduction.row import Column
+from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
+from tfmeta.runs.lake import evaluate_run_on_lake, read_lake_result
+from tfmeta.runs.run_folder import RunFolder
+
+# All figures of a table are of the same test episodes.
+_SEED_OF_EPISODES = 0
+
+
+def measure_column(
+    column: Column,
+    folder: RunFolder,
+    learner: FewShotLearner,
+    *,
+    test_episodes: int,
+    data_dir: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> str:
+    """Measures a trained learner, keeps the result in its run folder, and says it."""
+    if column.kind == "lake":
+        lake = evaluate_run_on_lake(
+            folder, learner, data_dir=data_dir, on_progress=on_progress
+        )
+        return str(lake)
+    episodes = draw_test_episodes(
+        folder.read_config(),
+        ways=column.ways,
+        shots=column.shots,
+        queries=column.queries,
+        seed=_SEED_OF_EPISODES,
+        data_dir=data_dir,
+    )
+    result = evaluate_run(
+        folder,
+        learner,
+        episodes,
+        num_episodes=test_episodes,
+        on_progress=on_progress,
+    )
+    return str(result)
+
+
+def find_figure(
+    column: Column, folder: RunFolder, *, test_episodes: int
+) -> dict[str, Any] | None:
+    """The figure of a column, as the run folder keeps it; `None` without one.
+
+    Returns:
+        Plain values: `percent`, `intervals` by what they are over, each with its
+        lower and upper end in percent, `transductive`, and what was measured.
+    """
+    if column.kind == "lake":
+        return _find_lake(folder)
+    result = _find_result(column, folder, test_episodes)
+    if result is None:
+        return None
+    percent, half_width = 100 * result.accuracy, 100 * result.over_episode_draws
+    return {
+        "percent": percent,
+        "intervals": {
+            "episode draws": [percent - half_width, percent + half_width],
+            "test classes": [100 * end for end in result.over_test_classes],
+        },
+        "test_classes": result.num_clusters,
+        "transductive": result.transductive,
+        "protocol": result.protocol,
+    }
+
+
+def _find_result(
+    column: Column, folder: RunFolder, test_episodes: int
+) -> EvaluationResult | None:
+    config = folder.read_config()
+    wanted: dict[str, Any] = {
+        "ways": column.ways,
+        "shots": column.shots,
+        "queries": column.queries,
+        "seed": _SEED_OF_EPISODES,
+        "same_group": config.same_group,
+        "allow_same_origin": False,
+        "augment": None,
+        "episodes": test_episodes,
+    }
+    if config.unlabelled:
+        wanted["unlabelled"] = config.unlabelled
+        wanted["distractors"] = config.distractors
+    # Whatever else a protocol names makes other episodes of them.
+    data = {"table", "fingerprint", "tasks"}
+    for result in read_results(folder):
+        if {k: v for k, v in result.protocol.items() if k not in data} == wanted:
+            return result
+    return None
+
+
+def _find_lake(folder: RunFolder) -> dict[str, Any] | None:
+    result = read_lake_result(folder)
+    if result is None:
+        return None
+    return {
+        "percent": 100 * result.error,
+        "intervals": {
+            "trials": [100 * end for end in result.over_trials],
+            "alphabets": [100 * end for end in result.over_alphabets],
+        },
+        "test_classes": None,
+        "transductive": result.transductive,
+        "protocol": {"test": "lake", "size": result.size},
+    }

@@ -1,0 +1,71 @@
+"""Lake's one-shot test of a trained run, and what the run folder keeps of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from tfmeta.datasets.omniglot.lake_runs import load_lake_runs
+from tfmeta.evaluation.lake import LakeResult, evaluate_lake
+from tfmeta.learners import FewShotLearner
+from tfmeta.runs.lake_picture import draw_lake
+from tfmeta.runs.run_folder import RunFolder, read_versioned, write_json
+
+LAKE_FORMAT_VERSION = 1
+
+
+def evaluate_run_on_lake(
+    folder: RunFolder,
+    learner: FewShotLearner,
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+    keep: bool = True,
+) -> LakeResult:
+    """Measures a learner of the run; with `keep`, writes `lake.json` and `lake.png`.
+
+    The pictures come in the size that the learner takes. The data set of the run
+    may be another than Omniglot.
+
+    Raises:
+        ValueError: When training or validation saw characters of the test, or
+            when the learner takes no square grey pictures of at most 105x105.
+        FileNotFoundError: When the run does not say what it saw, or the
+            pictures of the test are not in the data folder.
+    """
+    shape = tuple(learner.encoder.input_shape[1:])
+    if len(shape) != 3 or shape[0] != shape[1] or shape[2] != 1 or shape[0] is None:
+        raise ValueError(
+            "Lake's test needs a learner of square grey pictures, such as "
+            "`tfmeta train --dataset omniglot --protocol lake` trains. Received: "
+            f"{folder.path} with a learner that takes examples of shape {shape}"
+        )
+    seen = folder.seen_classes()
+    runs = load_lake_runs(data_dir=data_dir, size=shape[0])
+    result = evaluate_lake(learner, runs, seen_classes=seen, on_progress=on_progress)
+    if keep:
+        write_json(
+            folder.lake_file,
+            {"format_version": LAKE_FORMAT_VERSION, "result": result.to_json()},
+        )
+        draw_lake(runs, result, folder.lake_picture)
+    return result
+
+
+def read_lake_result(folder: RunFolder) -> LakeResult | None:
+    """The result in the run's `lake.json`, `None` when there is no such file.
+
+    Raises:
+        ValueError: When the file is damaged or from a newer version.
+    """
+    if not folder.lake_file.exists():
+        return None
+    values = read_versioned(folder.lake_file, LAKE_FORMAT_VERSION, ("result",))
+    try:
+        return LakeResult.from_json(values["result"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{folder.lake_file} must hold a result as `tfmeta evaluate --protocol "
+            f"lake` writes it. Received: one that does not ({type(error).__name__}: "
+            f"{error}); remove the file and evaluate again"
+        ) from error

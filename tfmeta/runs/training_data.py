@@ -1,0 +1,90 @@
+"""What a run trains on: episodes, or plain batches of examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+from tfmeta.datasets import ClassTable
+from tfmeta.episodes import Episodes
+from tfmeta.runs.building import build_augmentation
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.learners import learner_kind
+
+
+def open_training(
+    config: TrainConfig, train_table: ClassTable, validation: Episodes
+) -> Callable[[int], tf.data.Dataset]:
+    """The endless training batches, from any step on.
+
+    Args:
+        config: The run; its learner says whether it trains on episodes.
+        train_table: The training classes.
+        validation: The validation episodes.
+
+    Returns:
+        A function of the first step.
+
+    Raises:
+        ValueError: When the data do not allow such batches, or training and
+            validation share a class.
+    """
+    augment = build_augmentation(config, train_table)
+    if learner_kind(config.learner).trains_on == "episodes":
+        episodes = Episodes(
+            train_table,
+            ways=config.train_ways,
+            shots=config.train_shots,
+            queries=config.train_queries,
+            tasks=config.train_tasks,
+            seed=config.seed,
+            same_group=config.same_group,
+            unlabelled=config.unlabelled,
+            distractors=config.distractors,
+            augment=augment,
+        )
+        episodes.check_disjoint(validation)
+        return lambda start: episodes.as_dataset(start=start)
+
+    shared = sorted(validation.origins & set(train_table.origins))
+    if shared:
+        raise ValueError(
+            "training and validation must be disjoint in their classes. Received: "
+            f"{len(shared)} shared, among them {', '.join(shared[:5])}"
+        )
+
+    if config.batch_size > train_table.num_examples:
+        raise ValueError(
+            "`batch_size` must be at most the number of training examples, "
+            f"{train_table.num_examples}. Received: batch_size={config.batch_size}"
+        )
+
+    def batches(start: int) -> tf.data.Dataset:
+        return train_table.as_supervised(
+            batch_size=config.batch_size,
+            seed=config.seed,
+            epochs=None,
+            start=start,
+            # All batches of one shape: the step is traced once.
+            drop_remainder=True,
+            augment=augment,
+        )
+
+    return batches
+
+
+def describe_training(config: TrainConfig, train_table: ClassTable | None) -> str:
+    """What a training step sees, e.g. "40-way 1-shot".
+
+    Args:
+        config: The run.
+        train_table: The training classes, of which a learner of examples sees
+            all; where it is `None` their number is left out.
+    """
+    if learner_kind(config.learner).trains_on == "episodes":
+        return f"{config.train_ways}-way {config.train_shots}-shot"
+    batches = f"batches of {config.batch_size}"
+    if train_table is None:
+        return batches
+    return f"{train_table.num_classes:,} classes, {batches}"
