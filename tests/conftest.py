@@ -106,6 +106,17 @@ def omniglot_dir(reference_data: Path, shared_folder: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def lake_dir(reference_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with nothing but the pictures of Lake's one-shot test."""
+    from tfmeta.datasets.omniglot.lake_runs import write_runs
+    from tfmeta.datasets.omniglot.runs_archive import RUNS_ARCHIVE, read_runs_archive
+
+    folder = tmp_path_factory.mktemp("lake")
+    write_runs(*read_runs_archive(reference_data / "omniglot" / RUNS_ARCHIVE), folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
 def run_tfmeta() -> Callable[..., subprocess.CompletedProcess]:
     """Runs the `tfmeta` command in a process of its own, as a user would."""
     # Without what this process has set for itself: neither TensorFlow's threads

@@ -12,6 +12,7 @@ QUICK = (
 )
 
 
+@pytest.mark.slow
 def test_trainings_differ_in_their_seed_and_go_on(call, tmp_path):
     base = tmp_path / "some"
     done = call("train", "--run", base, "--seeds", 2, *QUICK)
@@ -35,6 +36,15 @@ def test_trainings_differ_in_their_seed_and_go_on(call, tmp_path):
     assert resumed.code == 0
     assert resumed.out.count("epoch 1/1") == 1
     assert resumed.out.splitlines()[-5:] == done.out.splitlines()[-5:]
+
+
+def test_no_seed_is_trained_where_one_of_the_folders_is_taken(call, tmp_path):
+    taken = tmp_path / "some-seed1"
+    taken.mkdir()
+    (taken / "notes.txt").write_text("mine")
+    done = call("train", "--run", tmp_path / "some", "--seeds", 2, *QUICK)
+    assert f"{taken} holds a run already" in done.error
+    assert list(tmp_path.iterdir()) == [taken]
 
 
 @pytest.mark.parametrize(

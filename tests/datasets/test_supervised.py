@@ -138,9 +138,44 @@ def test_text():
     assert y.tolist() == [0, 1, 1]
 
 
+def streamed(table, **arguments):
+    """The stream that each batch is augmented with, and the rows of the batch."""
+
+    def augment(examples, stream):
+        return tf.concat([examples[:, :1], tf.zeros_like(examples) + stream], axis=1)
+
+    batches = as_supervised(table, augment=augment, **arguments).as_numpy_iterator()
+    return [(tuple(x[0, 1:]), x[:, 0].tolist()) for x, _ in batches]
+
+
+def test_every_batch_is_augmented_from_a_stream_of_its_own():
+    table = coded([4, 3])
+    arguments = {"batch_size": 3, "epochs": 40}
+    batches = streamed(table, seed=5, **arguments)
+    assert batches == streamed(table, seed=5, **arguments)
+    assert [r for _, r in batches] == rows_of(as_supervised(table, seed=5, **arguments))
+    streams = {stream for stream, _ in batches}
+    others = {stream for stream, _ in streamed(table, seed=6, **arguments)}
+    assert len(streams) == len(others) == 120
+    assert not streams & others
+
+
+@pytest.mark.parametrize("start", [1, 3, 5])
+def test_starting_later_augments_as_before(start):
+    table = coded([4, 3])
+    arguments = {"batch_size": 3, "seed": 5, "epochs": 2}
+    assert (
+        streamed(table, start=start, **arguments)
+        == streamed(table, **arguments)[start:]
+    )
+
+
 def test_the_method_of_the_table_is_the_same():
     table = coded([3, 4])
-    arguments = {"batch_size": 2, "seed": 1, "epochs": 2}
+    arguments = {
+        **{"batch_size": 2, "seed": 1, "epochs": 2, "start": 1},
+        **{"drop_remainder": True, "augment": lambda x, stream: x + stream},
+    }
     assert rows_of(table.as_supervised(**arguments)) == rows_of(
         as_supervised(table, **arguments)
     )
@@ -157,6 +192,7 @@ def test_the_method_of_the_table_is_the_same():
         ({"start": -1}, ValueError, "`start`"),
         ({"start": 4, "batch_size": 2}, ValueError, "below the number of batches, 4"),
         ({"batch_size": 9, "drop_remainder": True}, ValueError, "at most.*7"),
+        ({"augment": lambda x, stream: x}, ValueError, "`seed` must be an int.*None"),
     ],
 )
 def test_mistakes_are_named(arguments, error, message):

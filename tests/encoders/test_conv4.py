@@ -63,6 +63,44 @@ def test_one_block_by_hand(training):
     np.testing.assert_allclose(encoder.get_weights()[4], variance, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("pooled_blocks", "shape"),
+    [(None, (1, 2)), (4, (1, 2)), (2, (4, 10)), (0, (16, 40))],
+)
+def test_maps(pooled_blocks, shape):
+    options = {"filters": 5, "seed": 0, "pooled_blocks": pooled_blocks}
+    maps = Conv4((16, 40, 1), flatten=False, **options)
+    vectors = Conv4((16, 40, 1), **options)
+    assert maps.output_shape == (None, *shape, 5)
+    assert vectors.output_shape == (None, shape[0] * shape[1] * 5)
+    names = [layer.name for layer in maps.layers]
+    pooled = 4 if pooled_blocks is None else pooled_blocks
+    assert [n for n in names if n.startswith("max_pooling")] == [
+        f"max_pooling_{i + 1}" for i in range(pooled)
+    ]
+    assert [layer.name for layer in vectors.layers] == [*names, "embedding"]
+    pictures = np.random.default_rng(0).uniform(0, 255, size=(3, 16, 40, 1))
+    np.testing.assert_array_equal(
+        np.reshape(maps(pictures), (3, -1)), vectors(pictures)
+    )
+
+
+def test_unpooled_blocks_keep_their_place():
+    """One pooled block, then one without, is the second block on the first's map."""
+    pictures = np.random.default_rng(0).uniform(0, 255, size=(3, 8, 8, 1))
+    both = Conv4((8, 8, 1), filters=2, blocks=2, pooled_blocks=1, flatten=False)
+    first = Conv4((8, 8, 1), filters=2, blocks=1, flatten=False)
+    second = Conv4(
+        (4, 4, 2), filters=2, blocks=1, pooled_blocks=0, flatten=False, rescale=None
+    )
+    weights = both.get_weights()
+    first.set_weights(weights[:5])
+    second.set_weights(weights[5:])
+    np.testing.assert_allclose(
+        both(pictures), second(first(pictures)), rtol=1e-5, atol=1e-6
+    )
+
+
 def test_seed_fixes_every_kernel():
     def kernels(seed):
         encoder = Conv4(filters=4, seed=seed)
@@ -223,3 +261,16 @@ def test_small_picture_is_refused():
 def test_counts_must_be_positive(argument):
     with pytest.raises(ValueError, match=f"`{argument}`.*Received: 0"):
         Conv4(**{argument: 0})
+
+
+@pytest.mark.parametrize("pooled_blocks", [-1, 5])
+def test_no_more_poolings_than_blocks(pooled_blocks):
+    message = rf"`pooled_blocks`.*from 0 to.*4.*pooled_blocks={pooled_blocks}"
+    with pytest.raises(ValueError, match=message):
+        Conv4(pooled_blocks=pooled_blocks)
+
+
+def test_fewer_poolings_take_smaller_pictures():
+    assert Conv4((4, 4, 1), filters=2, pooled_blocks=2).output_shape == (None, 2)
+    with pytest.raises(ValueError, match=r"`input_shape`.*4 pixels.*\(3, 4, 1\)"):
+        Conv4((3, 4, 1), pooled_blocks=2)

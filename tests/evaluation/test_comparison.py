@@ -30,8 +30,10 @@ def test_by_hand():
 def test_what_both_share_cancels():
     generator = np.random.default_rng(0)
     hardness = generator.uniform(0.2, 0.9, 600)
-    first = made_result(hardness + generator.normal(0.03, 0.02, 600))
-    second = made_result(hardness, correct=(9, 11, 18, 0))
+    first = made_result(
+        hardness + generator.normal(0.03, 0.02, 600), correct=(10, 12, 30, 0)
+    )
+    second = made_result(hardness, correct=(9, 11, 28, 0))
     found = compare(first, second)
     # The separate intervals overlap, the paired one is far from 0.
     assert first.accuracy - second.accuracy < (

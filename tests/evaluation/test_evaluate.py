@@ -336,6 +336,8 @@ def test_a_transductive_figure_has_others_beside_it(
     )
     assert again.transduction.unequal is None
     assert again.protocol["query_dirichlet"] == 2.0
+    assert "1 queries a class on average, Dirichlet(2) proportions" in str(again)
+    assert "not measured" not in str(again)
 
 
 def test_calibration_and_confusion_recounted_by_hand(learner, table):
@@ -347,6 +349,7 @@ def test_calibration_and_confusion_recounted_by_hand(learner, table):
         step, task = divmod(episode, episodes.tasks)
         if task == 0:
             inputs, y, _ = episodes.batch(step)
+            y = y.numpy()
             probabilities = tf.nn.softmax(learner(inputs, training=False)).numpy()
             ids = episodes.class_ids(step)
         for query in np.flatnonzero(inputs["query_mask"][task]):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tfmeta.evaluation import over_episode_draws, over_test_classes
+from tfmeta.evaluation import over_episode_draws, over_test_classes, over_trials
 
 
 def names(count):
@@ -180,3 +180,29 @@ def test_bounds_lie_among_the_classes_in_any_order(rows, shuffler):
     assert min(of_clusters) - 1e-12 <= low <= high <= max(of_clusters) + 1e-12
     shuffler.shuffle(rows)
     assert interval() == pytest.approx((low, high), rel=1e-12)
+
+
+@given(st.integers(1, 500), st.data())
+def test_over_trials_holds_the_shares_that_the_normal_test_does_not_reject(
+    trials, data
+):
+    count = data.draw(st.integers(0, trials))
+    low, high = over_trials(count, trials)
+    assert 0 <= low <= count / trials <= high <= 1
+    # Wilson's interval: at its ends the count is 1.96 deviations from its mean.
+    for end in {low, high} - {0.0, 1.0}:
+        deviation = math.sqrt(end * (1 - end) / trials)
+        assert abs(count / trials - end) / deviation == pytest.approx(1.96, rel=1e-6)
+
+
+def test_over_trials_has_a_width_where_all_end_alike():
+    low, high = over_trials(0, 400)
+    assert (low, round(high, 4)) == (0.0, 0.0095)
+    low, high = over_trials(400, 400)
+    assert (round(low, 4), high) == (0.9905, 1.0)
+
+
+@pytest.mark.parametrize(("count", "trials"), [(-1, 5), (6, 5), (0, 0)])
+def test_over_trials_refuses_impossible_counts(count, trials):
+    with pytest.raises(ValueError, match=f"count={count}, trials={trials}"):
+        over_trials(count, trials)

@@ -8,6 +8,7 @@ from tfmeta.runs.evaluate import (
     METRICS_FORMAT_VERSION,
     draw_realistic_episodes,
     evaluate_run,
+    find_result,
     read_results,
 )
 from tfmeta.runs.evaluate import (
@@ -83,6 +84,25 @@ def test_another_protocol_is_another_figure(folder, learner, episodes):
     assert values["format_version"] == METRICS_FORMAT_VERSION
 
 
+def test_figures_of_the_first_format_are_read_and_carried_on(folder, learner, episodes):
+    values = json.loads(folder.metrics_file.read_text(encoding="utf-8"))
+    (new,) = values["results"]
+    for name in ("reliability", "expected_calibration_error"):
+        del new[name]
+    for of_class in new["classes"]:
+        del of_class["taken_for"]
+    write_json(folder.metrics_file, {"format_version": 1, "results": [new]})
+    (old,) = read_results(folder)
+    assert old.reliability is None and old.confusion is None
+    assert find_result(folder, episodes, num_episodes=600).to_json() == old.to_json()
+    assert find_result(folder, episodes, num_episodes=601) is None
+    found = evaluate_run(folder, learner, episodes, num_episodes=610)
+    assert compare(old, old).difference == 0
+    values = json.loads(folder.metrics_file.read_text(encoding="utf-8"))
+    assert values["format_version"] == METRICS_FORMAT_VERSION == 2
+    assert values["results"] == [old.to_json(), found.to_json()]
+
+
 def test_a_figure_need_not_be_kept(folder, learner, episodes, hash_tree):
     before = hash_tree(folder.path)
     evaluate_run(folder, learner, episodes, num_episodes=601, keep=False)
@@ -115,7 +135,7 @@ def test_not_knowing_what_was_seen_gives_no_figure(folder, learner, episodes):
     [
         ('{"format_version": 1, "results": [{"pro', "must be a JSON file"),
         ('{"format_version": 1}', "without results"),
-        ('{"format_version": 2, "results": []}', "from a newer tfmeta"),
+        ('{"format_version": 3, "results": []}', "from a newer tfmeta"),
         ('{"format_version": 1, "results": [{}]}', "remove the file"),
         ("[]", "without `format_version`"),
     ],

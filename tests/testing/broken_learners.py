@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.learners import PrototypicalNetwork
+from tfmeta.learners import PrototypicalNetwork, SemiSupervisedPrototypicalNetwork
 
 VIOLATIONS: list[tuple[str, str, type]] = []
 
@@ -264,3 +264,48 @@ class ClassifiesTheUnlabelledToo(Broken):
             inputs = {**inputs, "query": query}
             inputs.pop("query_mask", None)
         return super().episode_logits(inputs, training=training)
+
+
+@violates("check_use_of_unlabelled", "`uses_unlabelled` is False, but")
+class UsesUnlabelledInSecret(Broken):
+    def episode_logits(self, inputs, *, training=False):
+        logits = super().episode_logits(inputs, training=training)
+        if "unlabelled" not in inputs:
+            return logits
+        return logits * (1.0 + tf.reduce_mean(inputs["unlabelled"]))
+
+
+class Refines(SemiSupervisedPrototypicalNetwork):
+    """Right, until a subclass goes wrong."""
+
+    @classmethod
+    def make(cls, example_shape, ways):
+        return cls(encoder(example_shape))
+
+
+@violates("check_use_of_unlabelled", "do not change the logits")
+class ForgetsTheUnlabelled(Refines):
+    def adapt_embeddings(self, *args, unlabelled=None, unlabelled_mask=None, **options):
+        return super().adapt_embeddings(*args, **options)
+
+
+@violates("check_use_of_unlabelled", "must give the logits of the episode batch")
+class UsesUnlabelledInBatchesAlone(Refines):
+    def adapt(self, *args, unlabelled=None, unlabelled_mask=None, **options):
+        return super().adapt(*args, **options)
+
+
+@violates("check_use_of_unlabelled", "order of unlabelled examples")
+class TrustsTheFirstMost(Refines):
+    def adapt_embeddings(self, *args, unlabelled=None, **options):
+        if unlabelled is not None:
+            shape = tf.shape(unlabelled)
+            decay = 0.9 ** tf.cast(tf.range(shape[1]), unlabelled.dtype)
+            unlabelled *= decay[None, :, None]
+        return super().adapt_embeddings(*args, unlabelled=unlabelled, **options)
+
+
+@violates("check_use_of_unlabelled", r"padding \(unlabelled rows\)")
+class CountsPaddingAsUnlabelled(Refines):
+    def adapt_embeddings(self, *args, unlabelled_mask=None, **options):
+        return super().adapt_embeddings(*args, **options)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,13 +10,11 @@ from tfmeta.cli.lake_report import report_lake
 from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
-if TYPE_CHECKING:
-    from tfmeta.episodes import Episodes
-    from tfmeta.evaluation import EvaluationResult
-
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument(
+    "runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
 @click.option("--ways", type=AT_LEAST_2, multiple=True, help="May be repeated.")
 @click.option("--shots", type=AT_LEAST_1, multiple=True, help="May be repeated.")
 @click.option("--queries", type=AT_LEAST_1, help="Queries per class.")
@@ -43,6 +40,22 @@ if TYPE_CHECKING:
     "superclass), and of episodes of all test classes.",
 )
 @click.option(
+    "--open-set",
+    is_flag=True,
+    help='Episodes with queries of unknown classes, to be answered by "none of '
+    'these". Writes open_set.json into RUN, for `tfmeta classify --open-set`.',
+)
+@click.option(
+    "--unknown-ways",
+    type=AT_LEAST_1,
+    help="With --open-set: unknown classes per task. [default: as many as --ways]",
+)
+@click.option(
+    "--confusion",
+    is_flag=True,
+    help="Draw which class was taken for which into RUN/confusion.png.",
+)
+@click.option(
     "--protocol",
     type=click.Choice(["lake"]),
     help="lake: instead of episodes, Lake's 20-way one-shot test within an alphabet, "
@@ -50,7 +63,7 @@ if TYPE_CHECKING:
 )
 @DATA_DIR
 def evaluate(
-    run: Path,
+    runs: tuple[Path, ...],
     protocol: str | None,
     ways: tuple[int, ...],
     shots: tuple[int, ...],
@@ -59,69 +72,80 @@ def evaluate(
     seed: int,
     untrained: bool,
     realistic: bool,
+    open_set: bool,
+    unknown_ways: int | None,
+    confusion: bool,
     data_dir: Path | None,
 ) -> None:
     """Measure the learner of the run folder RUN on fixed test episodes.
 
     Every combination of the --ways and --shots is measured; what is left out
     is as in the run. Figures are printed and added to the run's metrics.json.
+    Of several RUNs that differ in their training seed alone, each is measured,
+    and the spread over training seeds is printed.
     """
     from tfmeta.runs.run_folder import RunFolder
+    from tfmeta.runs.training_seeds import check_same_but_seed
 
+    folders = [RunFolder(run) for run in runs]
+    check_same_but_seed(folders)
     if protocol == "lake":
-        report_lake(run, untrained=untrained, data_dir=data_dir)
+        for run in runs:
+            report_lake(run, untrained=untrained, data_dir=data_dir)
         return
-    folder = RunFolder(run)
-    folder.read_config()
+    _check_options(
+        realistic=realistic,
+        open_set=open_set,
+        unknown_ways=unknown_ways,
+        confusion=confusion,
+        untrained=untrained,
+    )
     start_tensorflow("metric")
 
-    from rich.console import Console
+    from tfmeta.cli.evaluate_job import EvaluateJob
 
-    from tfmeta.cli.progress import progress_bar
-    from tfmeta.cli.realistic_table import print_side_by_side
-    from tfmeta.runs.building import build_learner
-    from tfmeta.runs.data import load_split
-    from tfmeta.runs.evaluate import (
-        draw_realistic_episodes,
-        draw_test_episodes,
-        evaluate_run,
+    job = EvaluateJob(
+        ways=ways,
+        shots=shots,
+        queries=queries,
+        num_episodes=num_episodes,
+        seed=seed,
+        untrained=untrained,
+        data_dir=data_dir,
     )
-    from tfmeta.runs.train import load_learner
-
-    console = Console(highlight=False, soft_wrap=True)
-    config = folder.read_config()
-    if untrained:
-        learner = build_learner(config, load_split(config, "train", data_dir))
+    if open_set:
+        job.measure_open_set(folders, unknown_ways=unknown_ways)
+    elif realistic:
+        job.measure_realistic(folders)
     else:
-        learner = load_learner(folder)
+        job.measure(folders, confusion=confusion)
 
-    def measure(episodes: Episodes) -> EvaluationResult:
-        with progress_bar(console, "evaluating") as report:
-            return evaluate_run(
-                folder,
-                learner,
-                episodes,
-                num_episodes=num_episodes,
-                on_progress=report,
-                keep=not untrained,
-            )
 
-    wanted: list[dict[str, Any]] = [
-        {
-            "ways": some_ways,
-            "shots": some_shots,
-            "queries": queries,
-            "seed": seed,
-            "data_dir": data_dir,
-        }
-        for some_ways in ways or (config.ways,)
-        for some_shots in shots or (config.shots,)
-    ]
-    # All of them before the first is measured: what cannot be drawn is said at once.
-    if realistic:
-        for kinds in [draw_realistic_episodes(config, **w) for w in wanted]:
-            results = {name: measure(drawn) for name, drawn in kinds.columns.items()}
-            print_side_by_side(console, results, kinds.notes)
-    else:
-        for episodes in [draw_test_episodes(config, **w) for w in wanted]:
-            console.print(str(measure(episodes)))
+def _check_options(
+    *,
+    realistic: bool,
+    open_set: bool,
+    unknown_ways: int | None,
+    confusion: bool,
+    untrained: bool,
+) -> None:
+    if realistic and open_set:
+        raise click.UsageError(
+            "--realistic and --open-set must be given one at a time. Received: both"
+        )
+    if unknown_ways is not None and not open_set:
+        raise click.UsageError(
+            "--unknown-ways needs --open-set. Received: --unknown-ways "
+            f"{unknown_ways} without"
+        )
+    others = {
+        "--realistic": realistic,
+        "--open-set": open_set,
+        "--untrained": untrained,
+    }
+    given = [name for name, is_given in others.items() if is_given]
+    if confusion and given:
+        raise click.UsageError(
+            "--confusion draws the usual figures of a trained run. Received: "
+            f"--confusion with {given[0]}"
+        )

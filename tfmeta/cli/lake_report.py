@@ -9,7 +9,7 @@ from click.core import ParameterSource
 
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
-_TAKEN = {"run", "protocol", "untrained", "data_dir"}
+_TAKEN = {"runs", "protocol", "untrained", "data_dir"}
 
 
 def report_lake(run: Path, *, untrained: bool, data_dir: Path | None) -> None:

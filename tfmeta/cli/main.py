@@ -13,6 +13,7 @@ from tfmeta._version import __version__
 _COMMANDS = {
     "train": "Train a learner on episodes into a run folder.",
     "evaluate": "Measure a trained run on test episodes.",
+    "compare": "Compare two trained runs on identical test episodes.",
     "reproduce": "Reproduce a published table row by row.",
     "export": "Write a run's SavedModel.",
     "classify": "Classify pictures from a few labelled ones.",

@@ -179,6 +179,11 @@ class Episodes(EpisodeSequence):
         return self._settings.distractors
 
     @property
+    def query_dirichlet(self) -> float | None:
+        """Concentration of the class proportions among queries, if they vary."""
+        return self._settings.query_dirichlet
+
+    @property
     def support(self) -> str:
         """What the support holds, `"examples"` or `"attributes"`."""
         return self._settings.support

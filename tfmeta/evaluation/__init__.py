@@ -4,7 +4,7 @@ from tfmeta.evaluation.auroc import auroc
 from tfmeta.evaluation.calibration import Reliability
 from tfmeta.evaluation.comparison import PairedComparison, compare
 from tfmeta.evaluation.confusion import Confusion
-from tfmeta.evaluation.evaluate import evaluate
+from tfmeta.evaluation.evaluate import evaluate, evaluation_protocol
 from tfmeta.evaluation.intervals import (
     over_episode_draws,
     over_test_classes,
@@ -43,6 +43,7 @@ __all__ = [
     "evaluate_modified_hausdorff",
     "modified_hausdorff_distance",
     "evaluate_open_set",
+    "evaluation_protocol",
     "over_episode_draws",
     "over_test_classes",
     "over_training_seeds",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation.checks import check_num_episodes, check_unseen
@@ -77,7 +78,7 @@ def evaluate(
 
     def tally(drawn: Episodes, *, alone: bool) -> Tally:
         # With proportions of its own a task may have queries of one way alone.
-        both = drawn.ways == 2 and "query_dirichlet" not in drawn.describe()
+        both = drawn.ways == 2 and drawn.query_dirichlet is None
         added = Tally(table.num_classes, two_ways=both)
         for batch in predictor.batches(drawn, num_episodes, progress, alone=alone):
             added.add(batch)
@@ -94,12 +95,7 @@ def evaluate(
             unequal_queries=0 if unequal is None else unequal.queries,
         )
     return EvaluationResult(
-        protocol={
-            "table": table.name,
-            "fingerprint": fingerprint(table),
-            **episodes.describe(),
-            "episodes": num_episodes,
-        },
+        protocol=evaluation_protocol(episodes, num_episodes),
         transductive=learner.transductive,
         episode_accuracies=found.episode_accuracies,
         class_names=table.class_names,
@@ -111,3 +107,13 @@ def evaluate(
         confusion=found.confusion,
         transduction=transduction,
     )
+
+
+def evaluation_protocol(episodes: Episodes, num_episodes: int) -> dict[str, Any]:
+    """What fixes a figure, in plain values: the data and the episodes."""
+    return {
+        "table": episodes.table.name,
+        "fingerprint": fingerprint(episodes.table),
+        **episodes.describe(),
+        "episodes": num_episodes,
+    }

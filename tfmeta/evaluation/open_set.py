@@ -11,7 +11,7 @@ from tfmeta.episodes import Episodes
 from tfmeta.evaluation.auroc import auroc
 from tfmeta.evaluation.checks import check_num_episodes, check_unseen
 from tfmeta.evaluation.encoding import choose_encode_once, encode_table, encoding_work
-from tfmeta.evaluation.fingerprint import fingerprint
+from tfmeta.evaluation.evaluate import evaluation_protocol
 from tfmeta.evaluation.open_set_result import OpenSetResult
 from tfmeta.evaluation.prediction import EpisodePredictor
 from tfmeta.evaluation.progress import Progress
@@ -143,12 +143,9 @@ def _protocol(
     episodes: Episodes, unknown_ways: int, num_episodes: int
 ) -> dict[str, Any]:
     return {
-        "table": episodes.table.name,
-        "fingerprint": fingerprint(episodes.table),
-        **episodes.describe(),
+        **evaluation_protocol(episodes, num_episodes),
         "ways": episodes.ways - unknown_ways,
         "unknown_ways": unknown_ways,
-        "episodes": num_episodes,
     }
 
 
@@ -170,7 +167,7 @@ def _check_alike(episodes: Episodes, validation: Episodes, unknown_ways: int) ->
         )
     for drawn in (episodes, validation):
         described = drawn.describe()
-        if drawn.ways_vary or {"unlabelled", "query_dirichlet"} & described.keys():
+        if drawn.ways_vary or drawn.unlabelled or drawn.query_dirichlet:
             received = ", ".join(f"{k}={v}" for k, v in described.items())
             raise ValueError(
                 "open-set episodes need a fixed number of `ways`, equally many queries "

@@ -113,15 +113,15 @@ class OpenSetResult:
         }
         return "\n".join(
             [
-                f"{p['ways']}-way {p['shots']}-shot and {p['unknown_ways']} unknown "
-                f"classes on {p['table']}, {p['queries']} queries a class, {kind}, ± 95 "
-                f"% over episode draws ({p['episodes']:,} episodes, seed {p['seed']})",
+                f"{p['ways']}-way {p['shots']}-shot with {p['unknown_ways']} unknown "
+                f"classes on {p['table']}, {p['queries']} queries a class, {kind}",
                 *(
                     f"  {name:25} {figure:15}  ({what})"
                     for name, (figure, what) in rows.items()
                 ),
+                f"  ± is 95 % over episode draws ({p['episodes']:,} episodes, seed "
+                f"{p['seed']}).",
                 f"  The threshold is a {t.score} of {t.value:.4g}, fitted on "
-                f"{t.protocol['episodes']:,} episodes of the "
-                "validation classes.",
+                f"{t.protocol['episodes']:,} episodes of the validation classes.",
             ]
         )

@@ -172,6 +172,9 @@ class EvaluationResult:
         p = self.protocol
         low, high = self.over_test_classes
         kind = "transductive" if self.transductive else "inductive"
+        unequal = ""
+        if "query_dirichlet" in p:
+            unequal = f" on average, Dirichlet({p['query_dirichlet']:g}) proportions"
         further = []
         if self.episode_auroc is not None:
             further = [
@@ -185,11 +188,11 @@ class EvaluationResult:
                 "  (expected, of the probabilities; 0 is best)"
             )
         if self.transduction is not None:
-            further += self.transduction.lines()
+            further += self.transduction.lines(unequal_already=bool(unequal))
         return "\n".join(
             [
                 f"{p['ways']}-way {p['shots']}-shot on {p['table']}, {p['queries']} "
-                f"queries a class, {kind}: {100 * self.accuracy:.2f} %",
+                f"queries a class{unequal}, {kind}: {100 * self.accuracy:.2f} %",
                 f"  95 % over episode draws   ± {100 * self.over_episode_draws:.2f}"
                 f"  ({p['episodes']:,} episodes, seed {p['seed']})",
                 f"  95 % over test classes    {100 * low:.2f} to {100 * high:.2f}"

@@ -29,7 +29,8 @@ class Transduction:
             itself: the inductive figure, of the same episodes.
         unequal: Float64 `(episodes,)`: accuracies when the class proportions of
             the queries come from a Dirichlet distribution with concentration 2, of
-            episodes with the same classes; `None` where these cannot be drawn.
+            episodes with the same classes; `None` where these cannot be drawn, and
+            where the proportions are such already.
         unequal_queries: Queries per class, on average, of `unequal`: fewer than
             usual where classes have too few examples; 0 where there is none.
     """
@@ -38,9 +39,15 @@ class Transduction:
     unequal: np.ndarray | None
     unequal_queries: int
 
-    def lines(self) -> list[str]:
-        """What is printed beside the transductive figure."""
+    def lines(self, *, unequal_already: bool = False) -> list[str]:
+        """What is printed beside the transductive figure.
+
+        Args:
+            unequal_already: Whether the figure itself is of unequal classes.
+        """
         said = [f"  each query by itself      {_percent(self.alone)}  (inductive)"]
+        if unequal_already:
+            return said
         if self.unequal is None:
             return [
                 *said,
@@ -79,9 +86,10 @@ def unequal_episodes(episodes: Episodes) -> Episodes | None:
     Returns:
         The episodes, with fewer queries where a class would not have enough, or
         `None` where there is no room for one of each, where the number of ways
-        varies and where there are unlabelled examples.
+        varies, where there are unlabelled examples, and where the queries are so
+        already.
     """
-    if episodes.ways_vary or episodes.unlabelled:
+    if episodes.ways_vary or episodes.unlabelled or episodes.query_dirichlet:
         return None
     room = int(episodes.table.class_sizes.min()) - episodes.shots
     queries = min(episodes.queries, room // episodes.ways)

@@ -63,7 +63,9 @@ def collect(
     return {
         "format_version": RESULT_FORMAT_VERSION,
         "table": table.name,
-        "written": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "written": datetime.datetime.now(datetime.timezone.utc).isoformat(
+            timespec="seconds"
+        ),
         "commit": git_commit(),
         "tfmeta": __version__,
         "test_episodes": test_episodes,

@@ -11,6 +11,7 @@ import numpy as np
 from tfmeta.datasets.own.class_folders import list_class_folders
 from tfmeta.datasets.own.picture_folder import list_pictures, load_picture_folder
 from tfmeta.datasets.reading.pictures import looks_inverted, picture_kind, read_picture
+from tfmeta.runs.query_files import QueryFiles
 from tfmeta.runs.run_folder import RunFolder, read_versioned
 
 # Of `tfmeta.json`; `tfmeta.export` has it too, but imports TensorFlow, and
@@ -28,6 +29,8 @@ class TaskPictures:
         query: Uint8 `(queries, height, width, channels)`.
         class_names: Name of each label.
         query_paths: File of each query.
+        query_labels: Int32 `(queries,)`, -1 for a class that the support does not
+            have; `None` where the folder of queries does not say.
         warnings: What the user should know of the pictures.
     """
 
@@ -36,6 +39,7 @@ class TaskPictures:
     query: np.ndarray
     class_names: tuple[str, ...]
     query_paths: tuple[Path, ...]
+    query_labels: np.ndarray | None
     warnings: tuple[str, ...]
 
 
@@ -66,17 +70,24 @@ def find_saved_model(path: Path) -> Path:
 
 
 def read_pictures(
-    model_folder: Path, support: Path, query: Path, *, invert: str = "auto"
+    model_folder: Path,
+    support: Path,
+    query: Path,
+    *,
+    invert: str = "auto",
+    unknown_classes: bool = False,
 ) -> TaskPictures:
     """Reads the task in the form that the SavedModel takes.
 
     Args:
         model_folder: Version folder of a SavedModel with its `tfmeta.json`.
         support: Folder with a sub-folder per class.
-        query: Folder of pictures.
+        query: Folder of pictures, or with a sub-folder of them per class, named as
+            in `support`.
         invert: `"yes"`, `"no"`, or `"auto"`: invert when the ground of the
             pictures is light and that of the training data dark, or the other
             way round.
+        unknown_classes: Whether sub-folders of `query` may have other names.
 
     Raises:
         FileNotFoundError: When a folder is missing.
@@ -97,7 +108,8 @@ def read_pictures(
             f"{support} must hold at least 2 classes, one sub-folder each. Received: "
             f"1, {table.class_names[0]!r}"
         )
-    paths = list_pictures(query)
+    files = QueryFiles.found(query, table.class_names, unknown_classes=unknown_classes)
+    paths = list(files.paths)
     queries = np.stack([read_picture(p, size=size, channels=shape[2]) for p in paths])
     pictures = np.asarray(table.examples)
     warnings = _unlike(support, paths, shape)
@@ -121,7 +133,8 @@ def read_pictures(
         ),
         query=queries,
         class_names=table.class_names,
-        query_paths=tuple(paths),
+        query_paths=files.paths,
+        query_labels=files.labels,
         warnings=tuple(warnings),
     )
 

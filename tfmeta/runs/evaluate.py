@@ -10,6 +10,7 @@ from tfmeta.evaluation import (
     EvaluationResult,
     RealisticEpisodes,
     evaluate,
+    evaluation_protocol,
     realistic_episodes,
 )
 from tfmeta.learners import FewShotLearner
@@ -17,7 +18,9 @@ from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.run_folder import RunFolder, read_versioned, write_json
 
-METRICS_FORMAT_VERSION = 1
+# 2 has calibration, wrong answers by class, and what belongs beside a transductive
+# figure; results of 1 are read without.
+METRICS_FORMAT_VERSION = 2
 
 # Ten tasks a step divide every round number of episodes.
 _TASKS = 10
@@ -104,6 +107,21 @@ def evaluate_run(
         },
     )
     return result
+
+
+def find_result(
+    folder: RunFolder, episodes: Episodes, *, num_episodes: int
+) -> EvaluationResult | None:
+    """The figure of these episodes that the run holds already, or `None`.
+
+    Raises:
+        ValueError: As `read_results`.
+    """
+    wanted = evaluation_protocol(episodes, num_episodes)
+    for result in read_results(folder):
+        if result.protocol == wanted:
+            return result
+    return None
 
 
 def read_results(folder: RunFolder) -> list[EvaluationResult]:

@@ -88,6 +88,8 @@ class RunFolder:
     | `metrics.json` | the test figures |
     | `episodes.png` | test episodes, predictions right and wrong |
     | `lake.json`, `lake.png` | the answers in Lake's one-shot test, right and wrong |
+    | `confusion.png` | which test classes were taken for which |
+    | `open_set.json` | figures and threshold of unknown classes |
     | `saved_model/1/` | the SavedModel to serve |
 
     Args:
@@ -108,6 +110,8 @@ class RunFolder:
         self.episodes_picture = self.path / "episodes.png"
         self.lake_file = self.path / "lake.json"
         self.lake_picture = self.path / "lake.png"
+        self.confusion_picture = self.path / "confusion.png"
+        self.open_set_file = self.path / "open_set.json"
         self.saved_model = self.path / "saved_model"
 
     @property

@@ -8,6 +8,7 @@ from PIL import Image
 
 from tfmeta.datasets.omniglot.archives import ARCHIVES, check_archive
 from tfmeta.datasets.omniglot.importing import import_omniglot
+from tfmeta.datasets.omniglot.lake_runs import runs_path
 from tfmeta.datasets.omniglot.load import load_omniglot
 from tfmeta.datasets.omniglot.pack import packed_path, read_packed
 
@@ -144,8 +145,9 @@ def test_importing_again_changes_nothing(source, omniglot_dir):
         str(omniglot_dir),
         on_progress=lambda done, of_all: reports.append((done, of_all)),
     )
-    # Each picture checked, unpacked and prepared, those of the large archives packed.
-    of_all = 3 * (19280 + 13180 + 2720 + 3120) + 19280 + 13180
+    # Each picture checked, unpacked and prepared, those of the large archives packed;
+    # the 800 of Lake's test read.
+    of_all = 3 * (19280 + 13180 + 2720 + 3120) + 19280 + 13180 + 800
     assert {all_ for _, all_ in reports} == {of_all}
     assert [done for done, _ in reports] == sorted({done for done, _ in reports})
     assert reports[-1][0] == of_all and len(reports) > 300
@@ -158,6 +160,7 @@ def test_importing_again_changes_nothing(source, omniglot_dir):
         assert noted != archive.official
         if noted:
             assert any(archive.official_sha256 in note for note in report.notes)
+    assert report.runs and "evaluate RUN --protocol lake" in report.notes[-2]
     assert "only checked" in report.notes[-1]
 
 
@@ -189,7 +192,8 @@ def test_a_damaged_packed_file_is_made_anew_by_an_import(
     found, expected = read_packed(path), read_packed(packed_path(omniglot_dir))
     assert found.class_names == expected.class_names
     np.testing.assert_array_equal(found.examples, expected.examples)
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
+    names = {path.name, runs_path(prepared).name}
+    assert {p.name for p in path.parent.iterdir()} == names
     assert not (prepared / "omniglot.importing").exists()
 
 

@@ -178,7 +178,7 @@ def test_learns_which_examples_to_trust():
         examples = examples.reshape(-1, 5).astype("float32")
         return ClassTable.from_arrays(name, examples, labels)
 
-    train = Episodes(table("train"), ways=5, shots=5, queries=5, tasks=8)
+    train = Episodes(table("train"), ways=5, shots=5, queries=5, tasks=4)
     test = Episodes(table("test"), ways=5, shots=5, queries=5, tasks=100)
     # Four features as they are, and the covariance to be learned.
     inputs = keras.Input((5,))
@@ -191,7 +191,7 @@ def test_learns_which_examples_to_trust():
     inputs, y = test.batch(0)
     whole = inputs["query"][..., 4] == 0
     before = np.mean((np.argmax(learner(inputs), -1) == y)[whole])
-    learner.fit(train.as_dataset(), steps_per_epoch=60, verbose=0, shuffle=False)
+    learner.fit(train.as_dataset(), steps_per_epoch=40, verbose=0, shuffle=False)
     after = np.mean((np.argmax(learner(inputs), -1) == y)[whole])
     kernel = learner.encoder.get_weights()[0][:, 0]
     assert kernel[4] < -1.0  # The damaged are trusted less.

@@ -8,6 +8,9 @@ import pytest
 import tensorflow as tf
 
 from tfmeta import export
+from tfmeta.datasets import load
+from tfmeta.datasets.importers import import_dataset
+from tfmeta.encoders import TextEncoder
 from tfmeta.episodes import Episodes
 from tfmeta.learners import PrototypicalNetwork, SemiSupervisedPrototypicalNetwork
 from tfmeta.testing import CHECKS, check_learner
@@ -209,20 +212,45 @@ def test_exported_with_unlabelled_examples(tmp_path):
         np.testing.assert_allclose(answer, tf.nn.softmax(logits[0]), atol=1e-6)
 
 
-def accuracy(learner, episodes, steps):
-    """The share of right answers, and its standard error over tasks."""
-    right = []
-    for inputs, y in episodes.as_dataset(steps=steps):
-        logits = learner.episode_logits(inputs)
-        right.append(np.mean(np.argmax(logits, -1) == y, axis=-1))
-    right = np.concatenate(right)
-    return right.mean(), right.std() / np.sqrt(len(right))
+@pytest.fixture(scope="module")
+def clinc150(reference_data, tmp_path_factory):
+    """Real sentences, of a split that the encoder's words are not from."""
+    folder = tmp_path_factory.mktemp("text")
+    import_dataset("clinc150", reference_data / "text" / "clinc150", data_dir=folder)
+    train, validation = (
+        load("clinc150", split=split, data_dir=folder)
+        for split in ("train", "validation")
+    )
+    return TextEncoder(train.examples, features=512, seed=0), validation
 
 
-def test_unlabelled_sentences_improve_prototypes():
-    """Real sentences, an encoder that has learned nothing but word counts."""
-    data_dir = tfmeta.datasets.data_dir
-    assert data_dir
+@pytest.mark.parametrize(
+    ("refinement", "source", "distractors"),
+    [
+        ("soft_k_means", "unlabelled", 0),
+        ("soft_k_means", "queries", 0),
+        ("masked_soft_k_means", "unlabelled", 5),
+    ],
+)
+def test_unlabelled_sentences_improve_prototypes(
+    clinc150, refinement, source, distractors
+):
+    """Of an encoder that has learned nothing yet, by pairs of equal episodes."""
+    encoder, table = clinc150
+    episodes = Episodes(
+        table, queries=10, tasks=50, unlabelled=10, distractors=distractors, seed=1
+    )
+    inputs, y = episodes.batch(0)
+    refined = SemiSupervisedPrototypicalNetwork(
+        encoder, refinement, unlabelled_from=source
+    )
+    plain, better = (
+        np.mean(np.argmax(learner.episode_logits(inputs), -1) == y, axis=-1)
+        for learner in (PrototypicalNetwork(encoder), refined)
+    )
+    gain = better - plain
+    error = gain.std() / np.sqrt(len(gain))
+    assert gain.mean() > 0.04 + 2 * error, (gain.mean(), error)
 
 
 @pytest.mark.parametrize(

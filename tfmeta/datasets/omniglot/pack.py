@@ -41,9 +41,9 @@ class PackedOmniglot:
     background: np.ndarray
 
 
-def packed_path(data_dir: Path) -> Path:
-    """Where the packed file of a data folder lies."""
-    return data_dir / "packed" / "omniglot_28x28.npz"
+def packed_path(data_dir: Path, size: int = SIZE) -> Path:
+    """Where the packed file of a data folder lies, for pictures of one size."""
+    return data_dir / "packed" / f"omniglot_{size}x{size}.npz"
 
 
 def shrink(picture: np.ndarray, size: int = SIZE) -> np.ndarray:
@@ -56,7 +56,8 @@ def shrink(picture: np.ndarray, size: int = SIZE) -> np.ndarray:
 
     Args:
         picture: Uint8 array of shape `(height, width)`.
-        size: The side of the result in pixels.
+        size: The side of the result in pixels; a scan of that size is only
+            inverted.
 
     Returns:
         Uint8 array of shape `(size, size)`.

@@ -1,0 +1,74 @@
+"""`tfmeta compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
+from tfmeta.cli.tensorflow_start import start_tensorflow
+
+
+@click.command()
+@click.argument("first", metavar="RUN", type=click.Path(path_type=Path))
+@click.argument("second", metavar="RUN", type=click.Path(path_type=Path))
+@click.option("--ways", type=AT_LEAST_2)
+@click.option("--shots", type=AT_LEAST_1)
+@click.option("--queries", type=AT_LEAST_1, help="Queries per class.")
+@click.option(
+    "--episodes",
+    "num_episodes",
+    type=click.IntRange(min=600),
+    default=1000,
+    show_default=True,
+)
+@click.option(
+    "--seed", type=SEED, default=0, show_default=True, help="Of the episodes."
+)
+@DATA_DIR
+def compare(
+    first: Path,
+    second: Path,
+    ways: int | None,
+    shots: int | None,
+    queries: int | None,
+    num_episodes: int,
+    seed: int,
+    data_dir: Path | None,
+) -> None:
+    """Compare the learners of two run folders on identical test episodes.
+
+    What is left out is as in the first RUN. Figures that a run's metrics.json
+    has are taken from it, others are measured and added. One run is called the
+    better only where the 95 % intervals of the difference, over episode draws and
+    over test classes, both exclude 0.
+    """
+    from tfmeta.runs.run_folder import RunFolder
+
+    folders = (RunFolder(first), RunFolder(second))
+    for folder in folders:
+        folder.read_config()
+    start_tensorflow("metric")
+
+    from rich.console import Console
+
+    from tfmeta.cli.progress import progress_bar
+    from tfmeta.runs.compare import compare_runs, draw_common_episodes
+
+    console = Console(highlight=False, soft_wrap=True)
+    episodes = draw_common_episodes(
+        *folders, ways=ways, shots=shots, queries=queries, seed=seed, data_dir=data_dir
+    )
+    with progress_bar(console, "evaluating") as report:
+        found = compare_runs(
+            *folders, episodes, num_episodes=num_episodes, on_progress=report
+        )
+    for path, result in ((first, found.first), (second, found.second)):
+        console.print(f"{path}\n{result}\n")
+    console.print(f"{first} minus {second}: {found.difference}")
+    better = {"first": first, "second": second, None: None}[found.difference.better]
+    if better is None:
+        console.print("Neither is shown to be better: an interval includes 0.")
+    else:
+        console.print(f"{better} is better.")
