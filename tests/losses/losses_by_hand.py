@@ -29,9 +29,7 @@ def mean(terms):
     return sum(value * weight for value, weight in terms) / total if total else 0.0
 
 
-def contrastive_by_hand(
-    labels, d, weights, margin=1.0, squared=True, balanced=False
-):
+def contrastive_by_hand(labels, d, weights, margin=1.0, squared=True, balanced=False):
     """Over all pairs of two different rows."""
     power = 2 if squared else 1
     kinds = {True: [], False: []}

@@ -134,9 +134,7 @@ def test_gradient_against_central_differences(kind, by_hand, options, distance):
 def test_gradient_stays_finite(kind, by_hand, options, distance, labels, embeddings):
     variable = tf.Variable(embeddings.astype("float32"))
     with tf.GradientTape() as tape:
-        value = kind(distance=distance, **options)(
-            np.array(labels, "int64"), variable
-        )
+        value = kind(distance=distance, **options)(np.array(labels, "int64"), variable)
     gradient = tape.gradient(value, variable)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()

@@ -38,6 +38,7 @@ def content() -> dict[str, Any]:
             },
             "test_classes": 423,
             "transductive": False,
+            "beside_transductive": None,
             "protocol": {"episodes": 1000},
         }
 
@@ -97,6 +98,7 @@ def content() -> dict[str, Any]:
         "intervals": {"trials": [10.3, 16.9], "alphabets": [10.0, 17.5]},
         "test_classes": None,
         "transductive": False,
+        "beside_transductive": None,
         "protocol": {"test": "lake", "size": 28},
     }
     return {

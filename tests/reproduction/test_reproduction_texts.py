@@ -101,3 +101,19 @@ def test_the_table_as_csv(content):
 )
 def test_durations(seconds, text):
     assert describe_time(seconds) == text
+
+
+def test_a_transductive_figure_has_the_inductive_one_beside_it(content):
+    figure = content["rows"][0]["runs"][0]["figures"][0]
+    figure["transductive"] = True
+    assert "| transductive |" in markdown(content)
+    figure["beside_transductive"] = {"alone": 97.5, "unequal_classes": None}
+    assert "| transductive; 97.50 inductive |" in markdown(content)
+    figure["beside_transductive"]["unequal_classes"] = 96.25
+    assert (
+        "| transductive; 97.50 inductive, 96.25 with Dirichlet(2) query classes |"
+        in markdown(content)
+    )
+    first = next(csv.DictReader(io.StringIO(csv_text(content))))
+    assert first["transductive"] == "True"
+    assert (first["inductive_percent"], first["dirichlet_percent"]) == ("97.5", "96.25")

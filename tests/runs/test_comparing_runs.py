@@ -11,7 +11,7 @@ from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner, train
 
 RUNS = {
-    "matching": {"full_context": True, "steps": 1},
+    "matching": {"full_context": True, "steps": 2},
     "relation": {"relation_filters": 4},
 }
 GREY = ClassTable.from_arrays(

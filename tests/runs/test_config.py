@@ -13,6 +13,7 @@ COUNTS = (
     "train_shots",
     "train_queries",
     "train_tasks",
+    "batch_size",
     "ways",
     "shots",
     "queries",

@@ -272,7 +272,8 @@ class UsesUnlabelledInSecret(Broken):
         logits = super().episode_logits(inputs, training=training)
         if "unlabelled" not in inputs:
             return logits
-        return logits * (1.0 + tf.reduce_mean(inputs["unlabelled"]))
+        shift = tf.reduce_mean(inputs["unlabelled"])
+        return logits * (1.0 + tf.cast(shift, logits.dtype))
 
 
 class Refines(SemiSupervisedPrototypicalNetwork):

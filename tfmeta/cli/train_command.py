@@ -36,7 +36,8 @@ from tfmeta.runs.run_folder import RunFolder
 @click.option(
     "--learner",
     help="One of: prototypical, gaussian_prototypical, semi_supervised_prototypical, "
-    "matching, relation, siamese. [default: prototypical]",
+    "matching, relation, siamese, baseline, baseline_plus_plus. "
+    "[default: prototypical]",
 )
 @click.option(
     "--argument",
@@ -61,7 +62,7 @@ from tfmeta.runs.run_folder import RunFolder
     "--batch-size",
     type=AT_LEAST_1,
     help="Examples per training step, for learners that train on plain batches "
-    "(baseline, baseline_plus_plus).  [default: 128]",
+    "(baseline, baseline_plus_plus). [default: 128]",
 )
 @click.option("--ways", type=AT_LEAST_2, help="Classes per validation and test task.")
 @click.option("--shots", type=AT_LEAST_1, help="Shots in validation and test.")

@@ -142,7 +142,7 @@ class EpisodeSettings:
 
     def describe(self) -> dict[str, Any]:
         """Plain values; what few episodes have is there only where they have it."""
-        described = {
+        described: dict[str, Any] = {
             "ways": _plain(self.ways),
             "shots": _plain(self.shots),
             "queries": self.queries,

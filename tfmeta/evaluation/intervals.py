@@ -93,6 +93,6 @@ def over_trials(count: int, trials: int) -> tuple[float, float]:
     centre = share + z * z / (2 * trials)
     reach = z * np.sqrt(share * (1 - share) / trials + (z / (2 * trials)) ** 2)
     scale = 1 + z * z / trials
-    # Rounding may leave a hair beyond the ends.
-    low, high = np.clip([(centre - reach) / scale, (centre + reach) / scale], 0, 1)
-    return float(low), float(high)
+    low, high = (centre - reach) / scale, (centre + reach) / scale
+    # Rounding may leave a hair between the share and an end that it is equal to.
+    return float(max(0.0, min(low, share))), float(min(1.0, max(high, share)))

@@ -103,6 +103,7 @@ class LakeResult:
         kind = "transductive" if self.transductive else "inductive"
         trials = [100 * end for end in self.over_trials]
         alphabets = [100 * end for end in self.over_alphabets]
+        count = len(set(self.alphabets))
         return "\n".join(
             [
                 f"Lake's {self.labels.shape[1]}-way 1-shot test within an alphabet, "
@@ -110,7 +111,7 @@ class LakeResult:
                 f"({self.wrong.sum()} of {self.wrong.size})",
                 f"  95 % over trials       {trials[0]:.1f} to {trials[1]:.1f}",
                 f"  95 % over alphabets    {alphabets[0]:.1f} to {alphabets[1]:.1f}"
-                f"  (bootstrap over {len(set(self.alphabets))} alphabets with their runs)",
+                f"  (bootstrap over {count} alphabets with their runs)",
                 f"  wrong in each run      {' '.join(map(str, self.run_errors))}",
             ]
         )

@@ -17,9 +17,10 @@ class WeightedL1(keras.layers.Layer):
     for One-shot Image Recognition*: its sigmoid is the probability that two
     embeddings are of one class. Larger is more alike.
 
-    It begins as a distance that weighs all features alike, `−4` times the mean
+    It begins as a distance that weighs all features alike, `2 − 4` times the mean
     absolute difference: the sign of a random weight would first have to be
-    unlearned. (The paper begins with random weights.)
+    unlearned, and with a bias of 0, where every pair counts as unlike, embeddings
+    first become all the same. (The paper begins with random weights.)
 
     A difference of each feature for each pair would take `features` times the
     memory of the result. They are made for one row at a time, and once more for
@@ -41,7 +42,9 @@ class WeightedL1(keras.layers.Layer):
             initializer=keras.initializers.Constant(-4.0 / features),
             name="alpha",
         )
-        self.bias = self.add_weight(shape=(), initializer="zeros", name="bias")
+        self.bias = self.add_weight(
+            shape=(), initializer=keras.initializers.Constant(2.0), name="bias"
+        )
         self.built = True
 
     def call(self, inputs: tuple[tf.Tensor, tf.Tensor]) -> tf.Tensor:

@@ -6,11 +6,11 @@ import tfmeta.layers  # noqa: F401
 from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.metric_based.baseline import Baseline
 from tfmeta.learners.metric_based.baseline_plus_plus import BaselinePlusPlus
-from tfmeta.learners.metric_based.matching_network import MatchingNetwork
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.gaussian_prototypical_network import (
     GaussianPrototypicalNetwork,
 )
+from tfmeta.learners.metric_based.matching_network import MatchingNetwork
+from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.prototypical_network import PrototypicalNetwork
 from tfmeta.learners.metric_based.relation_network import RelationNetwork
 from tfmeta.learners.metric_based.semi_supervised_prototypical_network import (

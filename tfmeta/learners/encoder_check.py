@@ -79,8 +79,8 @@ def _as_functional(encoder: keras.Model, argument: str) -> keras.Model:
     ):
         raise ValueError(
             f"`{argument}` must take one tensor. Wrap a model that takes more, or that "
-            "was built in another way: `inputs = keras.Input(shape)`, `keras.Model(inputs, "
-            f"model(inputs))`. Received: {encoder.name!r}, a "
+            "was built in another way: `inputs = keras.Input(shape)`, "
+            f"`keras.Model(inputs, model(inputs))`. Received: {encoder.name!r}, a "
             f"{type(encoder).__name__} built with input shape {shape}"
         )
     inputs = keras.Input(shape[1:], dtype=encoder.variable_dtype)

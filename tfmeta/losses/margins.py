@@ -17,7 +17,6 @@ def check_margin(margin: float) -> float:
         or not 0 < margin < math.inf
     ):
         raise ValueError(
-            "`margin` must be a number above 0 and finite. Received: "
-            f"margin={margin!r}"
+            f"`margin` must be a number above 0 and finite. Received: margin={margin!r}"
         )
     return float(margin)

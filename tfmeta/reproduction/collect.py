@@ -60,12 +60,11 @@ def collect(
                 except (OSError, ValueError) as error:
                     left_out.append(f"{folder.path.name} is left out: {error}")
             rows.append(_describe_row(row, budget, runs, command))
+    now = datetime.datetime.now(datetime.timezone.utc)
     return {
         "format_version": RESULT_FORMAT_VERSION,
         "table": table.name,
-        "written": datetime.datetime.now(datetime.timezone.utc).isoformat(
-            timespec="seconds"
-        ),
+        "written": now.isoformat(timespec="seconds"),
         "commit": git_commit(),
         "tfmeta": __version__,
         "test_episodes": test_episodes,

@@ -21,7 +21,8 @@ FIELDS = (
     *(f"{_field(name)}_{end}" for name in _INTERVALS for end in ("low", "high")),
     *("over_training_seeds_mean", "over_training_seeds_half_width"),
     *("over_training_seeds_deviation", "training_seeds"),
-    *("transductive", "test_episodes", "trained_on", "steps"),
+    *("transductive", "inductive_percent", "dirichlet_percent"),
+    *("test_episodes", "trained_on", "steps"),
     *("training_seconds", "processor", "usable_cores", "gpus", "commit", "tfmeta"),
     "command",
 )
@@ -90,6 +91,9 @@ def _line(
         return line
     for name, (low, high) in figure["intervals"].items():
         line |= {f"{_field(name)}_low": low, f"{_field(name)}_high": high}
+    if figure["beside_transductive"] is not None:
+        line["inductive_percent"] = figure["beside_transductive"]["alone"]
+        line["dirichlet_percent"] = figure["beside_transductive"]["unequal_classes"]
     return line | {
         "percent": figure["percent"],
         "test_classes": figure["test_classes"],

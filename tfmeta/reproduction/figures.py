@@ -57,7 +57,9 @@ def find_figure(
 
     Returns:
         Plain values: `percent`, `intervals` by what they are over, each with its
-        lower and upper end in percent, `transductive`, and what was measured.
+        lower and upper end in percent, `transductive`, in that case beside it the
+        figures for queries one by one and for unequal classes, and what was
+        measured.
     """
     if column.kind == "lake":
         return _find_lake(folder)
@@ -73,6 +75,7 @@ def find_figure(
         },
         "test_classes": result.num_clusters,
         "transductive": result.transductive,
+        "beside_transductive": _beside(result),
         "protocol": result.protocol,
     }
 
@@ -102,6 +105,14 @@ def _find_result(
     return None
 
 
+def _beside(result: EvaluationResult) -> dict[str, float | None] | None:
+    beside = result.transduction
+    if beside is None:
+        return None
+    unequal = None if beside.unequal is None else 100 * float(beside.unequal.mean())
+    return {"alone": 100 * float(beside.alone.mean()), "unequal_classes": unequal}
+
+
 def _find_lake(folder: RunFolder) -> dict[str, Any] | None:
     result = read_lake_result(folder)
     if result is None:
@@ -114,5 +125,6 @@ def _find_lake(folder: RunFolder) -> dict[str, Any] | None:
         },
         "test_classes": None,
         "transductive": result.transductive,
+        "beside_transductive": None,
         "protocol": {"test": "lake", "size": result.size},
     }

@@ -106,8 +106,20 @@ def figure_cells(row: dict[str, Any], number: int) -> list[str]:
         if seeds is None
         else f"{seeds['mean']:.2f} ± {seeds['half_width']:.2f} ({seeds['seeds']} "
         f"seeds, deviation {seeds['standard_deviation']:.2f})",
-        "transductive" if figure["transductive"] else "inductive",
+        _setting(figure),
     ]
+
+
+def _setting(figure: dict[str, Any]) -> str:
+    if not figure["transductive"]:
+        return "inductive"
+    beside = figure["beside_transductive"]
+    if beside is None:
+        return "transductive"
+    text = f"transductive; {beside['alone']:.2f} inductive"
+    if beside["unequal_classes"] is not None:
+        text += f", {beside['unequal_classes']:.2f} with Dirichlet(2) query classes"
+    return text
 
 
 def _interval(over: str, ends: list[float]) -> str:

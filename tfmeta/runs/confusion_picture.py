@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tfmeta.evaluation import EvaluationResult
 from tfmeta.runs.pictures import RIGHT, WRONG, save_figure
@@ -18,6 +19,7 @@ from tfmeta.runs.pictures import RIGHT, WRONG, save_figure
 # A matrix of more classes has no room for their names.
 _MOST_IN_MATRIX = 30
 _MOST_PAIRS = 20
+_LOWEST = 5
 _MOST_GROUPS = 40
 _COLOURS = "Blues"
 
@@ -91,7 +93,7 @@ def draw_matrix(
     figure = Figure(figsize=(width, height), layout="constrained")
     axes = figure.subplots()
     figure.suptitle(textwrap.fill(title, int(11 * width)), fontsize=9, parse_math=False)
-    _draw_shares(axes, counts, rows, columns)
+    _draw_shares(axes, counts, rows, columns, most=1.0)
     for row, column in zip(*np.nonzero(counts), strict=True):
         share = counts[row, column] / counts[row].sum()
         axes.text(
@@ -109,15 +111,23 @@ def draw_matrix(
 
 
 def _draw_shares(
-    axes: Axes, counts: np.ndarray, rows: Sequence[str], columns: Sequence[str]
-) -> None:
+    axes: Axes,
+    counts: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    *,
+    most: float | None,
+) -> AxesImage:
     totals = np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    axes.imshow(counts / totals, cmap=_COLOURS, vmin=0, vmax=1, aspect="auto")
+    image = axes.imshow(
+        counts / totals, cmap=_COLOURS, vmin=0, vmax=most, aspect="auto"
+    )
     axes.set_xticks(
         range(len(columns)), [_short(name) for name in columns], rotation=90, fontsize=7
     )
     axes.set_yticks(range(len(rows)), [_short(name) for name in rows], fontsize=7)
     _plain(axes)
+    return image
 
 
 def _draw_recall(axes: Axes, result: EvaluationResult) -> None:
@@ -135,6 +145,20 @@ def _draw_recall(axes: Axes, result: EvaluationResult) -> None:
     axes.set_title("Recall of each class", fontsize=10)
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
+    lowest = np.argsort(result.class_recall)[:_LOWEST]
+    named = [
+        f"{100 * result.class_recall[c]:.0f} %  {_short(result.class_names[c])}"
+        for c in lowest
+    ]
+    axes.text(
+        0.03,
+        0.97,
+        "\n".join(["lowest:", *named]),
+        transform=axes.transAxes,
+        va="top",
+        fontsize=7,
+        parse_math=False,
+    )
 
 
 def _draw_pairs(axes: Axes, result: EvaluationResult) -> None:
@@ -169,7 +193,9 @@ def _draw_groups(
     np.add.at(
         counts, (codes[confusion.true], codes[confusion.taken_for]), confusion.count
     )
-    _draw_shares(axes, counts, names.tolist(), names.tolist())
+    shares = _draw_shares(axes, counts, names.tolist(), names.tolist(), most=None)
+    colours = axes.figure.colorbar(shares, ax=axes, shrink=0.6)
+    colours.ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     axes.set_title(f"Wrong answers by {level}, share of each row", fontsize=10)
     axes.set_xlabel(f"{level} of the answer")
     axes.set_ylabel(f"{level} of the true class")

@@ -143,12 +143,16 @@ def _sized_to_data(
     lowered: dict[str, Any] = {
         "train_ways": min(config.train_ways, train.num_classes),
         "train_queries": min(
-            config.train_queries, int(train.class_sizes.min()) - config.train_shots
+            config.train_queries,
+            int(train.class_sizes.min()) - config.train_shots - config.unlabelled,
         ),
         "ways": min(config.ways, *(t.num_classes for t in others)),
         "queries": min(
             config.queries,
-            *(int(t.class_sizes.min()) - config.shots for t in others),
+            *(
+                int(t.class_sizes.min()) - config.shots - config.unlabelled
+                for t in others
+            ),
         ),
     }
     for name, value in lowered.items():

@@ -56,7 +56,9 @@ def _draw_run(axes: Axes, runs: LakeRuns, result: LakeResult, run: int) -> None:
     ways = len(support)
     # One picture of them all: each by itself would take matplotlib ten times longer.
     mosaic = np.zeros((3 * step, ways * step), np.uint8)
-    frames: dict[str, list[Rectangle]] = {colour: [] for colour in (_KNOWN, RIGHT, WRONG)}
+    frames: dict[str, list[Rectangle]] = {
+        colour: [] for colour in (_KNOWN, RIGHT, WRONG)
+    }
 
     def place(picture: np.ndarray, row: int, column: int, colour: str) -> None:
         y, x = row * step, column * step

@@ -274,9 +274,7 @@ def test_a_damaged_file_is_named(damage, change):
     assert str(runs_path(folder)) in str(caught.value)
 
 
-@settings(
-    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
 def test_a_flipped_bit_shows_or_changes_nothing(damage, full_size, place, bit):
     def flip(content):

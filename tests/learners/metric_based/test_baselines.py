@@ -324,7 +324,9 @@ def test_the_encoder_gives_vectors(cls):
 
 
 @pytest.mark.filterwarnings("ignore:Gradients do not exist:UserWarning")
-@BOTH
+@pytest.mark.parametrize(
+    "cls", [BaselinePlusPlus, pytest.param(Baseline, marks=pytest.mark.slow)]
+)
 def test_conforms(cls):
     def make(example_shape, ways):
         kernel = keras.initializers.GlorotUniform(seed=1)

@@ -12,7 +12,8 @@ from tfmeta.learners.metric_based.relation_module import RelationModule
 def make_module(map_shape, seed=0, dtype="float64"):
     module = RelationModule(map_shape, filters=3, units=4, seed=seed, dtype=dtype)
     rng = np.random.default_rng(1)
-    module.set_weights([rng.uniform(0.2, 1, size=w.shape) - 0.4 for w in module.weights])
+    shapes = [w.shape for w in module.weights]
+    module.set_weights([rng.uniform(-0.2, 0.6, size=shape) for shape in shapes])
     for layer in module.pair_layers:
         if layer.name.startswith("batch"):
             layer.moving_variance.assign(rng.uniform(0.5, 2, size=3))
@@ -71,7 +72,7 @@ def test_moving_statistics_see_real_pairs_alone():
 @pytest.mark.parametrize("training", [False, True])
 @pytest.mark.parametrize("nothing", ["queries", "pairs"])
 def test_nothing_to_compare(nothing, training):
-    """oneDNN ends the process where a batch without rows is pooled."""
+    """Pooling a batch without rows by oneDNN would end the process."""
     module = make_module((4, 4, 2), dtype="float32")
     before = module.get_weights()
     classes, queries = (m.astype("float32") for m in make_maps((4, 4, 2)))

@@ -135,7 +135,9 @@ def test_the_mean_does_not_grow_with_the_shots():
     for class_map, factor in (("mean", 1), ("sum", 3)):
         learner = make_learner(class_map=class_map)
         once = learner.adapt(support, labels)["class_maps"]
-        thrice = learner.adapt(np.tile(support, (1, 3, 1, 1, 1)), np.tile(labels, (3, 1)))
+        thrice = learner.adapt(
+            np.tile(support, (1, 3, 1, 1, 1)), np.tile(labels, (3, 1))
+        )
         np.testing.assert_allclose(thrice["class_maps"], factor * once, rtol=1e-12)
 
 

@@ -100,9 +100,7 @@ def objective_by_hand(learner, inputs, labels, y):
             for name in ("support", "query")
         ]
         rows = np.concatenate([vectors[mask] for vectors, mask in parts])
-        classes = np.concatenate(
-            [labels[task][parts[0][1]], y[task][parts[1][1]]]
-        )
+        classes = np.concatenate([labels[task][parts[0][1]], y[task][parts[1][1]]])
         pairs = list(itertools.permutations(range(len(rows)), 2))
         alike = {(i, j): bool(classes[i] == classes[j]) for i, j in pairs}
         if learner.head is not None:
@@ -222,7 +220,9 @@ def test_the_regularization_of_the_encoder_is_part_of_the_loss():
             [
                 keras.Input((6,)),
                 keras.layers.Dense(
-                    3, kernel_initializer="ones", kernel_regularizer=keras.regularizers.L2(factor)
+                    3,
+                    kernel_initializer="ones",
+                    kernel_regularizer=keras.regularizers.L2(factor),
                 ),
             ]
         )

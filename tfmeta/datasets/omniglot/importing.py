@@ -50,7 +50,7 @@ class ImportReport:
         notes = [note for archive in self.archives for note in archive.notes]
         if self.runs:
             notes.append(
-                "Lake's one-shot test is ready, too: tfmeta evaluate RUN --protocol lake"
+                "Lake's one-shot test is ready: tfmeta evaluate RUN --protocol lake"
             )
         if self.already_prepared and self.archives:
             notes.append(

@@ -162,7 +162,9 @@ def _read(data_dir: Path) -> tuple[np.ndarray, np.ndarray]:
         or scans.shape != (RUNS, 2 * WAYS, *SCAN)
         or not is_authentic(scans, labels)
     ):
-        raise _damaged(path, f"format {version} with scans {scans.shape} of other content")
+        raise _damaged(
+            path, f"format {version} with scans {scans.shape} of other content"
+        )
     return scans, labels
 
 

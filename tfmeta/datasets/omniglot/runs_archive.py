@@ -20,7 +20,9 @@ PICTURES = RUNS * 2 * WAYS
 # Of the scans and the labels, not of the archive: it may be zipped anew.
 _CONTENT_SHA256 = "3c29e1737bcbb320e6ba340f6640a36658c1f22fdad0235a39d378af98914402"
 _MAX_BYTES = 16 * 2**20
-_LINE = re.compile(r"(?P<run>run\d\d)/test/item(\d\d)\.png (?P=run)/training/class(\d\d)\.png")
+_LINE = re.compile(
+    r"(?P<run>run\d\d)/test/item(\d\d)\.png (?P=run)/training/class(\d\d)\.png"
+)
 
 
 def read_runs_archive(
@@ -102,7 +104,8 @@ def _read_labels(path: Path, name: str, content: bytes) -> list[int]:
         if match is None or match["run"] != name.split("/")[0]:
             raise ValueError(
                 f"archive {path}: lines of {name!r} must be 'run<NN>/test/item<NN>.png "
-                f"run<NN>/training/class<NN>.png' of its own run. Received: {line[:80]!r}"
+                "run<NN>/training/class<NN>.png' of its own run. Received: "
+                f"{line[:80]!r}"
             )
         answers[int(match[2])] = int(match[3])
     every = set(range(1, WAYS + 1))

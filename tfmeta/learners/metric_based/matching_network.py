@@ -40,8 +40,8 @@ class MatchingNetwork(MetricLearner):
         distance: `"cosine"`, `"squared_euclidean"`, `"euclidean"` or a
             `tfmeta.distances.Distance`.
         temperature: What similarities are divided by before the softmax, above 0.
-            For `"cosine"` 0.1 serves well, for Euclidean distances, which have a
-            scale of their own, 1.
+            The paper's is 1. For Euclidean distances, which have a scale of
+            their own, 1 serves well; for `"cosine"` the default.
         learn_temperature: Whether the temperature is a weight (its logarithm is)
             that starts at `temperature`.
         full_context: Whether embeddings depend on the support set.
@@ -70,7 +70,7 @@ class MatchingNetwork(MetricLearner):
         encoder: keras.Model,
         distance: str | distances.Distance = "cosine",
         *,
-        temperature: float = 0.1,
+        temperature: float = 0.05,
         learn_temperature: bool = False,
         full_context: bool = False,
         steps: int = 5,

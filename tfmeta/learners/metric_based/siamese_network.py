@@ -152,9 +152,10 @@ class SiameseNetwork(MetricLearner):
 
     def _similarity(self, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
         """`(tasks, n, m)` of `(tasks, n, features)` and `(tasks, m, features)`."""
-        if self.pair_loss is None:
-            return self.head((first, second))
-        return self.pair_loss.distance.similarity(first, second)
+        if self.pair_loss is not None:
+            return self.pair_loss.distance.similarity(first, second)
+        assert self.head is not None
+        return self.head((first, second))
 
     def embedded_logits(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """Logits of an episode batch of embeddings.
@@ -252,8 +253,10 @@ def _pair_loss(
     distance: distances.Distance | None,
 ) -> EmbeddingLoss | None:
     """The loss of the objective; `None` for that of the learned head."""
-    given = {"margin": margin, "mining": mining, "distance": distance}
-    given = {name: value for name, value in given.items() if value is not None}
+    every = {"margin": margin, "mining": mining, "distance": distance}
+    given: dict[str, Any] = {
+        name: value for name, value in every.items() if value is not None
+    }
     takes = _TAKES[objective] if isinstance(objective, str) else ()
     for name, value in given.items():
         if name not in takes:
