@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import numpy as np
@@ -5,6 +6,8 @@ import pytest
 from PIL import Image
 
 from tfmeta.runs.classify import classify_pictures, read_pictures
+from tfmeta.runs.open_set import find_threshold
+from tfmeta.runs.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -84,6 +87,72 @@ def test_other_sizes_kinds_and_names_work_with_warnings(classify, task_folders):
     assert kinds.startswith("Warning: ") and "P, RGBA are converted" in kinds
 
 
+@pytest.fixture
+def labelled_folders(task_folders):
+    """The same task with the queries in folders named after their classes."""
+    for path in sorted((task_folders / "query").iterdir()):
+        folder = task_folders / "query" / path.name.split("-")[0]
+        folder.mkdir(exist_ok=True)
+        path.rename(folder / path.name)
+    return task_folders
+
+
+def test_answers_are_checked_where_the_classes_are_known(
+    classify, labelled_folders, tmp_path
+):
+    done = classify(labelled_folders, "--confusion", tmp_path / "own.png")
+    assert (done.code, done.err) == (0, "")
+    answers, summary = done.out.split("\n\n")
+    lines = [line.split("\t") for line in answers.splitlines()]
+    right = [name.split("/")[0] == answer for name, answer, _ in lines]
+    assert len(lines) == 10
+    assert summary.startswith(
+        f"accuracy {10 * sum(right):.1f} % ({sum(right)} of 10 pictures)\n"
+    )
+    for number in range(5):
+        of_class = right[2 * number : 2 * number + 2]
+        assert f"class{number}  {50 * sum(of_class):5.1f} %" in summary
+    assert Image.open(tmp_path / "own.png").size[0] > 400
+
+
+def test_none_of_these(call, classify, labelled_folders, run_copy):
+    done = classify(labelled_folders, "--open-set", run=run_copy)
+    assert f"`tfmeta evaluate {run_copy} --open-set --ways 5 --shots 3`" in done.error
+    options = ("--ways", 4, "--shots", 3, "--episodes", 600)
+    assert call("evaluate", run_copy, "--open-set", *options).code == 0
+    shutil.rmtree(labelled_folders / "support" / "class4")
+    assert "Received: class4" in classify(labelled_folders, run=run_copy).error
+    done = classify(labelled_folders, "--open-set", run=run_copy)
+    assert (done.code, done.err) == (0, "")
+    threshold = find_threshold(RunFolder(run_copy), ways=4, shots=3)
+    assert (threshold.protocol["ways"], threshold.protocol["shots"]) == (4, 3)
+    answers, summary = done.out.split("\n\n")
+    lines = [line.split("\t") for line in answers.splitlines()]
+    assert all((a == "none of these") == (p == "-") for _, a, p in lines)
+    right = [
+        name.split("/")[0] == answer
+        or (answer, name[:6]) == ("none of these", "class4")
+        for name, answer, _ in lines
+    ]
+    assert summary.startswith(f"accuracy {10 * sum(right):.1f} %")
+    assert "\n  none of these" in summary
+    # A threshold that nothing reaches, and one that everything does.
+    for value, all_rejected in ((1e9, True), (-1e9, False)):
+        values = json.loads((run_copy / "open_set.json").read_text())
+        values["results"][0]["threshold"]["value"] = value
+        (run_copy / "open_set.json").write_text(json.dumps(values))
+        answers = classify(labelled_folders, "--open-set", run=run_copy).out
+        rejected = ["none of these\t-" in line for line in answers.splitlines()[:10]]
+        assert all(rejected) if all_rejected else not any(rejected)
+    shutil.rmtree(labelled_folders / "support" / "class3")
+    warning = classify(labelled_folders, "--open-set", run=run_copy).err
+    assert "fitted on 4-way 3-shot episodes, and this task has 3 classes" in warning
+    version = classify(
+        labelled_folders, "--open-set", run=run_copy / "saved_model" / "1"
+    )
+    assert "must be a run folder" in version.error
+
+
 def cut(task, run):
     path = task / "query" / "class2-10.png"
     path.write_bytes(path.read_bytes()[:70])
@@ -158,5 +227,9 @@ def test_wrong_arguments_are_named(call, classify, glyphs_run, task_folders):
     done = classify(task_folders, "--invert", "maybe")
     assert "'--invert': 'maybe' is not one of" in done.usage_error
     assert "Missing option '--support'" in call("classify", glyphs_run).usage_error
+    done = classify(task_folders, "--confusion", task_folders / "a.txt")
+    assert "--confusion must name a .png file" in done.usage_error
+    done = classify(task_folders, "--confusion", task_folders / "a.png")
+    assert "--confusion needs sub-folders in --query" in done.usage_error
     nowhere = task_folders / "nowhere"
     assert f"{nowhere} must be a run" in classify(task_folders, run=nowhere).error

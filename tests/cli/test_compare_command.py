@@ -33,10 +33,11 @@ def test_kept_figures_are_compared(call, glyphs_run, other_run, hash_tree):
     assert found.better == "first"
     assert done.out == (
         f"{glyphs_run}\n{first}\n\n{other_run}\n{second}\n\n"
-        f"{glyphs_run} minus {other_run}: {found}\n{glyphs_run} is better.\n"
+        f"{glyphs_run} minus {other_run}: {found}\n"
+        f"{glyphs_run} is better, of these two trainings.\n"
     )
     turned = call("compare", other_run, glyphs_run, "--episodes", 600)
-    assert turned.out.endswith(f"\n{glyphs_run} is better.\n")
+    assert turned.out.endswith(f"\n{glyphs_run} is better, of these two trainings.\n")
     # Nothing had to be measured.
     assert (hash_tree(glyphs_run), hash_tree(other_run)) == before
 
@@ -60,15 +61,16 @@ def test_runs_on_other_data_are_refused(call, run_copy, glyphs_run, tmp_path):
     values["config"]["dataset"] = str(tmp_path / "own")
     config.write_text(json.dumps(values))
     generator = np.random.default_rng(0)
-    (tmp_path / "own").mkdir()
-    for split in ("train", "validation", "test"):
-        for number in range(2):
-            np.save(
-                tmp_path / "own" / f"{split}{number}.npy",
-                generator.integers(0, 255, (30, 28, 28, 1), np.uint8),
-            )
-    error = call("compare", glyphs_run, run_copy, "--episodes", 600).error
-    assert "own" in error
+    for number in range(15):
+        folder = tmp_path / "own" / f"class{number:02d}"
+        folder.mkdir(parents=True)
+        for example in range(8):
+            np.save(folder / f"{example}.npy", generator.normal(size=4))
+    options = ("--episodes", 600, "--ways", 2)
+    error = call("compare", glyphs_run, run_copy, *options).error
+    assert error.startswith("runs compare on the same test data only")
+    assert f"{glyphs_run} with dataset='glyphs'" in error
+    assert f"{run_copy} with dataset='{tmp_path / 'own'}'" in error
 
 
 def test_no_run_no_comparison(call, glyphs_run, tmp_path):

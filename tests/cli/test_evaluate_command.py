@@ -1,6 +1,12 @@
-import pytest
+import json
+import shutil
 
+import pytest
+from PIL import Image
+
+from tfmeta.evaluation import over_training_seeds
 from tfmeta.runs.evaluate import read_results
+from tfmeta.runs.open_set import read_open_set_results
 from tfmeta.runs.run_folder import RunFolder
 
 
@@ -73,6 +79,57 @@ def test_realistic_episodes_stand_side_by_side_and_are_kept(call, run_copy):
     assert len(read_results(folder)) == 4
 
 
+def test_unknown_classes_are_measured_and_the_threshold_kept(call, run_copy):
+    options = ("--episodes", 600, "--ways", 3, "--unknown-ways", 2, "--seed", 4)
+    before = (run_copy / "metrics.json").read_bytes()
+    done = call("evaluate", run_copy, "--open-set", *options)
+    assert (done.code, done.err) == (0, "")
+    (found,) = read_open_set_results(RunFolder(run_copy))
+    assert done.out == f"{found}\n"
+    p = found.protocol
+    assert (p["ways"], p["unknown_ways"], p["shots"], p["seed"]) == (3, 2, 1, 4)
+    assert p["fingerprint"] != found.threshold.protocol["fingerprint"]
+    assert (run_copy / "metrics.json").read_bytes() == before
+    # The same protocol: replaced. Another: added.
+    for ways, count in ((3, 1), (2, 2)):
+        options = ("--episodes", 600, "--ways", ways, "--unknown-ways", 2, "--seed", 4)
+        call("evaluate", run_copy, "--open-set", *options)
+        kept = read_open_set_results(RunFolder(run_copy))
+        assert len(kept) == count
+    assert kept[0].to_json() == found.to_json()
+    (run_copy / "open_set.json").write_text('{"format_version": 1, "results": [{}]}')
+    error = call("evaluate", run_copy, "--open-set").error
+    assert error.startswith(f"{run_copy / 'open_set.json'} must hold results")
+
+
+def test_the_confusion_is_drawn(call, run_copy):
+    done = call("evaluate", run_copy, "--episodes", 600, "--confusion")
+    assert (done.code, done.err) == (0, "")
+    assert done.out.endswith(f"{run_copy / 'confusion.png'}\n")
+    assert Image.open(run_copy / "confusion.png").size[0] > 1000
+
+
+def test_several_trainings_and_their_spread(call, run_copy, glyphs_run):
+    config = json.loads((run_copy / "config.json").read_text())
+    config["config"]["seed"] = 8
+    (run_copy / "config.json").write_text(json.dumps(config))
+    before = (glyphs_run / "metrics.json").read_bytes()
+    runs = (run_copy, shutil.copytree(glyphs_run, run_copy.parent / "other"))
+    done = call("evaluate", *runs, "--episodes", 600, "--ways", 2)
+    assert (done.code, done.err) == (0, "")
+    kept = [read_results(RunFolder(run))[-1] for run in runs]
+    expected = "".join(
+        f"{run}, training seed {seed}\n{result}\n"
+        for run, seed, result in zip(runs, (8, 3), kept, strict=True)
+    )
+    assert done.out == (
+        f"{expected}\n2-way 1-shot on glyphs-seed0: {over_training_seeds(kept)}\n"
+    )
+    error = call("evaluate", glyphs_run, runs[1]).error
+    assert "must have different training seeds" in error
+    assert (glyphs_run / "metrics.json").read_bytes() == before
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -80,6 +137,7 @@ def test_realistic_episodes_stand_side_by_side_and_are_kept(call, run_copy):
         (("--ways", 5000), "`ways` must be at most"),
         (("--shots", 16), "16 + 5 = 21"),
         (("--seed", 2**64), "`seed`"),
+        (("--open-set", "--ways", 200), "240. Received: 200 + 200"),
     ],
 )
 def test_what_cannot_be_drawn_is_named(call, glyphs_run, hash_tree, options, message):
@@ -91,6 +149,9 @@ def test_what_cannot_be_drawn_is_named(call, glyphs_run, hash_tree, options, mes
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        (("--unknown-ways", 2), "--unknown-ways needs --open-set"),
+        (("--realistic", "--open-set"), "one at a time"),
+        (("--confusion", "--untrained"), "--confusion with --untrained"),
         (("--ways", 1), "'--ways': 1 is not in the range x>=2"),
         (("--episodes", 10), "'--episodes': 10 is not in the range x>=600"),
     ],

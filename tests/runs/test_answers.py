@@ -49,6 +49,7 @@ def test_it_is_drawn(tmp_path, recwarn):
     labels = np.arange(4)
     found = CheckedAnswers.of(labels, labels[::-1], names, open_set=False)
     found.draw(tmp_path / "confusion.png")
-    assert Image.open(tmp_path / "confusion.png").size[0] > 500
+    with Image.open(tmp_path / "confusion.png") as picture:
+        assert picture.size[0] > 500
     assert [entry.name for entry in tmp_path.iterdir()] == ["confusion.png"]
-    assert not recwarn.list
+    assert [str(w.message) for w in recwarn] == []

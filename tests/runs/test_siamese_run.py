@@ -85,13 +85,19 @@ def test_the_papers_network_trains_on_scans(omniglot_dir):
     learner = SiameseNetwork(encoder)
     learner.compile(keras.optimizers.Adam(1e-3))
     episodes = Episodes(table, ways=10, shots=1, queries=1)
+    held_out = load_split(
+        TrainConfig(dataset="omniglot", size=105), "validation", omniglot_dir
+    )
+    data = Episodes(held_out, ways=10, shots=1, queries=1).as_dataset(steps=20)
+    before = learner.evaluate(data, verbose=0, return_dict=True)
     history = learner.fit(
-        episodes.as_dataset(), steps_per_epoch=30, epochs=4, verbose=0, shuffle=False
+        episodes.as_dataset(), steps_per_epoch=20, epochs=5, verbose=0, shuffle=False
     ).history
-    # By guessing one half of either kind.
-    assert history["loss"][-1] < 0.9 * np.log(2)
-    assert history["loss"][-1] < 0.8 * history["loss"][0]
-    assert history["accuracy"][-1] > history["accuracy"][0]
+    after = learner.evaluate(data, verbose=0, return_dict=True)
+    # What guessing one half of either kind costs; most is learned at once.
+    assert after["loss"] < 0.9 * np.log(2) < before["loss"]
+    assert history["loss"][-1] < history["loss"][0]
+    assert after["accuracy"] > 0.3
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ import json
 import keras
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
 
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
@@ -129,15 +130,16 @@ def test_what_is_printed_is_what_is_trained(tables):
 
 def test_the_curve_names_batches(tmp_path, monkeypatch):
     labels = []
-    monkeypatch.setattr(
-        "tfmeta.runs.pictures._save",
-        lambda figure, path: labels.extend(
-            line.get_label() for line in figure.axes[0].get_lines()
-        ),
-    )
+    plot = Axes.plot
+
+    def recorded(axes, *values, label, **options):
+        labels.append(label)
+        return plot(axes, *values, label=label, **options)
+
+    monkeypatch.setattr(Axes, "plot", recorded)
     names = ("loss", "accuracy", "val_loss", "val_accuracy")
-    draw_curve(dict.fromkeys(names, [0.5]), CONFIG, tmp_path / "curve.png")
-    assert labels == ["training, batches of 20", "validation, 5-way 2-shot"]
+    draw_curve(dict.fromkeys(names, [0.5, 0.6]), CONFIG, tmp_path / "curve.png")
+    assert labels == ["training, batches of 20", "validation, 5-way 2-shot"] * 2
 
 
 @pytest.mark.parametrize(

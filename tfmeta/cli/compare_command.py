@@ -71,4 +71,4 @@ def compare(
     if better is None:
         console.print("Neither is shown to be better: an interval includes 0.")
     else:
-        console.print(f"{better} is better.")
+        console.print(f"{better} is better, of these two trainings.")

@@ -31,7 +31,7 @@ from tfmeta.runs.run_folder import RunFolder
 @click.option(
     "--size",
     type=AT_LEAST_1,
-    help="Side in pixels to resize your own pictures to, or Omniglot's (105: its scans).",
+    help="Side in pixels to resize your own pictures to, or Omniglot's (scans: 105).",
 )
 @click.option(
     "--learner",

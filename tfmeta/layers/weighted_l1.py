@@ -17,10 +17,11 @@ class WeightedL1(keras.layers.Layer):
     for One-shot Image Recognition*: its sigmoid is the probability that two
     embeddings are of one class. Larger is more alike.
 
-    It begins as a distance that weighs all features alike, `2 − 4` times the mean
-    absolute difference: the sign of a random weight would first have to be
-    unlearned, and with a bias of 0, where every pair counts as unlike, embeddings
-    first become all the same. (The paper begins with random weights.)
+    It begins as a distance that weighs all features alike, `2 − 4 m` of the mean
+    absolute difference `m`, so that pairs differing by one half on average count as
+    undecided. The paper begins with random weights; but then signs have to be
+    unlearned first, and without the 2, embeddings of the usual scale begin as unlike
+    every other and take hundreds of steps to recover.
 
     A difference of each feature for each pair would take `features` times the
     memory of the result. They are made for one row at a time, and once more for

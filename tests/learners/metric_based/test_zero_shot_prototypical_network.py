@@ -83,11 +83,9 @@ def test_keeps_every_habit():
     """With descriptions of the shape of examples, as the checks have them."""
 
     def make(example_shape, ways):
-        (size,) = example_shape
-        dtype = keras.config.dtype_policy()
-        return ZeroShotPrototypicalNetwork(
-            dense(size, 4, 1, dtype), dense(size, 4, 2, dtype)
-        )
+        # In the dtype policy that the check has set.
+        encoders = (dense(*example_shape, 4, seed, dtype=None) for seed in (1, 2))
+        return ZeroShotPrototypicalNetwork(*encoders)
 
     check_learner(make)
 

@@ -64,7 +64,7 @@ class GaussianPrototypicalNetwork(MetricLearner):
     Example:
 
     ```python
-    encoder = tfmeta.encoders.Conv4(filters=65)  # 64 features and the radius
+    encoder = tfmeta.encoders.Conv4()  # 63 features and the radius
     learner = tfmeta.learners.GaussianPrototypicalNetwork(encoder)
     learner.compile(keras.optimizers.Adam(1e-3))
     learner.fit(episodes.as_dataset(), steps_per_epoch=100, epochs=10)
