@@ -39,6 +39,6 @@ def real_labels(
 
 
 def only_present(logits: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-    """Logits `(tasks, queries, ways)`, `-inf` for ways that are not `(tasks, ways)`."""
+    """Logits `(tasks, queries, ways)`, `-inf` for ways that are not `present`."""
     absent = tf.constant(float("-inf"), logits.dtype)
     return tf.where(present[:, None, :], logits, absent)
