@@ -37,7 +37,7 @@ def KochConvNet(
     Weights begin as in the paper: kernels normal with standard deviation 0.01, those
     of the dense layer 0.2, all biases normal around 0.5 with 0.01. The paper chose
     its L2 regularization per layer in [0, 0.1] by a search and does not say what it
-    found; the defaults here are what re-implementations use. They are part of the
+    found; the defaults here are a choice of ours. They are part of the
     loss: with the paper's dense layer, whose 38 million weights begin far from 0,
     most of it.
 

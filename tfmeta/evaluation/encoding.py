@@ -55,11 +55,20 @@ def encode_table(
 ) -> np.ndarray:
     """Float32 `(examples, *embedding)`: all examples of a table, in its order."""
     assert isinstance(learner, MetricLearner)
-    embed = tf.function(lambda x: learner.embed(x[None])[0], reduce_retracing=True)
+    is_text = table.examples.dtype == object
+    spec = tf.TensorSpec(
+        [None, *table.example_shape], tf.string if is_text else table.examples.dtype
+    )
+
+    # One graph, though the last batch is smaller.
+    @tf.function(input_signature=[spec])
+    def embed(examples: tf.Tensor) -> tf.Tensor:
+        return tf.cast(learner.embed(examples[None])[0], tf.float32)
+
     parts = []
     for start in range(0, table.num_examples, _BATCH):
         # The table may be a memory map: one slice is in memory at a time.
         batch = np.asarray(table.examples[start : start + _BATCH])
-        parts.append(tf.cast(embed(tf.constant(batch)), tf.float32).numpy())
+        parts.append(embed(tf.constant(batch)).numpy())
         progress.step()
     return np.concatenate(parts)
