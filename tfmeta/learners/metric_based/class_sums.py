@@ -12,10 +12,11 @@ def check_gives_vectors(encoder: keras.Model, argument: str = "encoder") -> None
     Raises:
         ValueError: When it gives anything else; names the argument.
     """
-    if len(encoder.output_shape) != 2:
+    shape = encoder.output_shape
+    if len(shape) != 2 or shape[1] is None:
         raise ValueError(
             f"`{argument}` must map a batch of examples to a batch of vectors, of "
-            f"shape (batch, features). Received: output shape {encoder.output_shape}"
+            f"shape (batch, features). Received: output shape {shape}"
         )
 
 

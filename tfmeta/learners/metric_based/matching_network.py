@@ -10,6 +10,11 @@ import tensorflow as tf
 
 from tfmeta import distances
 from tfmeta.learners.base import State
+from tfmeta.learners.metric_based.class_sums import (
+    at_least_float32,
+    check_gives_vectors,
+    real_labels,
+)
 from tfmeta.learners.metric_based.full_context import FullContext
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
@@ -93,12 +98,7 @@ class MatchingNetwork(MetricLearner):
         self.steps = steps
         self.seed = seed
         super().__init__(encoder, **kwargs)
-        if len(self.encoder.output_shape) != 2:
-            raise ValueError(
-                "`encoder` must map a batch of examples to a batch of vectors, of "
-                f"shape (batch, features). Received: output shape "
-                f"{self.encoder.output_shape}"
-            )
+        check_gives_vectors(self.encoder)
         self.log_temperature = None
         if self.learn_temperature:
             self.log_temperature = self.add_weight(
@@ -132,11 +132,8 @@ class MatchingNetwork(MetricLearner):
 
         Labels are 0 in padded rows.
         """
-        wide = tf.float64 if embeddings.dtype == tf.float64 else tf.float32
-        embeddings = tf.cast(embeddings, wide)
-        labels = tf.cast(support_labels, wide)
-        if support_mask is not None:
-            labels *= tf.cast(support_mask, wide)[:, :, None]
+        embeddings = at_least_float32(embeddings)
+        labels = real_labels(support_labels, support_mask, embeddings.dtype)
         if self.context is not None:
             order = self.context.support_order(embeddings, _real(labels))
             embeddings = tf.gather(embeddings, order, batch_dims=1)

@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.episodes.arguments import check_count
+from tfmeta.learners.metric_based.class_sums import check_gives_vectors
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
 
@@ -67,14 +68,9 @@ class PretrainedLearner(MetricLearner):
         self.head_weight_decay = float(head_weight_decay)
         self.seed = None if seed is None else check_count("seed", seed, 0)
         super().__init__(encoder, **kwargs)
-        shape = self.encoder.output_shape
-        if len(shape) != 2 or shape[1] is None:
-            raise ValueError(
-                "`encoder` must map a batch of examples to a batch of vectors, of "
-                f"shape (batch, features). Received: output shape {shape}"
-            )
+        check_gives_vectors(self.encoder)
         self.base_head = self.make_base_head()
-        self.base_head.build(shape)
+        self.base_head.build(self.encoder.output_shape)
 
     def make_base_head(self) -> keras.layers.Layer:
         """A layer from embeddings to the logits of the base classes."""

@@ -8,6 +8,11 @@ import keras
 import tensorflow as tf
 
 from tfmeta.learners.base import State
+from tfmeta.learners.metric_based.class_sums import (
+    at_least_float32,
+    only_present,
+    real_labels,
+)
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.relation_module import RelationModule
 from tfmeta.losses import RelationScoreLoss
@@ -131,13 +136,10 @@ class RelationNetwork(MetricLearner):
         support_mask: tf.Tensor | None = None,
     ) -> State:
         """Maps `(tasks, ways, height, width, channels)`, and which are present."""
-        # Sums of half precision numbers lose shots.
-        wide = tf.float64 if embeddings.dtype == tf.float64 else tf.float32
-        labels = tf.cast(support_labels, wide)
-        if support_mask is not None:
-            labels *= tf.cast(support_mask, wide)[:, :, None]
+        embeddings = at_least_float32(embeddings)
+        labels = real_labels(support_labels, support_mask, embeddings.dtype)
         counts = tf.reduce_sum(labels, axis=1)
-        maps = tf.einsum("tsw,tshvc->twhvc", labels, tf.cast(embeddings, wide))
+        maps = tf.einsum("tsw,tshvc->twhvc", labels, embeddings)
         if self.class_map == "mean":
             maps /= tf.maximum(counts, 1.0)[:, :, None, None, None]
         return {"class_maps": maps, "present": counts > 0}
@@ -159,18 +161,16 @@ class RelationNetwork(MetricLearner):
                 the relation module's batch statistics would see padding.
             training: Whether the relation module runs in training mode.
         """
-        present = state["present"][:, None, :]
         real = None
         if training:
+            present = state["present"][:, None, :]
             real = tf.repeat(present, tf.shape(embeddings)[1], axis=1)
             if query_mask is not None:
                 real &= query_mask[:, :, None]
         scores = self.relation_module(
             state["class_maps"], embeddings, real, training=training
         )
-        wide = tf.float64 if scores.dtype == tf.float64 else tf.float32
-        absent = tf.constant(float("-inf"), wide)
-        return tf.where(present, tf.cast(scores, wide), absent)
+        return only_present(at_least_float32(scores), state["present"])
 
     def predict_query(
         self,
