@@ -102,6 +102,8 @@ def test_what_cannot_be_trained_leaves_nothing(call, tmp_path, options, message)
         (("--train-ways", 1), "'--train-ways': 1 is not in the range x>=2"),
         (("--test-episodes", 10), "'--test-episodes': 10 is not in the range x>=600"),
         (("--shots", 0), "'--shots': 0 is not in the range x>=1"),
+        (("--train-shots", "5-1"), "'5-1' is not a number from 1 or a range like 1-5"),
+        (("--train-shots", "few"), "'few' is not a number from 1 or a range like 1-5"),
         (("--seed", -1), "'--seed': -1 is not in the range x>=0"),
         (("--filters", "many"), "'--filters': 'many' is not a valid integer"),
         (("--dtype-policy", "far"), "'--dtype-policy': 'far' is not one of"),

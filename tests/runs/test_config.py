@@ -41,6 +41,14 @@ def test_json_gives_back_every_value(counts, learning_rate, protocol, augment):
     assert TrainConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
 
 
+def test_shots_that_vary_come_back_from_json():
+    config = TrainConfig(train_shots=(1, 5))
+    assert (config.least_train_shots, config.most_train_shots) == (1, 5)
+    assert TrainConfig.from_json(json.loads(json.dumps(config.to_json()))) == config
+    with pytest.raises(ValueError, match="`train_shots` must be above 0"):
+        TrainConfig(train_shots=(0, 5))
+
+
 def test_json_holds_all_fields():
     names = [field.name for field in dataclasses.fields(TrainConfig)]
     assert list(TrainConfig().to_json()) == names

@@ -19,6 +19,29 @@ AT_LEAST_2 = click.IntRange(min=2)
 SEED = click.IntRange(min=0)
 
 
+class _Shots(click.ParamType):
+    """A number of shots, or `SMALLEST-LARGEST`."""
+
+    name = "integer or range"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | tuple[int, int]:
+        if isinstance(value, int | tuple):
+            return value
+        try:
+            least, dash, most = str(value).partition("-")
+            shots = (int(least), int(most if dash else least))
+        except ValueError:
+            shots = (0, 0)
+        if not 1 <= shots[0] <= shots[1]:
+            self.fail(f"{value!r} is not a number from 1 or a range like 1-5", param)
+        return shots if dash else shots[0]
+
+
+SHOTS = _Shots()
+
+
 def parse_arguments(words: Sequence[str]) -> dict[str, Any]:
     """Values by name of words `NAME=VALUE`: JSON where they parse, else text.
 

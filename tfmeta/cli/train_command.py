@@ -7,7 +7,14 @@ from typing import Any
 
 import click
 
-from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED, parse_arguments
+from tfmeta.cli.options import (
+    AT_LEAST_1,
+    AT_LEAST_2,
+    DATA_DIR,
+    SEED,
+    SHOTS,
+    parse_arguments,
+)
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.runs.run_folder import RunFolder
 
@@ -55,7 +62,11 @@ from tfmeta.runs.run_folder import RunFolder
     "RUN-seed1, ..., and show how far they spread.",
 )
 @click.option("--train-ways", type=AT_LEAST_2, help="Classes per training task.")
-@click.option("--train-shots", type=AT_LEAST_1, help="Support examples per class.")
+@click.option(
+    "--train-shots",
+    type=SHOTS,
+    help="Support examples per class; 1-5 lets it vary from task to task.",
+)
 @click.option("--train-queries", type=AT_LEAST_1, help="Queries per class.")
 @click.option("--train-tasks", type=AT_LEAST_1, help="Tasks per training step.")
 @click.option(

@@ -30,7 +30,8 @@ class TrainConfig:
             string of a molecule; else its words do, in lower case.
         dtype_policy: Keras' dtype policy of encoder and learner.
         train_ways: Classes per training task.
-        train_shots: Support examples per class in training.
+        train_shots: Support examples per class in training; a pair `(smallest,
+            largest)` lets it vary from task to task.
         train_queries: Queries per class in training.
         train_tasks: Tasks per training step.
         batch_size: Examples per training step, for learners that train on plain
@@ -61,7 +62,7 @@ class TrainConfig:
     characters: bool = False
     dtype_policy: str = "float32"
     train_ways: int = 40
-    train_shots: int = 1
+    train_shots: int | tuple[int, int] = 1
     train_queries: int = 5
     train_tasks: int = 1
     batch_size: int = 128
@@ -77,16 +78,32 @@ class TrainConfig:
     augment: bool = False
 
     def __post_init__(self) -> None:
+        if isinstance(self.train_shots, list):  # as JSON has it
+            object.__setattr__(self, "train_shots", tuple(self.train_shots))
         positive = (
-            "filters train_ways train_shots train_queries train_tasks batch_size ways "
-            "shots queries validation_episodes epochs steps_per_epoch learning_rate"
+            "filters train_ways least_train_shots train_queries train_tasks batch_size "
+            "ways shots queries validation_episodes epochs steps_per_epoch "
+            "learning_rate"
         )
         for name in positive.split():
             if not 0 < getattr(self, name) < math.inf:
+                name = name.removeprefix("least_")
                 raise ValueError(
                     f"`{name}` must be above 0 and finite. Received: "
                     f"{name}={getattr(self, name)}"
                 )
+
+    @property
+    def least_train_shots(self) -> int:
+        """The smallest number of shots of a training task."""
+        shots = self.train_shots
+        return shots if isinstance(shots, int) else min(shots)
+
+    @property
+    def most_train_shots(self) -> int:
+        """The largest number of shots of a training task."""
+        shots = self.train_shots
+        return shots if isinstance(shots, int) else max(shots)
 
     @property
     def steps(self) -> int:

@@ -144,7 +144,7 @@ def _sized_to_data(
         "train_ways": min(config.train_ways, train.num_classes),
         "train_queries": min(
             config.train_queries,
-            int(train.class_sizes.min()) - config.train_shots - config.unlabelled,
+            int(train.class_sizes.min()) - config.most_train_shots - config.unlabelled,
         ),
         "ways": min(config.ways, *(t.num_classes for t in others)),
         "queries": min(

@@ -83,7 +83,9 @@ def describe_training(config: TrainConfig, train_table: ClassTable | None) -> st
             all; where it is `None` their number is left out.
     """
     if learner_kind(config.learner).trains_on == "episodes":
-        return f"{config.train_ways}-way {config.train_shots}-shot"
+        least, most = config.least_train_shots, config.most_train_shots
+        shots = f"{most}-shot" if least == most else f"{least}- to {most}-shot"
+        return f"{config.train_ways}-way {shots}"
     batches = f"batches of {config.batch_size}"
     if train_table is None:
         return batches
