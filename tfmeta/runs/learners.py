@@ -61,16 +61,18 @@ class LearnerKind:
         Raises:
             ValueError: When the learner does not take the arguments.
         """
-        if "seed" in inspect.signature(self.make).parameters:
+        own = {"encoder", "base_classes", "kwargs"}
+        parameters = inspect.signature(self.make).parameters
+        accepted = [name for name in parameters if name not in own]
+        if not set(arguments) <= set(accepted):
+            raise ValueError(
+                f"`learner_arguments` must be among those of a {self.title}, "
+                f"{', '.join(accepted)}. Received: learner_arguments={arguments!r}"
+            )
+        if "seed" in accepted:
             arguments = {"seed": seed, **arguments}
         known = {"base_classes": base_classes} if self.trains_on == "examples" else {}
-        try:
-            return self.make(encoder, **known, **arguments)
-        except TypeError as error:
-            raise ValueError(
-                f"`learner_arguments` must be what {self.title} takes. Received: "
-                f"learner_arguments={arguments!r} ({error})"
-            ) from error
+        return self.make(encoder, **known, **arguments)
 
 
 LEARNERS: dict[str, LearnerKind] = {

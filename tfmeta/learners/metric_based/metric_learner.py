@@ -5,7 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfmeta.learners.base import FewShotLearner, State
-from tfmeta.learners.metric_based.embedding import embed_rows, embed_rows_together
+from tfmeta.learners.metric_based.embedding import embed_rows
 
 
 class MetricLearner(FewShotLearner):
@@ -81,14 +81,50 @@ class MetricLearner(FewShotLearner):
         embeddings = self.embed(query, mask=query_mask, training=training)
         return self._compare(state, embeddings, query_mask)
 
+    def embed_together(
+        self,
+        parts: dict[str, tf.Tensor],
+        masks: dict[str, tf.Tensor],
+        *,
+        training: bool = False,
+    ) -> dict[str, tf.Tensor]:
+        """Embeds several sets of examples in one call of `embed`.
+
+        In training mode batch normalization then sees all of them, as in the
+        papers' code; in inference mode it makes no difference.
+
+        Args:
+            parts: `(tasks, rows, *example)` by name.
+            masks: `(tasks, rows)` bool by the same names, where rows are padded.
+            training: Whether the encoder runs in training mode.
+
+        Returns:
+            `(tasks, rows, *embedding)` by name.
+        """
+        sizes = [tf.shape(examples)[1] for examples in parts.values()]
+        mask = None
+        if masks:
+            mask = tf.concat(
+                [
+                    masks.get(name, tf.ones(tf.shape(examples)[:2], tf.bool))
+                    for name, examples in parts.items()
+                ],
+                axis=1,
+            )
+        together = tf.concat(list(parts.values()), axis=1)
+        embeddings = self.embed(together, mask=mask, training=training)
+        split = tf.split(embeddings, tf.stack(sizes), axis=1, num=len(sizes))
+        return {
+            name: tf.ensure_shape(part, [*examples.shape[:2], *part.shape[2:]])
+            for (name, examples), part in zip(parts.items(), split, strict=True)
+        }
+
     def embed_episode(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> dict[str, tf.Tensor]:
         """An episode batch with embeddings in place of its examples.
 
-        All examples that the learner uses are encoded together. In training mode
-        batch normalization then sees all of them, as in the papers' code; in
-        inference mode it makes no difference.
+        All examples that the learner uses are encoded together.
         """
         names = ["support", "query"]
         if self.uses_unlabelled and "unlabelled" in inputs:
@@ -97,7 +133,7 @@ class MetricLearner(FewShotLearner):
         parts = {n: inputs[n] for n in names}
         return {
             **inputs,
-            **embed_rows_together(self.encoder, parts, masks, training=training),
+            **self.embed_together(parts, masks, training=training),
         }
 
     def embedded_logits(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:

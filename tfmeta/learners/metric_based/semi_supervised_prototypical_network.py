@@ -15,7 +15,6 @@ from tfmeta.learners.metric_based.class_sums import (
     only_present,
     real_labels,
 )
-from tfmeta.learners.metric_based.embedding import embed_rows_together
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.soft_k_means import (
     MaskedSoftKMeans,
@@ -147,8 +146,7 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
             )
         parts = {"support": support, "unlabelled": tf.convert_to_tensor(unlabelled)}
         masks = {"support": support_mask, "unlabelled": unlabelled_mask}
-        embedded = embed_rows_together(
-            self.encoder,
+        embedded = self.embed_together(
             parts,
             {name: mask for name, mask in masks.items() if mask is not None},
             training=training,
