@@ -66,7 +66,7 @@ def test_no_command_shows_the_help(call):
 def test_unknown_commands_and_options(call):
     assert "No such command 'fly'" in call("fly").usage_error
     assert "No such option '--fly'" in call("train", "--fly").usage_error
-    assert "Missing argument 'RUN'" in call("evaluate").usage_error
+    assert "Missing argument 'RUN...'" in call("evaluate").usage_error
 
 
 def raising(error):
