@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.learners.base import State
+from tfmeta.learners.metric_based.class_sums import only_present
 from tfmeta.learners.metric_based.head_fitting import (
     Parameters,
     RealSupport,
@@ -132,5 +133,4 @@ class Baseline(PretrainedLearner):
         weights = state["weights"]
         logits = tf.matmul(tf.cast(embeddings, weights.dtype), weights)
         logits += state["bias"][:, None, :]
-        absent = tf.constant(float("-inf"), logits.dtype)
-        return tf.where(state["present"][:, None, :], logits, absent)
+        return only_present(logits, state["present"])

@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfmeta.layers import CosineDense
 from tfmeta.learners.base import State
+from tfmeta.learners.metric_based.class_sums import only_present
 from tfmeta.learners.metric_based.head_fitting import (
     Parameters,
     RealSupport,
@@ -171,8 +172,7 @@ class BaselinePlusPlus(PretrainedLearner):
         weights = state["weights"]
         embeddings = tf.cast(embeddings, weights.dtype)
         logits = tf.matmul(tf.math.l2_normalize(embeddings, axis=-1), weights)
-        absent = tf.constant(float("-inf"), logits.dtype)
-        return tf.where(state["present"][:, None, :], logits, absent)
+        return only_present(logits, state["present"])
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""

@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfmeta.learners.metric_based.class_sums import at_least_float32
+
 # Weights of all ways, and one more number for each way.
 Parameters = tuple[tf.Tensor, tf.Tensor]
 
@@ -36,10 +38,8 @@ class RealSupport(NamedTuple):
         support_mask: tf.Tensor | None,
     ) -> RealSupport:
         """From what `MetricLearner.adapt_embeddings` is given."""
-        embeddings = tf.convert_to_tensor(embeddings)
-        wide = tf.float64 if embeddings.dtype == tf.float64 else tf.float32
-        embeddings = tf.cast(embeddings, wide)
-        labels = tf.cast(support_labels, wide)
+        embeddings = at_least_float32(tf.convert_to_tensor(embeddings))
+        labels = tf.cast(support_labels, embeddings.dtype)
         if support_mask is not None:
             real = tf.convert_to_tensor(support_mask)[:, :, None]
             labels = tf.where(real, labels, 0)
