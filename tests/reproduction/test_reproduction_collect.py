@@ -154,3 +154,49 @@ def test_lakes_test_is_a_figure_of_its_own(add_run):
     low, high = figure["intervals"]["trials"]
     assert low < 2.5 < high
     assert set(figure["intervals"]) == {"trials", "alphabets"}
+
+
+def test_figures_stay_where_a_run_folder_is_gone(table, add_run, tmp_path):
+    kept = add_run("some-seed3", seed=3)
+    out = tmp_path / "out"
+    options = {"test_episodes": 600, "command": "reproduce"}
+    earlier = json.loads(json.dumps(collect(table, out, **options)))
+    shutil.rmtree(kept.path)
+    assert collect(table, out, **options)["rows"][0]["runs"] == []
+    content = collect(table, out, **options, earlier=earlier)
+    assert content["rows"] == earlier["rows"]
+
+    # Beside a run that is there; which wins where both are.
+    shift_figures(add_run("some-seed0", seed=0), 0.02)
+    (row,) = collect(table, out, **options, earlier=earlier)["rows"]
+    assert [run["seed"] for run in row["runs"]] == [0, 3]
+    assert row["columns"][0]["over_training_seeds"]["seeds"] == 2
+    again = add_run("some-seed3", seed=3)
+    shift_figures(again, -0.02)
+    (row,) = collect(table, out, **options, earlier=earlier)["rows"]
+    before = earlier["rows"][0]["runs"][0]["figures"][0]["percent"]
+    assert row["runs"][1]["figures"][0]["percent"] == pytest.approx(before - 2)
+
+
+@pytest.mark.parametrize("change", ["episodes", "training", "columns", "unfinished"])
+def test_figures_of_something_else_do_not_stay(change, table, add_run, tmp_path):
+    kept = add_run("some-seed3", seed=3)
+    out = tmp_path / "out"
+    earlier = json.loads(
+        json.dumps(collect(table, out, test_episodes=600, command="reproduce"))
+    )
+    shutil.rmtree(kept.path)
+    if change == "training":
+        earlier["rows"][0]["config"]["epochs"] += 1
+    elif change == "columns":
+        earlier["rows"][0]["columns"][0]["shots"] += 1
+    elif change == "unfinished":
+        earlier["rows"][0]["runs"][0]["trained"] = False
+    content = collect(
+        table,
+        out,
+        test_episodes=700 if change == "episodes" else 600,
+        command="reproduce",
+        earlier=earlier,
+    )
+    assert [row["runs"] for row in content["rows"]] == [[]]

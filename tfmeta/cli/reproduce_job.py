@@ -13,7 +13,7 @@ from rich.table import Table
 from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import progress_bar
 from tfmeta.reproduction.collect import collect
-from tfmeta.reproduction.files import read_result, write_table
+from tfmeta.reproduction.files import read_earlier, read_result, write_table
 from tfmeta.reproduction.markdown import (
     KINDS,
     figure_rows,
@@ -51,7 +51,11 @@ def reproduce_rows(
 
     def write() -> dict[str, Any]:
         content = collect(
-            table, directory, test_episodes=test_episodes, command=command
+            table,
+            directory,
+            test_episodes=test_episodes,
+            command=command,
+            earlier=read_earlier(table.name, directory),
         )
         written.extend(write_table(content, directory))
         return content

@@ -11,6 +11,7 @@ from typing import Any
 from tfmeta._version import __version__
 from tfmeta.callbacks.checkpoint_folder import load_checkpoint
 from tfmeta.evaluation.training_seeds import TrainingSeeds
+from tfmeta.reproduction.earlier import earlier_budgets, earlier_runs
 from tfmeta.reproduction.figures import find_figure
 from tfmeta.reproduction.measure import check_config
 from tfmeta.reproduction.row import Column, Row
@@ -30,6 +31,7 @@ def collect(
     *,
     test_episodes: int = 1000,
     command: str,
+    earlier: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The figures of all runs of the table's rows in a folder, as plain values.
 
@@ -42,14 +44,22 @@ def collect(
         directory: Where the run folders are.
         test_episodes: The figures of so many test episodes are taken.
         command: How the table is called, `tfmeta reproduce NAME`.
+        earlier: An earlier content, whose figures stay where a run's folder is gone.
     """
     rows: list[dict[str, Any]] = []
     left_out: list[str] = []
     for row in table.rows:
         found = _find_runs(row, directory)
         # The usual budget first.
-        for budget in sorted(found, key=lambda b: (b != 1, b)) or [1.0]:
-            runs = []
+        budgets = {*found, *earlier_budgets(earlier, row)}
+        for budget in sorted(budgets, key=lambda b: (b != 1, b)) or [1.0]:
+            runs = earlier_runs(
+                earlier,
+                row,
+                budget=budget,
+                test_episodes=test_episodes,
+                present=found.get(budget, []),
+            )
             for seed in found.get(budget, []):
                 folder = RunFolder(
                     directory / row.folder_name(seed=seed, budget=budget)
@@ -59,6 +69,7 @@ def collect(
                     runs.append(_describe_run(row, folder, seed, test_episodes))
                 except (OSError, ValueError) as error:
                     left_out.append(f"{folder.path.name} is left out: {error}")
+            runs.sort(key=lambda run: run["seed"])
             rows.append(_describe_row(row, budget, runs, command))
     now = datetime.datetime.now(datetime.timezone.utc)
     return {

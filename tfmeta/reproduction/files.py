@@ -17,8 +17,8 @@ def write_table(content: dict[str, Any], directory: Path) -> tuple[Path, ...]:
     """Writes `NAME.md`, `NAME.csv`, `NAME.json` and `curves.png`.
 
     Raises:
-        FileExistsError: When figures would be lost: those of runs that are no
-            longer in the folder, or of a file that is no such table.
+        FileExistsError: When figures would be lost: those of runs that are neither
+            in the folder nor in the content, or of a file that is no such table.
     """
     name = content["table"]
     result = directory / f"{name}.json"
@@ -46,6 +46,28 @@ def read_result(path: Path) -> dict[str, Any]:
     )
 
 
+def read_earlier(name: str, directory: Path) -> dict[str, Any] | None:
+    """The content of the table that is in a folder already, `None` without one.
+
+    Raises:
+        FileExistsError: When the file is no such table.
+    """
+    result = directory / f"{name}.json"
+    if not result.exists():
+        return None
+    try:
+        return read_result(result)
+    except ValueError as error:
+        raise _no_table(result, error) from error
+
+
+def _no_table(result: Path, error: Exception) -> FileExistsError:
+    return FileExistsError(
+        f"{result} must be a table that `tfmeta reproduce` wrote, or not be there. "
+        f"Received: something else, which is not overwritten ({error})"
+    )
+
+
 def _check_nothing_is_lost(content: dict[str, Any], directory: Path) -> None:
     result = directory / f"{content['table']}.json"
     if not result.exists():
@@ -59,11 +81,9 @@ def _check_nothing_is_lost(content: dict[str, Any], directory: Path) -> None:
             if any(figure is not None for figure in run["figures"])
         ]
     except (KeyError, TypeError, ValueError) as error:
-        raise FileExistsError(
-            f"{result} must be a table that `tfmeta reproduce` wrote, or not be there. "
-            f"Received: something else, which is not overwritten ({error})"
-        ) from error
-    lost = [name for name in measured if not (directory / name).is_dir()]
+        raise _no_table(result, error) from error
+    kept = {run["folder"] for row in content["rows"] for run in row["runs"]}
+    lost = [n for n in measured if n not in kept and not (directory / n).is_dir()]
     if lost:
         raise FileExistsError(
             f"{result} holds figures of runs that must be beside it. Received: none "

@@ -1,0 +1,70 @@
+"""Runs that an earlier table describes and whose folders are gone."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from typing import Any
+
+from tfmeta.reproduction.row import Row
+from tfmeta.runs.config import TrainConfig
+
+_OF_FIGURES = ("goal_met", "over_training_seeds")
+
+
+def earlier_budgets(earlier: dict[str, Any] | None, row: Row) -> list[float]:
+    """The budgets that an earlier table has runs of a row for."""
+    return [kept["budget"] for kept in _rows_of(earlier, row) if _measured(kept)]
+
+
+def earlier_runs(
+    earlier: dict[str, Any] | None,
+    row: Row,
+    *,
+    budget: float,
+    test_episodes: int,
+    present: Collection[int],
+) -> list[dict[str, Any]]:
+    """What an earlier table says of the runs of a row that are not there any more.
+
+    Only of runs that were trained and measured on as many test episodes, of a row
+    whose training and columns are still the same.
+
+    Args:
+        earlier: The content of the earlier table's JSON file, `None` for none.
+        row: The row as it is now.
+        budget: Its budget.
+        test_episodes: Test episodes per figure.
+        present: Seeds whose run folders are there.
+    """
+    if earlier is None or earlier["test_episodes"] != test_episodes:
+        return []
+    columns = [dataclasses.asdict(column) for column in row.columns]
+    config = row.train_config(budget=budget)
+    for kept in _rows_of(earlier, row):
+        trained = TrainConfig.from_json({**kept["config"], "seed": config.seed})
+        if (
+            kept["budget"] == budget
+            and trained == config
+            and [_without_figures(column) for column in kept["columns"]] == columns
+        ):
+            return [run for run in _measured(kept) if run["seed"] not in present]
+    return []
+
+
+def _rows_of(earlier: dict[str, Any] | None, row: Row) -> list[dict[str, Any]]:
+    rows = [] if earlier is None else earlier["rows"]
+    return [kept for kept in rows if kept["row"] == row.name]
+
+
+def _measured(kept: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        run
+        for run in kept["runs"]
+        if run["trained"] and any(figure is not None for figure in run["figures"])
+    ]
+
+
+def _without_figures(column: dict[str, Any]) -> dict[str, Any]:
+    left_out = (*_OF_FIGURES, "label")
+    return {name: value for name, value in column.items() if name not in left_out}
