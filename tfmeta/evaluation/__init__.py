@@ -17,7 +17,7 @@ from tfmeta.evaluation.modified_hausdorff import (
 )
 from tfmeta.evaluation.open_set import evaluate_open_set
 from tfmeta.evaluation.open_set_result import OpenSetResult
-from tfmeta.evaluation.prediction import each_query_alone
+from tfmeta.learners.each_query import each_query_alone
 from tfmeta.evaluation.realistic import RealisticEpisodes, realistic_episodes
 from tfmeta.evaluation.result import EvaluationResult
 from tfmeta.evaluation.threshold import Threshold

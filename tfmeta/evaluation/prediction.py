@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation.progress import Progress
 from tfmeta.learners import FewShotLearner, MetricLearner
+from tfmeta.learners.each_query import each_query_alone
 
 Inputs = dict[str, tf.Tensor]
 
@@ -161,48 +162,14 @@ class EpisodePredictor:
 
         @tf.function(reduce_retracing=True)
         def classify(state: dict[str, tf.Tensor], query: tf.Tensor) -> tf.Tensor:
-            compare: Callable[..., tf.Tensor] = learner.predict_query
             if embedded:
                 assert isinstance(learner, MetricLearner)
-                compare = learner.compare_embeddings
-            return tf.argmax(
-                each_query_alone(compare, state, query), -1, output_type=tf.int32
-            )
+                logits = each_query_alone(learner.compare_embeddings, state, query)
+            else:
+                logits = learner.predict_each_query(state, query)
+            return tf.argmax(logits, -1, output_type=tf.int32)
 
         return adapt, classify
-
-
-def each_query_alone(
-    predict_query: Callable[[dict[str, tf.Tensor], tf.Tensor], tf.Tensor],
-    state: dict[str, tf.Tensor],
-    query: tf.Tensor,
-) -> tf.Tensor:
-    """Logits that no other query has a part in, whatever the learner.
-
-    Every query becomes the one query of a task of its own, with a copy of the
-    state of its task.
-
-    Args:
-        predict_query: The learner's verb.
-        state: What `adapt` returned.
-        query: `(tasks, queries, *example)`.
-
-    Returns:
-        Logits `(tasks, queries, ways)`.
-
-    Example:
-
-    ```python
-    state = learner.adapt(support, support_labels)
-    logits = each_query_alone(learner.predict_query, state, query)
-    ```
-    """
-    tasks, queries = tf.shape(query)[0], tf.shape(query)[1]
-    copies = {name: tf.repeat(part, queries, axis=0) for name, part in state.items()}
-    shape = tf.concat([[tasks * queries, 1], tf.shape(query)[2:]], axis=0)
-    one_each = tf.ensure_shape(tf.reshape(query, shape), [None, 1, *query.shape[2:]])
-    logits = predict_query(copies, one_each)
-    return tf.reshape(logits, [tasks, queries, tf.shape(logits)[-1]])
 
 
 def _summary(logits: tf.Tensor) -> dict[str, tf.Tensor]:

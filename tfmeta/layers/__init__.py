@@ -1,9 +1,17 @@
 """Layers that Keras lacks."""
 
 from tfmeta.layers.batch_normalization import BatchNormalization
+from tfmeta.layers.batch_statistics import batch_statistics
 from tfmeta.layers.cosine_dense import CosineDense
 from tfmeta.layers.sphere import Sphere
 from tfmeta.layers.term_counts import TermCounts
 from tfmeta.layers.weighted_l1 import WeightedL1
 
-__all__ = ["BatchNormalization", "CosineDense", "Sphere", "TermCounts", "WeightedL1"]
+__all__ = [
+    "BatchNormalization",
+    "CosineDense",
+    "Sphere",
+    "TermCounts",
+    "WeightedL1",
+    "batch_statistics",
+]

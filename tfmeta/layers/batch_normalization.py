@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.layers.batch_statistics import Moments, active_statistics
+
 _FUSED_DTYPES = (tf.float32, tf.bfloat16, tf.float16)
 
 
@@ -41,6 +43,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
     momentum)`, with the population variance. No gradient flows through their
     update. A batch without rows (or one that the mask hides altogether) leaves
     them as they are, where Keras' layer would turn them into NaN.
+
+    `tfmeta.layers.batch_statistics` chooses other statistics from outside, for an
+    inner loop.
 
     Under a `tf.distribute` strategy each replica normalizes with the statistics
     of its own part of the batch and keeps its own moving statistics; those of
@@ -114,17 +119,31 @@ class BatchNormalization(keras.layers.BatchNormalization):
                 "`mask` must have one dimension less than `inputs`. Received: "
                 f"mask.shape={mask.shape}, inputs.shape={inputs.shape}"
             )
-        if not (training and self.trainable):
-            outputs = self._normalize_with_moving_statistics(inputs)
+        chosen = active_statistics() if self.trainable else None
+        recording = chosen is not None and chosen.recording
+        if chosen is not None and mask is None and chosen.rows is not None:
+            rows = tf.reshape(chosen.rows, [-1] + [1] * (len(inputs.shape) - 2))
+            mask = tf.broadcast_to(rows, tf.shape(inputs)[:-1])
+        if chosen is not None and chosen.given is not None:
+            outputs = self._normalize_with(
+                inputs, *chosen.next_given(inputs.shape[self.axis])
+            )
+        elif not (training and self.trainable) and not (chosen and chosen.of_batch):
+            outputs = self._normalize_with(
+                inputs, self.moving_mean, self.moving_variance
+            )
         elif (
             mask is None
+            and not recording
             and len(inputs.shape) == 4
             and self.axis in (-1, 3)
             and inputs.dtype in _FUSED_DTYPES
         ):
             outputs = self._normalize_fused(inputs)
         else:
-            outputs = self._normalize_composite(inputs, mask)
+            outputs, moments = self._normalize_composite(inputs, mask)
+            if chosen is not None and recording:
+                chosen.recorded.append(moments)
         return tf.cast(outputs, self.compute_dtype)
 
     def _normalize_fused(self, inputs: tf.Tensor) -> tf.Tensor:
@@ -153,7 +172,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     def _normalize_composite(
         self, inputs: tf.Tensor, mask: tf.Tensor | None
-    ) -> tf.Tensor:
+    ) -> tuple[tf.Tensor, Moments]:
         inputs = _at_least_float32(inputs)
         if mask is None:
             hidden = None
@@ -187,16 +206,18 @@ class BatchNormalization(keras.layers.BatchNormalization):
             outputs *= self._along_axis(gamma, inputs)
         if beta is not None:
             outputs += self._along_axis(beta, inputs)
-        return outputs
+        return outputs, (tf.reshape(mean, [-1]), tf.reshape(variance, [-1]))
 
-    def _normalize_with_moving_statistics(self, inputs: tf.Tensor) -> tf.Tensor:
+    def _normalize_with(
+        self, inputs: tf.Tensor, mean: tf.Tensor, variance: tf.Tensor
+    ) -> tf.Tensor:
         inputs = _at_least_float32(inputs)
         gamma, beta = self._gamma_and_beta(inputs.dtype)
-        variance = tf.cast(self.moving_variance, inputs.dtype)
+        variance = tf.cast(variance, inputs.dtype)
         scale = tf.math.rsqrt(variance + self.epsilon)
         if gamma is not None:
             scale *= gamma
-        offset = -tf.cast(self.moving_mean, inputs.dtype) * scale
+        offset = -tf.cast(mean, inputs.dtype) * scale
         if beta is not None:
             offset += beta
         scale, offset = (self._along_axis(v, inputs) for v in (scale, offset))
@@ -206,6 +227,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
         self, mean: tf.Tensor, variance: tf.Tensor, count: tf.Tensor
     ) -> None:
         """Moves the statistics of the channels that had a value in the batch."""
+        chosen = active_statistics()
+        if chosen is not None and chosen.of_batch:
+            return
         for moving, batch in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),

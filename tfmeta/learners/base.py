@@ -8,9 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.encoder_check import check_encoder
-
-State = dict[str, tf.Tensor]
 
 
 class FewShotLearner(keras.Model):
@@ -99,6 +98,18 @@ class FewShotLearner(keras.Model):
         """
         raise NotImplementedError
 
+    def predict_each_query(self, state: State, query: tf.Tensor) -> tf.Tensor:
+        """Logits that no other query has a part in, also where it is transductive.
+
+        Args:
+            state: What `adapt` returned.
+            query: `(tasks, queries, *example)`.
+
+        Returns:
+            Logits `(tasks, queries, ways)`.
+        """
+        return each_query_alone(self.predict_query, state, query)
+
     def episode_logits(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> tf.Tensor:
@@ -150,6 +161,10 @@ class FewShotLearner(keras.Model):
             from_logits=True, reduction="mean_with_sample_weight", dtype=wide
         )
 
+    def default_metrics(self) -> list[str]:
+        """The metrics of `compile` when none are given: accuracy."""
+        return ["accuracy"]
+
     def compile(
         self,
         optimizer: Any = "adam",
@@ -164,7 +179,7 @@ class FewShotLearner(keras.Model):
         Args:
             optimizer: As for Keras.
             loss: By default `default_loss()`.
-            metrics: By default accuracy. All metrics are weighted by the query
+            metrics: By default `default_metrics()`. All are weighted by the query
                 mask, since an unweighted one would count padding.
             weighted_metrics: As `metrics`.
             **kwargs: As for `keras.Model.compile`.
@@ -173,7 +188,7 @@ class FewShotLearner(keras.Model):
             loss = self.default_loss()
         chosen = [*(metrics or []), *(weighted_metrics or [])]
         if metrics is None and weighted_metrics is None:
-            chosen = ["accuracy"]
+            chosen = self.default_metrics()
         super().compile(
             optimizer=optimizer, loss=loss, weighted_metrics=chosen, **kwargs
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 _UNCHECKED = "†"
@@ -172,12 +173,7 @@ def _describe_training(row: dict[str, Any]) -> str:
 
 def _notes(content: dict[str, Any]) -> list[str]:
     rows = content["rows"]
-    papers = dict.fromkeys(
-        f"{row['title']}: {row['paper']['authors']}, {row['paper']['year']}, "
-        f"*{row['paper']['title']}*, figures of {_sources(row)}"
-        for row in rows
-    )
-    paragraphs = [f"Published: {'; '.join(papers)}."]
+    paragraphs = [f"Published: {'; '.join(_papers(rows))}."]
     if any(c["published"]["checked"] is None for row in rows for c in row["columns"]):
         paragraphs.append(
             f"{_UNCHECKED} The published figure is recalled, not verified against the "
@@ -189,8 +185,18 @@ def _notes(content: dict[str, Any]) -> list[str]:
     return "\n\n".join([*paragraphs, _reading(content)]).split("\n")
 
 
-def _sources(row: dict[str, Any]) -> str:
-    return _joined([column["published"]["source"] for column in row["columns"]])
+def _papers(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """Each paper once, with where the figures of all its rows are from."""
+    sources: dict[str, list[str]] = {}
+    for row in rows:
+        paper = row["paper"]
+        name = f"{paper['authors']}, {paper['year']}, *{paper['title']}*"
+        found = [column["published"]["source"] for column in row["columns"]]
+        sources.setdefault(name, []).extend(found)
+    return [
+        f"{name}, figures of {' and '.join(dict.fromkeys(found))}"
+        for name, found in sources.items()
+    ]
 
 
 def _reading(content: dict[str, Any]) -> str:
