@@ -192,7 +192,9 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return tf.reduce_sum(values, self._reduction_axes, keepdims=True) / divisor
 
         def unmasked(values: tf.Tensor) -> tf.Tensor:
-            return values if hidden is None else tf.where(hidden, 0.0, values)
+            if hidden is None:
+                return values
+            return tf.where(hidden, tf.zeros_like(values), values)
 
         mean = mean_over_batch(unmasked(inputs))
         centred = inputs - mean

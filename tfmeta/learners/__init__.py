@@ -20,17 +20,33 @@ from tfmeta.learners.metric_based.siamese_network import SiameseNetwork
 from tfmeta.learners.metric_based.zero_shot_prototypical_network import (
     ZeroShotPrototypicalNetwork,
 )
+from tfmeta.learners.optimization_based.anil import ANIL
+from tfmeta.learners.optimization_based.gradient_based_learner import (
+    GradientBasedLearner,
+)
+from tfmeta.learners.optimization_based.lstm_meta_learner import LSTMMetaLearner
+from tfmeta.learners.optimization_based.maml import MAML
+from tfmeta.learners.optimization_based.maml_plus_plus import MAMLPlusPlus
+from tfmeta.learners.optimization_based.meta_sgd import MetaSGD
+from tfmeta.learners.optimization_based.reptile import Reptile
 
 __all__ = [
+    "ANIL",
+    "MAML",
     "GaussianPrototypicalNetwork",
     "SemiSupervisedPrototypicalNetwork",
     "ZeroShotPrototypicalNetwork",
     "Baseline",
     "BaselinePlusPlus",
     "FewShotLearner",
+    "GradientBasedLearner",
+    "LSTMMetaLearner",
+    "MAMLPlusPlus",
     "MatchingNetwork",
+    "MetaSGD",
     "MetricLearner",
     "PrototypicalNetwork",
     "RelationNetwork",
+    "Reptile",
     "SiameseNetwork",
 ]

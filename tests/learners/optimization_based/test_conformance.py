@@ -1,0 +1,59 @@
+"""Every learner of the family keeps the habits of Keras and of episodes."""
+
+import pytest
+
+from tfmeta.testing import CHECKS
+
+FIXED_HEAD = ["check_class_order"]
+# They do not follow the gradient of their loss, and say so.
+NO_GRADIENT = ["check_gradient"]
+# What differs from learner to learner; the rest is the base's.
+TELLING = """check_verbs check_transductive check_tasks_are_independent
+check_padded_predictions check_padded_training check_gradient check_free_dimensions
+check_config check_keras_file""".split()
+BY_NAME = {check.__name__: check for check in CHECKS}
+
+CASES = {
+    "maml": ("maml", {}, FIXED_HEAD),
+    "maml support": ("maml", {"batch_normalization": "support"}, FIXED_HEAD),
+    "maml prototypes": ("maml", {"head": "prototypes"}, []),
+    "first order": ("maml", {"first_order": True}, FIXED_HEAD + NO_GRADIENT),
+    "anil": ("anil", {"head": "prototypes", "batch_normalization": "support"}, []),
+    "meta_sgd": ("meta_sgd", {"batch_normalization": "running"}, FIXED_HEAD),
+    "maml_plus_plus": (
+        "maml_plus_plus",
+        {"batch_normalization": "running"},
+        FIXED_HEAD,
+    ),
+    "reptile": ("reptile", {}, FIXED_HEAD + NO_GRADIENT),
+    "lstm": ("lstm", {}, FIXED_HEAD + NO_GRADIENT),
+}
+
+
+def run(check, case, make_maker):
+    name, arguments, expected = CASES[case]
+    maker = make_maker(name, **arguments)
+    free = arguments.get("head") == "prototypes"
+    if check in expected:
+        with pytest.raises(AssertionError):
+            BY_NAME[check](maker, ways_are_free=free)
+    else:
+        BY_NAME[check](maker, ways_are_free=free)
+
+
+@pytest.mark.parametrize("check", TELLING)
+@pytest.mark.parametrize("case", CASES)
+def test_telling_checks(check, case, make_maker):
+    run(check, case, make_maker)
+
+
+@pytest.mark.parametrize("check", [c for c in BY_NAME if c not in TELLING])
+def test_other_checks(check, make_maker):
+    run(check, "maml", make_maker)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("check", [c for c in BY_NAME if c not in TELLING])
+@pytest.mark.parametrize("case", list(CASES)[1:])
+def test_other_checks_of_the_others(check, case, make_maker):
+    run(check, case, make_maker)

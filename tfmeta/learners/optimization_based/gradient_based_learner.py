@@ -1,0 +1,299 @@
+"""What learners share that adapt by gradient steps on the support."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Literal
+
+import keras
+import tensorflow as tf
+
+from tfmeta.learners.base import FewShotLearner, State
+from tfmeta.learners.metric_based.class_sums import check_gives_vectors
+from tfmeta.learners.optimization_based.arguments import check_arguments
+from tfmeta.learners.optimization_based.inner_rules import InnerRule, Parameters
+from tfmeta.learners.optimization_based.meta_gradient import (
+    FoundGradient,
+    MetaGradient,
+)
+from tfmeta.learners.optimization_based.phases import Phase
+from tfmeta.learners.optimization_based.second_order import (
+    check_jit_compile,
+    prepare_encoder,
+)
+from tfmeta.learners.optimization_based.task_learning import (
+    Support,
+    TaskLearning,
+    whole_support,
+)
+from tfmeta.learners.optimization_based.task_network import (
+    Moving,
+    Statistics,
+    TaskNetwork,
+    has_batch_normalization,
+)
+from tfmeta.seeds import spawn_seeds
+
+
+class GradientBasedLearner(FewShotLearner):
+    """Learns new classes by steps of an inner rule from a trained start.
+
+    The inner loop of each task runs inside a map over the tasks of a batch, and so
+    does its part of the outer gradient, so that memory does not grow with the fast
+    weights of all tasks. A subclass says which rule (`make_inner_rule`), and what is
+    adapted.
+
+    Args:
+        encoder: A built `keras.Model` from a batch of examples to a batch of
+            vectors. Layers whose second derivatives are wrong on TensorFlow are
+            replaced, with a warning that names them, or refused.
+        ways: Classes of every task, the outputs of the linear head; for regression
+            the number of outputs. With `head="prototypes"` it may be `None`.
+        task: `"classification"`, or `"regression"`, where `support_labels` hold
+            targets `(tasks, support, ways)` and logits are predictions.
+        head: `"linear"`, whose start is learned for a fixed number of ways, or
+            `"prototypes"`, whose start is made from the support's prototypes, for
+            any number of ways (ProtoMAML, Triantafillou 2020).
+        inner_steps: Steps of the inner loop in training.
+        test_inner_steps: Steps otherwise; `None` for as many as in training.
+        first_order: Whether gradients of the inner loop are constants.
+        batch_normalization: Which statistics normalize. `"query_batch"`: those of
+            the batch, support and queries each their own, at inference too, as in
+            Finn's code; predictions then depend on the other queries of the task.
+            `"support"`: queries take those of the support. `"running"`: as Keras'
+            layers do it, the batch in training and moving averages otherwise.
+        seed: Seed of the head's first weights, `None` for others at every call.
+
+    Raises:
+        TypeError: When `encoder` is no `keras.Model`.
+        ValueError: When an argument is none of the above, the encoder does not give
+            vectors, or it has a layer without right second derivatives.
+    """
+
+    adapts_encoder: bool = True
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        ways: int | None = None,
+        *,
+        task: Literal["classification", "regression"] = "classification",
+        head: Literal["linear", "prototypes"] = "linear",
+        inner_steps: int = 1,
+        test_inner_steps: int | None = None,
+        first_order: bool = False,
+        batch_normalization: Statistics = "query_batch",
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        check_arguments(
+            ways=ways,
+            task=task,
+            head=head,
+            inner_steps=inner_steps,
+            test_inner_steps=test_inner_steps,
+            batch_normalization=batch_normalization,
+        )
+        if isinstance(encoder, keras.Model) and encoder.built:
+            encoder = prepare_encoder(
+                encoder, first_order=first_order or not self.adapts_encoder
+            )
+        super().__init__(encoder, **kwargs)
+        check_gives_vectors(self.encoder)
+        self.ways = ways
+        self.task = task
+        self.head = head
+        self.inner_steps = inner_steps
+        self.test_inner_steps = test_inner_steps
+        self.first_order = first_order
+        self.batch_normalization = batch_normalization
+        self.seed = seed
+        self.transductive = batch_normalization == "query_batch" and (
+            has_batch_normalization(self.encoder)
+        )
+        self.head_layer = self._make_head() if head == "linear" else None
+        self.network = self.make_network()
+        self.inner_rule = self.make_inner_rule(self.adapted_shapes())
+
+    def make_inner_rule(self, shapes: list[tuple[int, ...]]) -> InnerRule:
+        """The inner rule; a `keras.layers.Layer` when it has weights.
+
+        Args:
+            shapes: Shapes of what is adapted; a size that varies is 1.
+        """
+        raise NotImplementedError
+
+    def make_network(self) -> TaskNetwork:
+        """Encoder and head as functions of what is adapted."""
+        return TaskNetwork(
+            self.encoder, self.head_layer, adapts_encoder=self.adapts_encoder
+        )
+
+    def phases(self) -> list[Phase]:
+        """How the outer gradient is found as training goes on, the first from 0."""
+        return [Phase(0, first_order=self.first_order)]
+
+    def query_loss_weights(self) -> tf.Tensor:
+        """Weights `(inner_steps,)` of the query losses in a `multi_step` phase."""
+        raise NotImplementedError
+
+    def choose_support(
+        self, seed: tf.Tensor | None
+    ) -> Callable[[Support, int | tf.Tensor], Support]:
+        """What an inner step learns from, of a support and its number.
+
+        Args:
+            seed: Int32 `(2,)`, another in every task that is trained on; `None`
+                otherwise.
+        """
+        return whole_support
+
+    def make_meta_gradient(self, phase: Phase) -> MetaGradient:
+        """What finds the outer gradient in a phase."""
+        return MetaGradient(self, phase)
+
+    def moving_values(self) -> Moving:
+        """The encoder's non-trainable values, of every step that has its own."""
+        return [[v.value for v in self.encoder.non_trainable_variables]]
+
+    def keep_moving_values(self, values: Moving) -> None:
+        """Takes over what the encoder's non-trainable values are after a step."""
+        variables = self.encoder.non_trainable_variables
+        for variable, value in zip(variables, values[0], strict=True):
+            variable.assign(value)
+
+    def adapted_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of what a task adapts, 1 for a number of ways that varies."""
+        shapes = [tuple(v.shape) for v in self.network.adapted_encoder_variables]
+        ways = 1 if self.head == "prototypes" else int(self.ways or 1)
+        return [*shapes, (int(self.encoder.output_shape[1]), ways), (ways,)]
+
+    def adapted_names(self) -> list[str]:
+        """Names of what a task adapts, as states and exports call them."""
+        variables = self.network.adapted_encoder_variables
+        names = [v.path.replace("/", ".") for v in variables]
+        if len(set(names)) < len(names):
+            names = [f"{name}.{number}" for number, name in enumerate(names)]
+        return [*names, "head.kernel", "head.bias"]
+
+    def adapt(
+        self,
+        support: tf.Tensor,
+        support_labels: tf.Tensor,
+        *,
+        support_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> State:
+        """Runs the inner loop of every task; see `FewShotLearner.adapt`.
+
+        Returns:
+            The adapted weights by name, each with a leading task axis; `present`,
+            `(tasks, ways)`, the ways with a real support row; and
+            `batch_statistics`, `(tasks, values)`, those of the support.
+        """
+        return TaskLearning(self).adapt(
+            support, support_labels, support_mask, training=training
+        )
+
+    def predict_query(
+        self,
+        state: State,
+        query: tf.Tensor,
+        *,
+        query_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Classifies queries; see `FewShotLearner.predict_query`."""
+        return TaskLearning(self).predict(state, query, query_mask, training=training)
+
+    def predict_each_query(self, state: State, query: tf.Tensor) -> tf.Tensor:
+        """Logits that no other query has a part in: the support's statistics."""
+        return TaskLearning(self).predict(state, query, None, inductive=True)
+
+    def episode_logits(
+        self, inputs: dict[str, tf.Tensor], *, training: bool = False
+    ) -> tf.Tensor:
+        """Logits of an episode batch, inner loop and queries in one map."""
+        return TaskLearning(self).episode_outputs(inputs, training=training)
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step of the outer loop."""
+        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        found = self._find_gradient(x, y, sample_weight)
+        self.optimizer.apply_gradients(
+            zip(found.gradients, self.trainable_variables, strict=True)
+        )
+        self.keep_moving_values(found.moving)
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        # compute_loss divides by the replicas; what is shown is not.
+        self._loss_tracker.update_state(
+            found.loss * replicas, sample_weight=tf.shape(x["support"])[0]
+        )
+        return self.compute_metrics(x, y, found.outputs, sample_weight=sample_weight)
+
+    def _find_gradient(
+        self, x: dict[str, tf.Tensor], y: tf.Tensor, sample_weight: Any
+    ) -> FoundGradient:
+        phases = self.phases()
+        branches = [
+            functools.partial(
+                self.make_meta_gradient(phase).of_batch, x, y, sample_weight
+            )
+            for phase in phases
+        ]
+        if len(phases) == 1:
+            return FoundGradient(*branches[0]())
+        begun = [self.optimizer.iterations >= phase.start for phase in phases]
+        current = tf.reduce_sum(tf.cast(tf.stack(begun), tf.int32)) - 1
+        return FoundGradient(*tf.switch_case(current, branches))
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """As `FewShotLearner.compile`.
+
+        Raises:
+            ValueError: When `jit_compile=True` would make second derivatives wrong.
+        """
+        super().compile(*args, **kwargs)
+        if self.jit_compile is True and self.adapts_encoder:
+            check_jit_compile(self.encoder, first_order=self.first_order)
+
+    def default_loss(self) -> keras.losses.Loss | None:
+        """Cross-entropy, or mean squared error for regression."""
+        if self.task == "classification":
+            return super().default_loss()
+        wide = "float64" if self.compute_dtype == "float64" else None
+        return keras.losses.MeanSquaredError(
+            reduction="mean_with_sample_weight", dtype=wide
+        )
+
+    def default_metrics(self) -> list[str]:
+        """Accuracy, or for regression the mean squared error."""
+        if self.task == "classification":
+            return super().default_metrics()
+        return ["mean_squared_error"]
+
+    def _make_head(self) -> keras.layers.Dense:
+        (seed,) = spawn_seeds(self.seed, 1, stream="head")
+        layer = keras.layers.Dense(
+            self.ways,
+            kernel_initializer=keras.initializers.GlorotUniform(seed),
+            dtype=self.encoder.variable_dtype,
+            name="head",
+        )
+        layer.build(self.encoder.output_shape)
+        return layer
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, serialized."""
+        names = (
+            "ways task head inner_steps test_inner_steps first_order "
+            "batch_normalization seed"
+        )
+        own = {name: getattr(self, name) for name in names.split()}
+        return {**super().get_config(), **own}
+
+
+def adapted_values(learner: GradientBasedLearner, state: State) -> Parameters:
+    """What a task adapted, in the order of the inner loop."""
+    return [state[name] for name in learner.adapted_names()]

@@ -1,0 +1,185 @@
+"""Reptile."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmeta.learners.optimization_based.arguments import check_integer
+from tfmeta.learners.optimization_based.inner_rules import Adam, InnerRule, Parameters
+from tfmeta.learners.optimization_based.maml import MAML
+from tfmeta.learners.optimization_based.meta_gradient import MetaGradient
+from tfmeta.learners.optimization_based.phases import Phase
+from tfmeta.learners.optimization_based.task_learning import Support, whole_support
+from tfmeta.learners.optimization_based.task_network import Moving
+
+
+@keras.saving.register_keras_serializable(package="tfmeta")
+class Reptile(MAML):
+    """Moves the start towards where each task's training ends.
+
+    Nichol, Achiam and Schulman (2018), *On First-Order Meta-Learning Algorithms*. A
+    task is trained for a few steps of Adam without momentum on mini-batches of its
+    support; the start then moves by a fraction of the way, `start + meta_step *
+    (adapted - start)`, averaged over the tasks of a batch. With one task a step this
+    is the serial form, with several the batched one.
+
+    The way back, `start - adapted`, is handed to the optimizer of `compile` as a
+    gradient. The paper's rule is therefore plain SGD, whose learning rate is the
+    meta-step: it falls from 1 to 0 along a line. That is why the training step does
+    not differentiate anything; the loss that is shown is that of the queries, which
+    training does not use.
+
+    The paper trains with more shots than it tests with, on Omniglot 10, in five
+    steps on batches of 10 with a rate of 1e-3, and takes 50 steps at test.
+
+    Args:
+        encoder: A built `keras.Model` from a batch of examples to a batch of
+            vectors.
+        ways: Classes of every task, or outputs of a regression.
+        inner_batch_size: Support examples of an inner step, drawn anew for each
+            without replacement; `None` for all.
+        inner_learning_rate: Rate of the inner Adam.
+        inner_steps: Inner steps in training.
+        test_inner_steps: Inner steps otherwise.
+        batch_normalization: As for `GradientBasedLearner`; `"support"` by default,
+            so that its predictions do not depend on other queries.
+        **kwargs: As for `MAML`, without `first_order` and `head`.
+
+    Raises:
+        TypeError: When `encoder` is no `keras.Model`.
+        ValueError: When an argument is not accepted; names it.
+
+    Example:
+
+    ```python
+    learner = tfmeta.learners.Reptile(tfmeta.encoders.Conv4(), ways=5)
+    meta_step = keras.optimizers.schedules.PolynomialDecay(1.0, 10_000, 0.0)
+    learner.compile(keras.optimizers.SGD(meta_step))
+    episodes = Episodes(table, ways=5, shots=10, queries=5, tasks=5)
+    learner.fit(episodes.as_dataset(), steps_per_epoch=100, epochs=100)
+    ```
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        ways: int,
+        *,
+        inner_batch_size: int | None = 10,
+        inner_learning_rate: float = 1e-3,
+        inner_steps: int = 5,
+        test_inner_steps: int | None = 50,
+        batch_normalization: Any = "support",
+        **kwargs: Any,
+    ) -> None:
+        for name, fixed in (("first_order", True), ("head", "linear")):
+            if kwargs.pop(name, fixed) != fixed:
+                raise ValueError(
+                    f"`{name}` must be {fixed!r} or left out for Reptile, which "
+                    "moves a head of its own towards adapted ones and differentiates "
+                    "none. Received another"
+                )
+        if inner_batch_size is not None:
+            check_integer("inner_batch_size", inner_batch_size, 1)
+        self.inner_batch_size = inner_batch_size
+        super().__init__(
+            encoder,
+            ways,
+            inner_learning_rate=inner_learning_rate,
+            inner_steps=inner_steps,
+            test_inner_steps=test_inner_steps,
+            batch_normalization=batch_normalization,
+            first_order=True,
+            **kwargs,
+        )
+
+    def make_inner_rule(self, shapes: list[tuple[int, ...]]) -> InnerRule:
+        """Adam without momentum."""
+        return Adam(self.inner_learning_rate, beta_1=0.0)
+
+    def choose_support(
+        self, seed: tf.Tensor | None
+    ) -> Callable[[Support, int | tf.Tensor], Support]:
+        """Mini-batches of the support, drawn without replacement in each step."""
+        size = self.inner_batch_size
+        if size is None:
+            return whole_support
+        start = tf.constant([0, 0]) if seed is None else seed
+
+        def draw(support: Support, step: int | tf.Tensor) -> Support:
+            rows = tf.shape(support.examples)[0]
+            # By the same algorithm with and without XLA.
+            noise = tf.random.stateless_uniform(
+                [rows],
+                tf.random.fold_in(start, step, alg="philox"),
+                alg="philox",
+            )
+            if support.mask is not None:
+                # Padding comes last, and is still masked where it is drawn.
+                noise = tf.where(support.mask, noise, -1.0)
+            chosen = tf.math.top_k(noise, tf.minimum(size, rows)).indices
+            mask = support.mask
+            return dataclasses.replace(
+                support,
+                examples=tf.gather(support.examples, chosen),
+                labels=tf.gather(support.labels, chosen),
+                mask=None if mask is None else tf.gather(mask, chosen),
+            )
+
+        return draw
+
+    def make_meta_gradient(self, phase: Phase) -> MetaGradient:
+        """The way back from where a task's training ends."""
+        return WayBack(self, phase)
+
+    def compile(self, optimizer: Any = None, *args: Any, **kwargs: Any) -> None:
+        """As `FewShotLearner.compile`, by default with SGD at a meta-step of 1."""
+        if optimizer is None:
+            optimizer = keras.optimizers.SGD(1.0)
+        super().compile(optimizer, *args, **kwargs)
+
+    def get_config(self) -> dict:
+        """The constructor's arguments, serialized."""
+        return {**super().get_config(), "inner_batch_size": self.inner_batch_size}
+
+
+class WayBack(MetaGradient):
+    """`start - adapted`, in the place of a gradient."""
+
+    def of_task(
+        self, task: dict[str, tf.Tensor]
+    ) -> tuple[tf.Tensor, tf.Tensor, Parameters, Moving]:
+        """Loss, query outputs, the way back and non-trainable values of one task."""
+        learning, learner = self.learning, self.learner
+        support = learning.support_of(task)
+        moving = [list(values) for values in learner.moving_values()]
+        adapted = learning.adapt_task(
+            support,
+            moving,
+            training=True,
+            choose=learner.choose_support(task["seed"]),
+        )
+        step = learner.inner_steps
+        outputs = learning.query_outputs(
+            adapted,
+            task["query"],
+            task.get("query_mask"),
+            support.present,
+            moving,
+            step=step,
+            source=learning.query_source(
+                adapted, support, moving, step=step, training=True
+            ),
+            training=True,
+        )
+        loss = self._loss_of(outputs, task)
+        back = [
+            start - end
+            for start, end in zip(learning.network.start(), adapted, strict=True)
+        ]
+        return tf.cast(loss, learning.dtype), outputs, back, moving

@@ -1,0 +1,186 @@
+"""Encoder and head as a pure function of the parameters that a task adapts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import keras
+import tensorflow as tf
+
+from tfmeta.layers import BatchNormalization, batch_statistics
+from tfmeta.learners.metric_based.class_sums import at_least_float32
+from tfmeta.learners.optimization_based.inner_rules.rule import Parameters
+
+Statistics = Literal["query_batch", "support", "running"]
+# How a pass normalizes: by its own batch, as the layers do by themselves, or by
+# statistics that are handed in.
+Source = Literal["batch", "layer"] | tf.Tensor
+
+# Non-trainable values of the encoder, for every step that has values of its own.
+Moving = list[list[tf.Tensor]]
+
+
+class TaskNetwork:
+    """An encoder and a linear head, as functions of tensors.
+
+    Args:
+        encoder: From examples to vectors.
+        head: The linear head; `None` where every task makes one from its support.
+        adapts_encoder: Whether the encoder's weights are adapted, too.
+        offsets: For each of the encoder's trainable weights `None`, or a variable
+            `(steps, *shape)` that is added to it, row by row in the steps of the
+            inner loop. Such weights are not adapted.
+    """
+
+    def __init__(
+        self,
+        encoder: keras.Model,
+        head: keras.layers.Dense | None,
+        *,
+        adapts_encoder: bool,
+        offsets: Sequence[keras.Variable | None] | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.head = head
+        self.offsets = list(offsets or [None] * len(encoder.trainable_variables))
+        self._adapted = [adapts_encoder and offset is None for offset in self.offsets]
+
+    @property
+    def adapted_encoder_variables(self) -> list[keras.Variable]:
+        """The encoder's variables that a task adapts."""
+        variables = zip(self.encoder.trainable_variables, self._adapted, strict=True)
+        return [variable for variable, adapted in variables if adapted]
+
+    def start(self, head: Parameters | None = None) -> Parameters:
+        """Where every task starts from: the adapted variables, then the head.
+
+        Args:
+            head: Kernel and bias of a head that the task made; `None` for the
+                network's own.
+        """
+        values = [v.value for v in self.adapted_encoder_variables]
+        if head is None:
+            assert self.head is not None
+            head = [self.head.kernel.value, self.head.bias.value]
+        return [tf.convert_to_tensor(value) for value in [*values, *head]]
+
+    def embed(
+        self,
+        parameters: Parameters,
+        examples: tf.Tensor,
+        moving: Moving,
+        *,
+        step: int | tf.Tensor,
+        source: Source,
+        rows: tf.Tensor | None = None,
+        training: bool = False,
+        recording: bool = False,
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Embeds the examples of one task.
+
+        Args:
+            parameters: What a task adapts.
+            examples: `(rows, *example)`.
+            moving: The encoder's non-trainable values; those of this step are
+                replaced by what they are after the pass.
+            step: Number of inner steps taken.
+            source: What normalizes.
+            rows: `(rows,)` bool, False is padding, or `None`.
+            training: Whether layers run in training mode.
+            recording: Whether to return the statistics of the batch; it is
+                normalized by them then.
+
+        Returns:
+            Vectors `(rows, features)`, at least float32, and the statistics, empty
+            when not recording.
+        """
+        if rows is not None:
+            shape = tf.concat([tf.shape(rows), [1] * (len(examples.shape) - 1)], 0)
+            examples = tf.where(
+                tf.reshape(rows, shape), examples, tf.zeros_like(examples)
+            )
+        given = source if tf.is_tensor(source) else None
+        with batch_statistics(
+            rows=rows,
+            of_batch=given is None and source == "batch",
+            given=given,
+            recording=recording,
+        ) as found:
+            features, after = self.encoder.stateless_call(
+                self._encoder_values(parameters, step),
+                _at_step(moving, step),
+                examples,
+                training=training,
+            )
+        if isinstance(step, int):
+            moving[min(step, len(moving) - 1)] = list(after)
+        features = at_least_float32(features)
+        return features, found.vector(features.dtype)
+
+    def classify(self, parameters: Parameters, features: tf.Tensor) -> tf.Tensor:
+        """Head outputs `(rows, outputs)` of vectors `(rows, features)`."""
+        kernel, bias = parameters[-2:]
+        kernel, bias = (tf.cast(part, features.dtype) for part in (kernel, bias))
+        return tf.matmul(features, kernel) + bias
+
+    def _encoder_values(
+        self, parameters: Parameters, step: int | tf.Tensor
+    ) -> list[tf.Tensor]:
+        adapted = iter(parameters)
+        values = []
+        for variable, is_adapted, offset in zip(
+            self.encoder.trainable_variables, self._adapted, self.offsets, strict=True
+        ):
+            if is_adapted:
+                values.append(next(adapted))
+                continue
+            value = tf.convert_to_tensor(variable.value)
+            if offset is not None:
+                row = tf.minimum(step, offset.shape[0] - 1)
+                value += tf.gather(tf.convert_to_tensor(offset.value), row)
+            values.append(value)
+        return values
+
+
+def _at_step(moving: Moving, step: int | tf.Tensor) -> list[tf.Tensor]:
+    if len(moving) == 1:
+        return moving[0]
+    if isinstance(step, int):
+        return moving[min(step, len(moving) - 1)]
+    row = tf.minimum(step, len(moving) - 1)
+    return [tf.gather(tf.stack(values), row) for values in zip(*moving, strict=True)]
+
+
+def has_batch_normalization(encoder: keras.Model) -> bool:
+    """Whether some layer normalizes with the statistics of a batch."""
+    return any(
+        isinstance(layer, BatchNormalization) and layer.trainable
+        for layer in encoder._flatten_layers(include_self=False)
+    )
+
+
+def prototype_head(
+    features: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor | None
+) -> Parameters:
+    """Kernel and bias that classify by the distance to each class's prototype.
+
+    Triantafillou et al. (2020), *Meta-Dataset: A Dataset of Datasets for Learning to
+    Learn from Few Examples*: weights `2p` and bias `-|p|^2` give the negative squared
+    Euclidean distance to prototype `p`, but for a term that all classes share.
+
+    Args:
+        features: `(support, features)`.
+        labels: `(support, ways)` one-hot.
+        mask: `(support,)` bool, False is padding, or `None`.
+
+    Returns:
+        Kernel `(features, ways)` and bias `(ways,)`.
+    """
+    labels = tf.cast(labels, features.dtype)
+    if mask is not None:
+        labels *= tf.cast(mask, features.dtype)[:, None]
+        features = tf.where(mask[:, None], features, tf.zeros_like(features))
+    counts = tf.maximum(tf.reduce_sum(labels, axis=0), 1.0)
+    prototypes = tf.matmul(features, labels, transpose_a=True) / counts
+    return [2.0 * prototypes, -tf.reduce_sum(tf.square(prototypes), axis=0)]
