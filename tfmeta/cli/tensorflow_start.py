@@ -10,8 +10,10 @@ from contextlib import contextmanager
 # Inter-op, intra-op threads; 0 stands for one per core. A metric learner is one
 # large encoder call per step, whose convolutions share the cores: on two of them
 # one intra-op thread is a third slower, while the number of inter-op threads does
-# not show. Both are set rather than left open because they decide the last bits.
-THREADS = {"metric": (2, 0)}
+# not show. Both are set rather than left open because they decide the last bits. An
+# inner loop is many small operations of tasks that wait for nobody: there each core
+# takes a task of its own.
+THREADS = {"metric": (2, 0), "optimization": (0, 1)}
 
 
 def start_tensorflow(family: str) -> None:
@@ -21,7 +23,7 @@ def start_tensorflow(family: str) -> None:
     set in the environment stays.
     """
     inter_op, intra_op = THREADS[family]
-    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(inter_op))
+    os.environ.setdefault("TF_NUM_INTEROP_THREADS", str(inter_op or os.cpu_count()))
     os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(intra_op or os.cpu_count()))
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     with _silence():

@@ -16,6 +16,7 @@ from tfmeta.cli.options import (
     parse_arguments,
 )
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.runs.learner_families import family_of
 from tfmeta.runs.run_folder import RunFolder
 
 
@@ -43,7 +44,8 @@ from tfmeta.runs.run_folder import RunFolder
 @click.option(
     "--learner",
     help="One of: prototypical, gaussian_prototypical, semi_supervised_prototypical, "
-    "matching, relation, siamese, baseline, baseline_plus_plus. "
+    "matching, relation, siamese, baseline, baseline_plus_plus; with an inner loop: "
+    "maml, anil, meta_sgd, maml_plus_plus, reptile, lstm. "
     "[default: prototypical]",
 )
 @click.option(
@@ -148,7 +150,7 @@ def train(
     # All of them before the first is trained.
     for path in paths.values():
         RunFolder(path).check_startable(resume=resume)
-    start_tensorflow("metric")
+    start_tensorflow(family_of(chosen.get("learner")))
 
     from tfmeta.cli.train_job import run_training, run_trainings
     from tfmeta.runs.defaults import default_config

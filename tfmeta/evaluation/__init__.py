@@ -17,12 +17,12 @@ from tfmeta.evaluation.modified_hausdorff import (
 )
 from tfmeta.evaluation.open_set import evaluate_open_set
 from tfmeta.evaluation.open_set_result import OpenSetResult
-from tfmeta.learners.each_query import each_query_alone
 from tfmeta.evaluation.realistic import RealisticEpisodes, realistic_episodes
 from tfmeta.evaluation.result import EvaluationResult
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.evaluation.training_seeds import TrainingSeeds, over_training_seeds
 from tfmeta.evaluation.transduction import Transduction
+from tfmeta.learners.each_query import each_query_alone
 
 __all__ = [
     "Confusion",

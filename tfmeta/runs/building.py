@@ -36,13 +36,11 @@ def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearne
             config.learner_arguments,
             seed=config.seed,
             base_classes=train_table.num_classes,
+            ways=config.train_ways,
         )
     finally:
         keras.config.set_dtype_policy(policy)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        config.learning_rate, decay_steps=config.steps
-    )
-    learner.compile(keras.optimizers.Adam(schedule))
+    learner.compile(kind.make_optimizer(config.learning_rate, config.steps))
     return learner
 
 

@@ -105,6 +105,8 @@ def default_config(
             something is chosen that the learner makes no use of.
     """
     _check_used(chosen)
+    if learner_kind(chosen.get("learner", TrainConfig.learner)).has_inner_loop:
+        chosen = {**_inner_loop_choices(chosen), **chosen}
     if dataset in DEFAULTS:
         return dataclasses.replace(DEFAULTS[dataset], **chosen)
     if not dataset.startswith("tfds:"):
@@ -131,6 +133,29 @@ def _check_used(chosen: dict[str, Any]) -> None:
                 f"`{name}` must be left out for learner {learner!r}, which trains on "
                 f"{trains_on}. Received: {name}={chosen[name]!r}"
             )
+
+
+def _inner_loop_choices(chosen: dict[str, Any]) -> dict[str, Any]:
+    """What is not chosen for a learner with an inner loop, whose head has its ways.
+
+    Raises:
+        ValueError: When training and test are to have other ways and the head takes
+            one number alone.
+    """
+    ways = chosen.get("ways", chosen.get("train_ways", 5))
+    train_ways = chosen.get("train_ways", ways)
+    is_free = chosen.get("learner_arguments", {}).get("head") == "prototypes"
+    if ways != train_ways and not is_free:
+        raise ValueError(
+            "`ways` must equal `train_ways` for a learner with a linear head; the "
+            "argument head=prototypes takes any number. Received: "
+            f"ways={ways}, train_ways={train_ways}"
+        )
+    choices = {"ways": ways, "train_ways": train_ways, "train_tasks": 16, "shots": 1}
+    choices["train_shots"] = chosen.get("shots", 1)
+    if chosen["learner"] == "reptile":
+        choices.update(train_shots=10, train_tasks=5, learning_rate=1.0)
+    return choices
 
 
 def _sized_to_data(

@@ -10,16 +10,41 @@ from typing import Any, Literal
 import keras
 
 from tfmeta.learners import (
+    ANIL,
+    MAML,
     Baseline,
     BaselinePlusPlus,
     FewShotLearner,
     GaussianPrototypicalNetwork,
+    GradientBasedLearner,
+    LSTMMetaLearner,
+    MAMLPlusPlus,
     MatchingNetwork,
+    MetaSGD,
     PrototypicalNetwork,
     RelationNetwork,
+    Reptile,
     SemiSupervisedPrototypicalNetwork,
     SiameseNetwork,
 )
+
+
+def cosine_adam(learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
+    """Adam, whose rate falls to 0 along a cosine."""
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps)
+    return keras.optimizers.Adam(schedule)
+
+
+def clipped_adam(learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
+    """As `cosine_adam`, with gradients of at most the norm of the LSTM's paper."""
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps)
+    return keras.optimizers.Adam(schedule, global_clipnorm=0.25)
+
+
+def linear_sgd(learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
+    """Plain SGD, whose rate, the meta-step of Reptile, falls to 0 along a line."""
+    schedule = keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, 0.0)
+    return keras.optimizers.SGD(schedule)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +56,8 @@ class LearnerKind:
         make: The learner of an encoder and keyword arguments.
         encoder: Name of the encoder for pictures, a key of
             `tfmeta.runs.building.PICTURE_ENCODERS`.
+        make_optimizer: The optimizer of the outer loop, of its first learning rate
+            and the number of training steps.
         trains_on: `"episodes"`, or `"examples"` for a learner that trains on plain
             batches of all classes at once, whose number `make` is then given as
             `base_classes`.
@@ -40,6 +67,14 @@ class LearnerKind:
     make: Callable[..., FewShotLearner]
     encoder: str = "conv4"
     trains_on: Literal["episodes", "examples"] = "episodes"
+    make_optimizer: Callable[[float, int], keras.optimizers.Optimizer] = cosine_adam
+
+    @property
+    def has_inner_loop(self) -> bool:
+        """Whether the learner adapts by steps of an inner rule."""
+        return inspect.isclass(self.make) and issubclass(
+            self.make, GradientBasedLearner
+        )
 
     def build(
         self,
@@ -48,6 +83,7 @@ class LearnerKind:
         *,
         seed: int,
         base_classes: int,
+        ways: int,
     ) -> FewShotLearner:
         """The untrained learner.
 
@@ -57,13 +93,12 @@ class LearnerKind:
             seed: Seed of the weights that it adds to the encoder's, if any, unless
                 the arguments have one.
             base_classes: Number of training classes.
+            ways: Classes of a training task.
 
         Raises:
             ValueError: When the learner does not take the arguments.
         """
-        own = {"encoder", "base_classes", "kwargs"}
-        parameters = inspect.signature(self.make).parameters
-        accepted = [name for name in parameters if name not in own]
+        accepted = [n for n in _parameters(self.make) if n not in _GIVEN]
         if not set(arguments) <= set(accepted):
             raise ValueError(
                 f"`learner_arguments` must be among those of a {self.title}, "
@@ -71,8 +106,29 @@ class LearnerKind:
             )
         if "seed" in accepted:
             arguments = {"seed": seed, **arguments}
-        known = {"base_classes": base_classes} if self.trains_on == "examples" else {}
+        known: dict[str, Any] = {}
+        if self.trains_on == "examples":
+            known["base_classes"] = base_classes
+        if self.has_inner_loop:
+            is_free = arguments.get("head") == "prototypes"
+            known["ways"] = None if is_free else ways
         return self.make(encoder, **known, **arguments)
+
+
+# Arguments that follow from the rest of a run's configuration.
+_GIVEN = ("self", "encoder", "base_classes", "ways", "task", "kwargs", "args")
+
+
+def _parameters(make: Callable[..., FewShotLearner]) -> list[str]:
+    """Names of the arguments of a learner, those of its bases included."""
+    kinds = inspect.getmro(make) if inspect.isclass(make) else (make,)
+    names: dict[str, None] = {}
+    for kind in kinds:
+        if kind is FewShotLearner:
+            break
+        if "__init__" in vars(kind) or not inspect.isclass(kind):
+            names.update(dict.fromkeys(inspect.signature(kind).parameters))
+    return list(names)
 
 
 LEARNERS: dict[str, LearnerKind] = {
@@ -90,6 +146,16 @@ LEARNERS: dict[str, LearnerKind] = {
     "matching": LearnerKind("Matching Network", MatchingNetwork),
     "relation": LearnerKind("Relation Network", RelationNetwork, "conv4_maps"),
     "siamese": LearnerKind("Siamese Network", SiameseNetwork),
+    "maml": LearnerKind("MAML", MAML),
+    "anil": LearnerKind("ANIL", ANIL),
+    "meta_sgd": LearnerKind("Meta-SGD", MetaSGD),
+    "maml_plus_plus": LearnerKind("MAML++", MAMLPlusPlus),
+    "reptile": LearnerKind("Reptile", Reptile, make_optimizer=linear_sgd),
+    "lstm": LearnerKind(
+        "LSTM Meta-Learner",
+        LSTMMetaLearner,
+        make_optimizer=clipped_adam,
+    ),
 }
 
 

@@ -8,9 +8,17 @@ FIXED_HEAD = ["check_class_order"]
 # They do not follow the gradient of their loss, and say so.
 NO_GRADIENT = ["check_gradient"]
 # What differs from learner to learner; the rest is the base's.
-TELLING = """check_verbs check_transductive check_tasks_are_independent
-check_padded_predictions check_padded_training check_gradient check_free_dimensions
-check_config check_keras_file""".split()
+TELLING = [
+    "check_verbs",
+    "check_transductive",
+    "check_tasks_are_independent",
+    "check_padded_predictions",
+    "check_padded_training",
+    "check_gradient",
+    "check_free_dimensions",
+    "check_config",
+    "check_keras_file",
+]
 BY_NAME = {check.__name__: check for check in CHECKS}
 
 CASES = {

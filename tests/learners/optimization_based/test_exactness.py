@@ -64,7 +64,10 @@ def test_a_meta_batch_is_the_mean_of_its_tasks(name, subject):
             )
             for t in range(2)
         ]
-        mean = [np.mean(parts, axis=0) for parts in zip(*(g for g, _ in single))]
+        mean = [
+            np.mean(parts, axis=0)
+            for parts in zip(*(g for g, _ in single), strict=False)
+        ]
     assert_same(together, mean, 1e-12)
     assert loss == pytest.approx(np.mean([part for _, part in single]), rel=1e-12)
 
@@ -86,7 +89,9 @@ def test_first_and_second_order_differ(subject):
         exact, loss = step_of(made.learner(), batch)
         constant, same_loss = step_of(first.learner(), batch)
     assert loss == same_loss
-    assert max(np.abs(a - b).max() for a, b in zip(exact, constant)) > 1e-3
+    assert (
+        max(np.abs(a - b).max() for a, b in zip(exact, constant, strict=False)) > 1e-3
+    )
 
 
 def test_first_order_is_the_gradient_at_the_adapted_weights(subject):
@@ -112,7 +117,9 @@ def test_first_order_is_the_gradient_at_the_adapted_weights(subject):
                 tape.gradient(loss, [v.value for v in moved.trainable_variables])
             )
         found, _ = step_of(learner, (inputs, y))
-    assert_same(found, [np.mean(parts, axis=0) for parts in zip(*expected)], 1e-10)
+    assert_same(
+        found, [np.mean(parts, axis=0) for parts in zip(*expected, strict=False)], 1e-10
+    )
 
 
 def test_reptile_moves_towards_the_adapted_weights(subject):
@@ -126,9 +133,11 @@ def test_reptile_moves_towards_the_adapted_weights(subject):
         learner.compile(keras.optimizers.SGD(0.25))
         learner.train_on_batch(inputs, y)
         after = [v.numpy() for v in learner.trainable_variables]
-    expected = [s + 0.25 * (e.mean(axis=0) - s) for s, e in zip(start, ends)]
+    expected = [
+        s + 0.25 * (e.mean(axis=0) - s) for s, e in zip(start, ends, strict=False)
+    ]
     assert_same(after, expected, 1e-12)
-    assert max(np.abs(a - s).max() for a, s in zip(after, start)) > 1e-3
+    assert max(np.abs(a - s).max() for a, s in zip(after, start, strict=False)) > 1e-3
 
 
 def test_queries_count_by_themselves_when_they_are_padded(subject):
@@ -159,7 +168,10 @@ def test_derivative_order_annealing_begins_in_first_order(subject):
         learner.optimizer.learning_rate = 1.0
         before = [v.numpy() for v in learner.trainable_variables]
         learner.train_on_batch(*batch)
-        later = [b - v.numpy() for b, v in zip(before, learner.trainable_variables)]
+        later = [
+            b - v.numpy()
+            for b, v in zip(before, learner.trainable_variables, strict=False)
+        ]
         assert_same(later, step_of(second.learner(), batch)[0], 1e-12)
 
 

@@ -74,6 +74,30 @@ def conv_then(make):
     return lambda: [L.Conv2D(4, 3, padding="same", kernel_initializer=SEED), make()]
 
 
+SMOOTH_ACTIVATIONS = (
+    "elu",
+    "selu",
+    "gelu",
+    "silu",
+    "softplus",
+    "tanh",
+    "sigmoid",
+    "exponential",
+    "mish",
+    "softmax",
+    "celu",
+    "log_softmax",
+)
+KINKED_ACTIVATIONS = (
+    "relu",
+    "relu6",
+    "leaky_relu",
+    "hard_sigmoid",
+    "hard_silu",
+    "hard_tanh",
+    "soft_shrink",
+)
+
 SMOOTH = {
     "layer_normalization": dense_then(L.LayerNormalization),
     "rms_normalization": dense_then(L.RMSNormalization),
@@ -91,10 +115,7 @@ SMOOTH = {
     "gru": lambda: [L.Reshape((3, 2)), L.Dense(4), L.GRU(3, unroll=True)],
     **{
         name: dense_then(lambda name=name: L.Activation(name))
-        for name in (
-            "elu selu gelu silu softplus tanh sigmoid exponential mish "
-            "softmax celu log_softmax"
-        ).split()
+        for name in SMOOTH_ACTIVATIONS
     },
 }
 KINKED = {
@@ -103,15 +124,13 @@ KINKED = {
     "prelu": dense_then(L.PReLU),
     **{
         name: dense_then(lambda name=name: L.Activation(name))
-        for name in (
-            "relu relu6 leaky_relu hard_sigmoid hard_silu hard_tanh soft_shrink"
-        ).split()
+        for name in KINKED_ACTIVATIONS
     },
 }
 
 
 def shape_of(name):
-    with_pictures = "conv pool depthwise separable transposed upsampling".split()
+    with_pictures = ("conv", "pool", "depthwise", "separable", "transposed", "ups")
     return (4, 4, 2) if any(part in name for part in with_pictures) else (6,)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -172,10 +173,11 @@ class GradientBasedLearner(FewShotLearner):
     def adapted_names(self) -> list[str]:
         """Names of what a task adapts, as states and exports call them."""
         variables = self.network.adapted_encoder_variables
-        names = [v.path.replace("/", ".") for v in variables]
+        # Names of tensors in a served signature are words.
+        names = [re.sub(r"\W", "_", v.path) for v in variables]
         if len(set(names)) < len(names):
-            names = [f"{name}.{number}" for number, name in enumerate(names)]
-        return [*names, "head.kernel", "head.bias"]
+            names = [f"{name}_{number}" for number, name in enumerate(names)]
+        return [*names, "head_kernel", "head_bias"]
 
     def adapt(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -15,7 +15,7 @@ from tfmeta.learners.optimization_based.inner_rules.rule import Parameters
 Statistics = Literal["query_batch", "support", "running"]
 # How a pass normalizes: by its own batch, as the layers do by themselves, or by
 # statistics that are handed in.
-Source = Literal["batch", "layer"] | tf.Tensor
+Source: TypeAlias = Literal["batch", "layer"] | tf.Tensor
 
 # Non-trainable values of the encoder, for every step that has values of its own.
 Moving = list[list[tf.Tensor]]

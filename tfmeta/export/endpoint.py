@@ -1,0 +1,23 @@
+"""A function of tensors that an export writes as a signature."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+@dataclasses.dataclass(frozen=True)
+class Endpoint:
+    """A function and the named tensors it takes.
+
+    Args:
+        name: Name of the signature.
+        function: Returns a dict of named tensors.
+        inputs: Specifications of its arguments, in order, with their names.
+    """
+
+    name: str
+    function: Callable[..., dict[str, tf.Tensor]]
+    inputs: tuple[tf.TensorSpec, ...]

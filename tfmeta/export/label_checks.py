@@ -1,0 +1,64 @@
+"""Checks of labels that run where a model is served."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+
+def checked_labels(
+    support: tf.Tensor, labels: tf.Tensor, *, most_ways: int | None = None
+) -> tf.Tensor:
+    """The labels, available only when they are 0 to ways - 1, each present.
+
+    Args:
+        support: `(support, *example)`.
+        labels: Int32 `(support,)`.
+        most_ways: The ways of a head that has a fixed number, `None` for any.
+    """
+    rows = tf.shape(support)[0]
+    labels = _require(
+        tf.equal(tf.shape(labels)[0], rows),
+        "`support_labels` must have one label for each support example. Received: "
+        "(support, support_labels) of length",
+        tf.stack([rows, tf.shape(labels)[0]]),
+        labels,
+    )
+    labels = _require(
+        rows > 0,
+        "`support` must have at least one example. Received: support of length",
+        rows,
+        labels,
+    )
+    labels = _require(
+        tf.reduce_all(labels >= 0),
+        "`support_labels` must not be negative. Received: support_labels =",
+        labels,
+        labels,
+    )
+    if most_ways is not None:
+        labels = _require(
+            tf.reduce_all(labels < most_ways),
+            f"`support_labels` must be below {most_ways}, the ways that this model "
+            "was trained with; one trained with head='prototypes' takes any number. "
+            "Received: support_labels =",
+            labels,
+            labels,
+        )
+    # Counted without a table as long as the highest label, which may be huge.
+    found = tf.size(tf.unique(labels).y)
+    return _require(
+        tf.equal(found - 1, tf.reduce_max(labels)),
+        "`support_labels` must be 0 to ways - 1 without a gap: number the classes "
+        "of the task in order. Received: support_labels =",
+        labels,
+        labels,
+    )
+
+
+def _require(
+    condition: tf.Tensor, message: str, received: tf.Tensor, value: tf.Tensor
+) -> tf.Tensor:
+    """`value`, which nothing can use unless the condition holds."""
+    check = tf.debugging.Assert(condition, [message, received], summarize=32)
+    with tf.control_dependencies([check]):
+        return tf.identity(value)
