@@ -29,7 +29,7 @@ def map_tasks(function: Callable[[Any], Any], tasks: Any, result: Any) -> Any:
         function,
         tf.nest.map_structure(tf.convert_to_tensor, tasks),
         fn_output_signature=result,
-        parallel_iterations=parallel_tasks(),
+        parallel_iterations=None if tf.executing_eagerly() else parallel_tasks(),
     )
 
 
