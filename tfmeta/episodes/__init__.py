@@ -6,6 +6,7 @@ from tfmeta.episodes.episodes import Episodes
 from tfmeta.episodes.index_sampler import EpisodeIndices
 from tfmeta.episodes.keras_augmentation import KerasAugmentation
 from tfmeta.episodes.mixture import Mixture
+from tfmeta.episodes.sinusoids import Sinusoids
 
 __all__ = [
     "EpisodeIndices",
@@ -14,4 +15,5 @@ __all__ = [
     "KerasAugmentation",
     "Mixture",
     "RandomAffine",
+    "Sinusoids",
 ]
