@@ -120,6 +120,26 @@ def test_a_table_of_what_is_there(call, table, adopted, hash_tree, tmp_path):
     assert "must hold table 'omniglot'" in call("reproduce", "omniglot", *copy).error
 
 
+def test_figures_outlive_their_run_folders(call, table, adopted, tmp_path):
+    options = (*EPISODES, "--table-only", "--output")
+    assert call("reproduce", table, *options, adopted).code == 0
+    result = (adopted / "own.json").read_bytes()
+    other = tmp_path / "other machine"
+    other.mkdir()
+    (other / "own.json").write_bytes(result)
+    for _ in range(2):  # From what it has written itself, too.
+        done = call("reproduce", table, *options, other)
+        assert (done.code, done.err) == (0, "")
+        before, after = (
+            json.loads(result),
+            json.loads((other / "own.json").read_text(encoding="utf-8")),
+        )
+        assert after["rows"] == before["rows"]
+        for name in ("own.md", "own.csv"):
+            written = (other / name).read_text(encoding="utf-8")
+            assert written == (adopted / name).read_text(encoding="utf-8")
+
+
 def test_a_run_with_other_settings_is_refused(call, table, adopted, hash_tree):
     changed = row("Tiny", {**TINY, "learning_rate": 0.5})
     (table / "tiny.json").write_text(json.dumps(changed))

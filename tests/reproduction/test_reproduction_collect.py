@@ -1,4 +1,5 @@
 import copy
+import dataclasses
 import json
 import re
 import shutil
@@ -166,6 +167,20 @@ def test_figures_stay_where_a_run_folder_is_gone(table, add_run, tmp_path):
     content = collect(table, out, **options, earlier=earlier)
     assert content["rows"] == earlier["rows"]
 
+    # What others published, and the goal, are those of the row as it is now.
+    (row,) = table.rows
+    column = dataclasses.replace(
+        row.columns[0], goal=0.0, published=Published(50.0, "another table")
+    )
+    edited = dataclasses.replace(row, columns=(column,), note="new")
+    (kept_row,) = collect(
+        ReproductionTable("own", (edited,)), out, **options, earlier=earlier
+    )["rows"]
+    assert kept_row["runs"] == earlier["rows"][0]["runs"]
+    assert kept_row["note"] == "new"
+    assert kept_row["columns"][0]["goal_met"] is True
+    assert kept_row["columns"][0]["published"]["percent"] == 50
+
     # Beside a run that is there; which wins where both are.
     shift_figures(add_run("some-seed0", seed=0), 0.02)
     (row,) = collect(table, out, **options, earlier=earlier)["rows"]
@@ -178,7 +193,9 @@ def test_figures_stay_where_a_run_folder_is_gone(table, add_run, tmp_path):
     assert row["runs"][1]["figures"][0]["percent"] == pytest.approx(before - 2)
 
 
-@pytest.mark.parametrize("change", ["episodes", "training", "columns", "unfinished"])
+@pytest.mark.parametrize(
+    "change", ["episodes", "training", "another version", "columns", "unfinished"]
+)
 def test_figures_of_something_else_do_not_stay(change, table, add_run, tmp_path):
     kept = add_run("some-seed3", seed=3)
     out = tmp_path / "out"
@@ -188,6 +205,8 @@ def test_figures_of_something_else_do_not_stay(change, table, add_run, tmp_path)
     shutil.rmtree(kept.path)
     if change == "training":
         earlier["rows"][0]["config"]["epochs"] += 1
+    elif change == "another version":
+        earlier["rows"][0]["config"]["warmth"] = 1
     elif change == "columns":
         earlier["rows"][0]["columns"][0]["shots"] += 1
     elif change == "unfinished":

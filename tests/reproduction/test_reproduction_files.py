@@ -4,7 +4,7 @@ import pytest
 from PIL import Image
 
 from tfmeta.reproduction.csv_table import csv_text
-from tfmeta.reproduction.files import read_result, write_table
+from tfmeta.reproduction.files import read_earlier, read_result, write_table
 from tfmeta.reproduction.markdown import markdown
 from tfmeta.reproduction.readme import put_into_readme
 
@@ -21,7 +21,7 @@ def test_files_of_a_table(content, runs):
     text, lines, result, curves = write_table(content, runs)
     assert text.read_text(encoding="utf-8") == markdown(content)
     assert lines.read_text(encoding="utf-8") == csv_text(content)
-    assert read_result(result) == content
+    assert read_result(result) == read_earlier("own", runs) == content
     with Image.open(curves) as picture:
         assert picture.format == "PNG" and picture.width > 500
     assert {path.name for path in runs.iterdir()} == {
@@ -49,12 +49,18 @@ def test_figures_of_runs_that_are_gone_are_not_overwritten(content, runs, hash_t
 
 
 @pytest.mark.parametrize(
-    "there", ["mine", '{"mine": 1}', '{"format_version": 1, "table": "own"}', "[]"]
+    "there",
+    [
+        *("mine", "[]", '{"mine": 1}', '{"format_version": 1, "table": "own"}'),
+        '{"format_version": 1, "table": "own", "test_episodes": 9, "rows": [{}]}',
+    ],
 )
 def test_a_file_that_is_no_table_is_not_overwritten(content, runs, there):
     (runs / "own.json").write_text(there)
     with pytest.raises(FileExistsError, match="own.json must be a table.*not overwr"):
         write_table(content, runs)
+    with pytest.raises(FileExistsError, match="own.json must be a table.*not overwr"):
+        read_earlier("own", runs)
     assert (runs / "own.json").read_text() == there
     assert not (runs / "own.md").exists()
 

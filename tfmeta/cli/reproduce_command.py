@@ -82,7 +82,8 @@ def reproduce(
     TABLE is omniglot, mini-imagenet, or a folder with a JSON file for each row.
     Rows come one after the other. What is trained or measured already is kept,
     what was stopped goes on, so the command can be given again at any time. The
-    table shows all runs in the folder, of whatever seed and budget.
+    table shows all runs in the folder, of whatever seed and budget, and keeps the
+    figures that a TABLE.json in it holds of runs whose folders are gone.
     """
     from tfmeta.reproduction.table import load_table
 

@@ -9,7 +9,8 @@ from typing import Any
 from tfmeta.reproduction.row import Row
 from tfmeta.runs.config import TrainConfig
 
-_OF_FIGURES = ("goal_met", "over_training_seeds")
+# Of a column, what a figure depends on: not its goal, nor what others published.
+_MEASURED = ("kind", "ways", "shots", "queries")
 
 
 def earlier_budgets(earlier: dict[str, Any] | None, row: Row) -> list[float]:
@@ -28,7 +29,7 @@ def earlier_runs(
     """What an earlier table says of the runs of a row that are not there any more.
 
     Only of runs that were trained and measured on as many test episodes, of a row
-    whose training and columns are still the same.
+    whose training and measurements are still the same.
 
     Args:
         earlier: The content of the earlier table's JSON file, `None` for none.
@@ -39,17 +40,24 @@ def earlier_runs(
     """
     if earlier is None or earlier["test_episodes"] != test_episodes:
         return []
-    columns = [dataclasses.asdict(column) for column in row.columns]
+    columns = [_measurement(dataclasses.asdict(column)) for column in row.columns]
     config = row.train_config(budget=budget)
     for kept in _rows_of(earlier, row):
-        trained = TrainConfig.from_json({**kept["config"], "seed": config.seed})
         if (
             kept["budget"] == budget
-            and trained == config
-            and [_without_figures(column) for column in kept["columns"]] == columns
+            and _is_of(kept["config"], config)
+            and [_measurement(column) for column in kept["columns"]] == columns
         ):
             return [run for run in _measured(kept) if run["seed"] not in present]
     return []
+
+
+def _is_of(kept: dict[str, Any], config: TrainConfig) -> bool:
+    """Whether a kept configuration, without a seed, is this one."""
+    try:
+        return TrainConfig.from_json({**kept, "seed": config.seed}) == config
+    except ValueError:  # of another version, which had settings that are unknown here
+        return False
 
 
 def _rows_of(earlier: dict[str, Any] | None, row: Row) -> list[dict[str, Any]]:
@@ -65,6 +73,5 @@ def _measured(kept: dict[str, Any]) -> list[dict[str, Any]]:
     ]
 
 
-def _without_figures(column: dict[str, Any]) -> dict[str, Any]:
-    left_out = (*_OF_FIGURES, "label")
-    return {name: value for name, value in column.items() if name not in left_out}
+def _measurement(column: dict[str, Any]) -> dict[str, Any]:
+    return {name: column[name] for name in _MEASURED}

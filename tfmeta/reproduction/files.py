@@ -21,10 +21,11 @@ def write_table(content: dict[str, Any], directory: Path) -> tuple[Path, ...]:
             in the folder nor in the content, or of a file that is no such table.
     """
     name = content["table"]
-    result = directory / f"{name}.json"
     _check_nothing_is_lost(content, directory)
     directory.mkdir(parents=True, exist_ok=True)
-    text, lines = directory / f"{name}.md", directory / f"{name}.csv"
+    text, lines, result = (
+        directory / f"{name}.{kind}" for kind in ("md", "csv", "json")
+    )
     curves = directory / "curves.png"
     write_json(result, content)
     write_text(text, markdown(content))
@@ -56,36 +57,39 @@ def read_earlier(name: str, directory: Path) -> dict[str, Any] | None:
     if not result.exists():
         return None
     try:
-        return read_result(result)
-    except ValueError as error:
-        raise _no_table(result, error) from error
+        content = read_result(result)
+        markdown(content)  # Which shows that nothing lacks in it.
+    except (KeyError, TypeError, ValueError) as error:
+        raise FileExistsError(
+            f"{result} must be a table that `tfmeta reproduce` wrote, or not be there. "
+            f"Received: something else, which is not overwritten ({error})"
+        ) from error
+    return content
 
 
-def _no_table(result: Path, error: Exception) -> FileExistsError:
-    return FileExistsError(
-        f"{result} must be a table that `tfmeta reproduce` wrote, or not be there. "
-        f"Received: something else, which is not overwritten ({error})"
-    )
+def _measured_folders(content: dict[str, Any]) -> list[str]:
+    """The names of the run folders that a table has figures of."""
+    return [
+        run["folder"]
+        for row in content["rows"]
+        for run in row["runs"]
+        if any(figure is not None for figure in run["figures"])
+    ]
 
 
 def _check_nothing_is_lost(content: dict[str, Any], directory: Path) -> None:
-    result = directory / f"{content['table']}.json"
-    if not result.exists():
+    earlier = read_earlier(content["table"], directory)
+    if earlier is None:
         return
-    try:
-        rows = read_result(result)["rows"]
-        measured = [
-            run["folder"]
-            for row in rows
-            for run in row["runs"]
-            if any(figure is not None for figure in run["figures"])
-        ]
-    except (KeyError, TypeError, ValueError) as error:
-        raise _no_table(result, error) from error
     kept = {run["folder"] for row in content["rows"] for run in row["runs"]}
-    lost = [n for n in measured if n not in kept and not (directory / n).is_dir()]
+    lost = [
+        name
+        for name in _measured_folders(earlier)
+        if name not in kept and not (directory / name).is_dir()
+    ]
     if lost:
         raise FileExistsError(
-            f"{result} holds figures of runs that must be beside it. Received: none "
-            f"named {', '.join(lost)}; put them back, or move the file away"
+            f"{directory / content['table']}.json holds figures of runs that must be "
+            f"beside it. Received: none named {', '.join(lost)}; put them back, or "
+            "move the file away"
         )
