@@ -39,7 +39,7 @@ def test_the_table_in_markdown(content):
     text = markdown(content)
     assert text.startswith(f"{FIGURES}\n{TRAININGS}")
     notes = text[len(FIGURES) + len(TRAININGS) :]
-    assert "Published: A. Author, 2017, *On ended*, figures of table 1;" in notes
+    assert "Published:\n\n- A. Author, 2017, *On ended*: table 1\n" in notes
     assert "† The published figure is recalled, not verified" in notes
     assert "Ended: with a note." in notes
     assert "(bootstrap over 423 classes)" in notes
@@ -119,12 +119,16 @@ def test_a_transductive_figure_has_the_inductive_one_beside_it(content):
     assert (first["inductive_percent"], first["dirichlet_percent"]) == ("97.5", "96.25")
 
 
-def test_a_paper_is_named_once(content):
-    text = markdown(content)
-    (line,) = [x for x in text.splitlines() if x.startswith("Published: ")]
-    papers = {row["paper"]["title"] for row in content["rows"]}
-    for title in papers:
-        assert line.count(f"*{title}*") == 1
-    for row in content["rows"]:
-        for column in row["columns"]:
-            assert column["published"]["source"] in line
+def test_a_paper_is_named_once_with_all_its_sources(content):
+    ended, going, planned, lake = content["rows"]
+    for row, source in zip((going, lake), ("table 3", "a report, page 2"), strict=True):
+        row["paper"] = ended["paper"]
+        row["columns"][0]["published"]["source"] = source
+    lines = markdown(content).splitlines()
+    first = lines.index("Published:")
+    assert lines[first + 1 : first + 5] == [
+        "",
+        "- A. Author, 2017, *On ended*: table 1; table 3; a report, page 2",
+        "- A. Author, 2017, *On planned*: a report",
+        "",
+    ]

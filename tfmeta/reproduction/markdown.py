@@ -173,7 +173,7 @@ def _describe_training(row: dict[str, Any]) -> str:
 
 def _notes(content: dict[str, Any]) -> list[str]:
     rows = content["rows"]
-    paragraphs = [f"Published: {'; '.join(_papers(rows))}."]
+    paragraphs = ["Published:", "\n".join(_papers(rows))]
     if any(c["published"]["checked"] is None for row in rows for c in row["columns"]):
         paragraphs.append(
             f"{_UNCHECKED} The published figure is recalled, not verified against the "
@@ -186,16 +186,15 @@ def _notes(content: dict[str, Any]) -> list[str]:
 
 
 def _papers(rows: Sequence[dict[str, Any]]) -> list[str]:
-    """Each paper once, with where the figures of all its rows are from."""
+    """A line of a list for each paper, with where the figures of its rows are from."""
     sources: dict[str, list[str]] = {}
     for row in rows:
         paper = row["paper"]
-        name = f"{paper['authors']}, {paper['year']}, *{paper['title']}*"
+        name = f"- {paper['authors']}, {paper['year']}, *{paper['title']}*"
         found = [column["published"]["source"] for column in row["columns"]]
         sources.setdefault(name, []).extend(found)
     return [
-        f"{name}, figures of {' and '.join(dict.fromkeys(found))}"
-        for name, found in sources.items()
+        f"{name}: {'; '.join(dict.fromkeys(found))}" for name, found in sources.items()
     ]
 
 
