@@ -45,6 +45,8 @@ def save(
     | `embed`, also `serving_default` | `examples` `(batch, *example)` | `embeddings` `(batch, *embedding)` |
     | `embed_float` | the same as float32, in the same range of values | the same |
     | `classify` | `support` `(support, *example)`, `support_labels` `(support,)` int32, `query` `(queries, *example)` | `probabilities` `(queries, ways)` |
+    | `adapt`, of learners with an inner loop | `support`, `support_labels` | the adapted state, a named tensor for each part |
+    | `classify_adapted`, of the same | such a state, `query` | `probabilities` |
     | `classify_with_unlabelled` | the same, and `unlabelled` `(unlabelled, *example)` | the same |
 
     All leading dimensions are free; `batch` and `queries` may be 0. The number

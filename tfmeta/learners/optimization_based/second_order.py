@@ -3,66 +3,91 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
+from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfmeta.layers import BatchNormalization
-
-# What was found wrong, of the layers of Keras 3.15 on TensorFlow 2.21. The tests hold
-# every layer of both lists against central differences in float64, and those that
-# are right, too.
-HALF_PRECISION = ("bfloat16", "float16")
-MAX_POOLING = (
-    keras.layers.MaxPooling1D,
-    keras.layers.MaxPooling2D,
-    keras.layers.MaxPooling3D,
-    keras.layers.GlobalMaxPooling1D,
-    keras.layers.GlobalMaxPooling2D,
-    keras.layers.GlobalMaxPooling3D,
+from tfmeta.learners.optimization_based.reached_layers import is_graph, reached_layers
+from tfmeta.learners.optimization_based.second_order_facts import (
+    HALF_PRECISION_ERRORS,
+    MAX_POOLING,
+    find_wrong,
 )
 
 
 def prepare_encoder(encoder: keras.Model, *, first_order: bool) -> keras.Model:
     """The encoder to use in an inner loop.
 
-    - `keras.layers.BatchNormalization` becomes `tfmeta.layers.BatchNormalization`.
-      Keras' layer stops a gradient inside its variance: nothing changes to first
-      order, but the meta-gradient of MAML is off by 19 % with one inner step and by
-      46 % with five. In first order, too, the inner loop has to choose the
-      statistics, which only the package's layer lets it.
+    - `keras.layers.BatchNormalization` becomes `tfmeta.layers.BatchNormalization`, in
+      first order, too: the inner loop chooses the statistics, which only the package's
+      layer lets it. To second order Keras' layer is wrong as well: the meta-gradient
+      of MAML is off by 19 % with one inner step and by 46 % with five.
     - Where second order is asked for, layers that compute in half precision become
-      such that compute in float32: in bfloat16 the meta-gradient was off by 18 % with
-      one inner step and by 47 % with five.
+      such that compute in float32: in bfloat16 the meta-gradient is off by 18 % or more
+      with one inner step, and by 47 % or more with five.
+    - Likewise, where there is a GPU, LSTM and GRU go without cuDNN, whose kernels
+      have no second derivatives.
 
-    The encoder is then a copy with the same weights, and a warning says so.
+    Other layers of Keras with wrong or missing second derivatives are refused where an
+    inner step changes their inputs (`second_order_facts` lists them). Layers with a
+    `call` of their own are taken as they are, and so are operations of `keras.ops`.
 
     Args:
         encoder: A built encoder.
         first_order: Whether gradients of the inner loop are constants to the outer.
 
     Returns:
-        The encoder itself where nothing is to be mended.
+        The encoder itself where nothing is to be mended. Otherwise, with a warning
+        that names the layers, a copy: same names, shapes and weights.
 
     Raises:
-        ValueError: When such a layer cannot be replaced: a batch normalization that
-            is `synchronized` or has `renorm`, or one inside a subclassed model.
+        ValueError: When a layer is refused, and when one cannot be replaced: a batch
+            normalization that is `synchronized` or has `renorm`, or one inside a model
+            or a layer with a `call` of its own. Names the layer.
 
     Example:
 
     ```python
-    encoder = prepare_encoder(encoder, first_order=False)
+    encoder = keras.Sequential([
+        keras.Input((28, 28, 1)),
+        keras.layers.Conv2D(8, 3),
+        keras.layers.BatchNormalization(),
+        keras.layers.Flatten(),
+    ])
+    encoder = prepare_encoder(encoder, first_order=False)  # warns
     ```
     """
-    layers = encoder._flatten_layers(include_self=False, recursive=True)
-    wrong = [layer for layer in layers if _is_wrong(layer, first_order)]
-    if not wrong:
+    if not first_order:
+        _refuse_wrong(encoder)
+    mended = [
+        (layer, reason)
+        for layer in _all_layers(encoder)
+        if (reason := _reason_to_mend(layer, first_order)) is not None
+    ]
+    if not mended:
         return encoder
+    for layer, _ in mended:
+        _check_replaceable(layer)
+    if not is_graph(encoder):
+        raise _not_replaceable(mended[0][0], encoder)
     copy = _mended(encoder, first_order)
-    copy.set_weights(encoder.get_weights())
-    names = ", ".join(f"{layer.name} ({_reason(layer)})" for layer in wrong)
+    for layer in _all_layers(copy):
+        if _reason_to_mend(layer, first_order) is not None:
+            raise _not_replaceable(layer, encoder)
+    _copy_state(encoder, copy)
+    reasons = dict.fromkeys(reason for _, reason in mended)
+    parts = [
+        f"{_names(layer for layer, own in mended if own == reason)} ({reason})"
+        for reason in reasons
+    ]
     warnings.warn(
-        f"The encoder {encoder.name!r} is replaced by a copy with other layers in the "
-        f"place of {names}. The learner trains its own `encoder`, not yours",
+        f"The learner's `encoder` is a copy of {encoder.name!r} with the same weights, "
+        "and training does not change yours. In the copy other layers stand in the "
+        f"place of {'; '.join(parts)}",
+        UserWarning,
         stacklevel=4,
     )
     return copy
@@ -71,70 +96,189 @@ def prepare_encoder(encoder: keras.Model, *, first_order: bool) -> keras.Model:
 def check_jit_compile(encoder: keras.Model, *, first_order: bool) -> None:
     """Refuses XLA where it makes second derivatives wrong.
 
-    Under XLA the gradient of the gradient of maximum pooling was off by 0.4 % in
-    float32; in float64 it does not compile.
+    Under XLA the gradient of the gradient of maximum pooling is wrong in float32, by
+    0.4 % in Conv4, and does not compile in float64. Global maximum pooling is right.
+
+    Args:
+        encoder: A built encoder.
+        first_order: Whether gradients of the inner loop are constants to the outer.
 
     Raises:
         ValueError: Names the layer.
+
+    Example:
+
+    ```python
+    check_jit_compile(tfmeta.encoders.Conv4(), first_order=True)
+    ```
     """
     if first_order:
         return
-    for layer in encoder._flatten_layers(include_self=False, recursive=True):
+    for layer in reached_layers(encoder):
         if isinstance(layer, MAX_POOLING):
             raise ValueError(
                 "`jit_compile` must be False, or `first_order` True, for an encoder "
-                "with maximum pooling, whose second derivatives are wrong under XLA. "
-                f"Received: jit_compile=True, layer {layer.name!r} "
-                f"({type(layer).__name__})"
+                "with maximum pooling, whose second derivatives are wrong under XLA; "
+                "average pooling and strided convolutions are right. Received: "
+                f"jit_compile=True, layer {layer.name!r} ({type(layer).__name__})"
             )
 
 
-def _is_wrong(layer: keras.Layer, first_order: bool) -> bool:
-    return _is_stock_batch_normalization(layer) or (
-        not first_order and layer.compute_dtype in HALF_PRECISION
-    )
+def _refuse_wrong(encoder: keras.Model) -> None:
+    reached = {id(layer) for layer in reached_layers(encoder)}
+    for layer in _all_layers(encoder):
+        wrong = find_wrong(layer)
+        if (
+            wrong is None
+            or _is_stock_batch_normalization(layer)
+            or not (wrong.everywhere or id(layer) in reached)
+        ):
+            continue
+        raise ValueError(
+            "`encoder` must have right second derivatives where the outer loop "
+            f"differentiates the inner. Those of {wrong.kind.__name__} are "
+            f"{'missing' if wrong.raises else 'wrong'} on TensorFlow: {wrong.why}. "
+            f"{wrong.instead}. Received: layer {layer.name!r} "
+            f"({type(layer).__name__}) in {encoder.name!r}"
+        )
+
+
+def _reason_to_mend(layer: keras.Layer, first_order: bool) -> str | None:
+    """Why a layer is replaced, for the warning; `None` when it is not."""
+    if _is_stock_batch_normalization(layer):
+        return (
+            "keras.layers.BatchNormalization, whose second derivatives are wrong and "
+            "whose statistics an inner loop cannot choose; now "
+            "tfmeta.layers.BatchNormalization"
+        )
+    if first_order or isinstance(layer, keras.layers.InputLayer):
+        return None
+    if layer.compute_dtype in HALF_PRECISION_ERRORS:
+        return (
+            f"computing in {layer.compute_dtype} by the policy "
+            f"{layer.dtype_policy.name}, too coarse for second derivatives: "
+            "the meta-gradient of MAML with Conv4 was off by "
+            f"{HALF_PRECISION_ERRORS[layer.compute_dtype]}; now float32"
+        )
+    if _uses_cudnn(layer):
+        return "whose cuDNN kernel has no second derivatives; now use_cudnn=False"
+    return None
 
 
 def _is_stock_batch_normalization(layer: keras.Layer) -> bool:
-    return isinstance(layer, keras.layers.BatchNormalization) and not isinstance(
-        layer, BatchNormalization
+    return type(layer) is keras.layers.BatchNormalization
+
+
+def _uses_cudnn(layer: keras.Layer) -> bool:
+    return (
+        isinstance(layer, keras.layers.LSTM | keras.layers.GRU)
+        and layer.use_cudnn is not False
+        and not layer.unroll
+        and bool(tf.config.list_physical_devices("GPU"))
     )
 
 
-def _reason(layer: keras.Layer) -> str:
+def _check_replaceable(layer: keras.Layer) -> None:
+    if not _is_stock_batch_normalization(layer):
+        return
+    for argument in ("synchronized", "renorm"):
+        if getattr(layer, argument, False):
+            raise ValueError(
+                f"`encoder` must not hold a batch normalization with `{argument}`, "
+                "which tfmeta.layers.BatchNormalization does not have. Received: layer "
+                f"{layer.name!r} with {argument}=True"
+            )
+
+
+def _not_replaceable(layer: keras.Layer, encoder: keras.Model) -> ValueError:
     if _is_stock_batch_normalization(layer):
-        return "keras.layers.BatchNormalization, wrong to second order"
-    return f"{layer.compute_dtype}, too coarse for second derivatives"
+        instead = "Build it with tfmeta.layers.BatchNormalization"
+    elif layer.compute_dtype in HALF_PRECISION_ERRORS:
+        instead = "Build it with dtype='float32'"
+    else:
+        instead = "Build it with use_cudnn=False"
+    return ValueError(
+        "`encoder` must be a functional or sequential model, for layers inside a "
+        "`call` of your own cannot be replaced by such that an inner loop can use. "
+        f"{instead}. Received: layer {layer.name!r} ({type(layer).__name__}) in "
+        f"{encoder.name!r}, a {type(encoder).__name__}"
+    )
 
 
-def _mended(encoder: keras.Model, first_order: bool) -> keras.Model:
+def _mended(model: keras.Model, first_order: bool) -> keras.Model:
     def replace(layer: keras.Layer) -> keras.Layer:
-        if isinstance(layer, keras.Model):
+        if is_graph(layer):
             return _mended(layer, first_order)
         kind = type(layer)
         config = layer.get_config()
         if _is_stock_batch_normalization(layer):
-            kind = BatchNormalization
-            if config.get("synchronized") or config.get("renorm"):
-                raise ValueError(
-                    "`encoder` must not have a synchronized or renormalizing batch "
-                    "normalization, which has no right second derivatives. Received: "
-                    f"layer {layer.name!r}"
-                )
-            config.pop("renorm_clipping", None)
-            config.pop("renorm_momentum", None)
-        if not first_order and layer.compute_dtype in HALF_PRECISION:
-            config["dtype"] = layer.variable_dtype
-        copy = kind.from_config(config)
-        copy.trainable = layer.trainable
-        return copy
+            kind, config = BatchNormalization, _as_ours(config)
+        return kind.from_config(_mended_config(config, first_order))
 
-    functional = isinstance(encoder, keras.Sequential) or hasattr(encoder, "operations")
-    if not functional:
+    return keras.models.clone_model(model, clone_function=replace)
+
+
+def _mended_config(config: Any, first_order: bool) -> Any:
+    """A config in which the layers that a wrapper holds are mended, too."""
+    if isinstance(config, list | tuple):
+        return type(config)(_mended_config(part, first_order) for part in config)
+    if not isinstance(config, dict):
+        return config
+    config = {key: _mended_config(part, first_order) for key, part in config.items()}
+    if config.get("class_name") == "BatchNormalization" and (
+        config.get("module") == "keras.layers"
+    ):
+        config |= {
+            "module": BatchNormalization.__module__,
+            "registered_name": keras.saving.get_registered_name(BatchNormalization),
+            "config": _as_ours(config["config"]),
+        }
+    if first_order:
+        return config
+    if "dtype" in config and _is_half(config["dtype"]):
+        config["dtype"] = "float32"
+    if "use_cudnn" in config and tf.config.list_physical_devices("GPU"):
+        config["use_cudnn"] = False
+    return config
+
+
+def _is_half(dtype: Any) -> bool:
+    """Whether the `dtype` of a config, a name or a policy, computes in half."""
+    name = dtype.get("config", {}).get("name") if isinstance(dtype, dict) else dtype
+    return (
+        isinstance(name, str) and name.removeprefix("mixed_") in HALF_PRECISION_ERRORS
+    )
+
+
+def _as_ours(config: dict[str, Any]) -> dict[str, Any]:
+    """The config of Keras' batch normalization without what ours does not take."""
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in ("renorm_clipping", "renorm_momentum")
+    }
+
+
+def _copy_state(encoder: keras.Model, copy: keras.Model) -> None:
+    before = [tuple(weight.shape) for weight in encoder.weights]
+    after = [tuple(weight.shape) for weight in copy.weights]
+    if before != after:
         raise ValueError(
-            "`encoder` must be a functional or sequential model for its layers to be "
-            "replaced by such that have right second derivatives: use "
-            "tfmeta.layers.BatchNormalization and float32 in it. Received: "
-            f"{encoder.name!r}, a {type(encoder).__name__}"
+            "`encoder` must come back from its own config with the same weights for "
+            "its layers to be replaced. It may share a layer between nested models, or "
+            f"get weights after it is built. Received: {encoder.name!r} with "
+            f"{len(before)} weight arrays, copied with {len(after)} or other shapes"
         )
-    return keras.models.clone_model(encoder, clone_function=replace)
+    copy.set_weights(encoder.get_weights())
+    # Outer layers come first: to set one sets all its parts.
+    for layer, own in zip(_all_layers(copy), _all_layers(encoder), strict=True):
+        layer.trainable = own.trainable
+
+
+def _all_layers(encoder: keras.Model) -> list[keras.Layer]:
+    """The model and all its layers, outer before inner."""
+    return encoder._flatten_layers(include_self=True, recursive=True)
+
+
+def _names(layers: Iterable[keras.Layer]) -> str:
+    return ", ".join(repr(layer.name) for layer in layers)
