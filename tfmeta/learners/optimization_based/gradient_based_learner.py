@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfmeta.learners.base import FewShotLearner, State
 from tfmeta.learners.metric_based.class_sums import check_gives_vectors
 from tfmeta.learners.optimization_based.arguments import check_arguments
-from tfmeta.learners.optimization_based.inner_rules import InnerRule, Parameters
+from tfmeta.learners.optimization_based.inner_rules import InnerRule
 from tfmeta.learners.optimization_based.meta_gradient import (
     FoundGradient,
     MetaGradient,
@@ -294,8 +294,3 @@ class GradientBasedLearner(FewShotLearner):
         )
         own = {name: getattr(self, name) for name in names.split()}
         return {**super().get_config(), **own}
-
-
-def adapted_values(learner: GradientBasedLearner, state: State) -> Parameters:
-    """What a task adapted, in the order of the inner loop."""
-    return [state[name] for name in learner.adapted_names()]
