@@ -33,6 +33,11 @@ class LakeResult:
     predicted: np.ndarray
 
     @property
+    def protocol(self) -> dict[str, Any]:
+        """What was measured, in plain values."""
+        return {"test": "lake", "size": self.size}
+
+    @property
     def wrong(self) -> np.ndarray:
         """Bool `(runs, queries)`: whether an answer is wrong."""
         return self.predicted != self.labels
@@ -64,8 +69,7 @@ class LakeResult:
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every answer."""
         return {
-            "test": "lake",
-            "size": self.size,
+            **self.protocol,
             "transductive": self.transductive,
             "error": self.error,
             "over_trials": list(self.over_trials),

@@ -126,5 +126,5 @@ def _find_lake(folder: RunFolder) -> dict[str, Any] | None:
         "test_classes": None,
         "transductive": result.transductive,
         "beside_transductive": None,
-        "protocol": {"test": "lake", "size": result.size},
+        "protocol": result.protocol,
     }

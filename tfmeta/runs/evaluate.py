@@ -16,7 +16,8 @@ from tfmeta.evaluation import (
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
-from tfmeta.runs.run_folder import RunFolder, read_versioned, write_json
+from tfmeta.runs.result_file import ResultFile
+from tfmeta.runs.run_folder import RunFolder
 
 # 2 has calibration, wrong answers by class, and what belongs beside a transductive
 # figure; results of 1 are read without.
@@ -96,16 +97,8 @@ def evaluate_run(
         seen_classes=folder.seen_classes(),
         on_progress=on_progress,
     )
-    if not keep:
-        return result
-    kept = [r for r in read_results(folder) if r.protocol != result.protocol]
-    write_json(
-        folder.metrics_file,
-        {
-            "format_version": METRICS_FORMAT_VERSION,
-            "results": [r.to_json() for r in [*kept, result]],
-        },
-    )
+    if keep:
+        _results(folder).keep(result)
     return result
 
 
@@ -130,14 +123,13 @@ def read_results(folder: RunFolder) -> list[EvaluationResult]:
     Raises:
         ValueError: When the file is damaged or from a newer version.
     """
-    if not folder.metrics_file.exists():
-        return []
-    values = read_versioned(folder.metrics_file, METRICS_FORMAT_VERSION, ("results",))
-    try:
-        return [EvaluationResult.from_json(v) for v in values["results"]]
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{folder.metrics_file} must hold results as `tfmeta evaluate` writes "
-            f"them. Received: one that does not ({type(error).__name__}: {error}); "
-            "remove the file and evaluate again"
-        ) from error
+    return _results(folder).read()
+
+
+def _results(folder: RunFolder) -> ResultFile[EvaluationResult]:
+    return ResultFile(
+        folder.metrics_file,
+        EvaluationResult.from_json,
+        version=METRICS_FORMAT_VERSION,
+        command="tfmeta evaluate",
+    )

@@ -9,7 +9,8 @@ from tfmeta.datasets.omniglot.lake_runs import load_lake_runs
 from tfmeta.evaluation.lake import LakeResult, evaluate_lake
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.lake_picture import draw_lake
-from tfmeta.runs.run_folder import RunFolder, read_versioned, write_json
+from tfmeta.runs.result_file import ResultFile
+from tfmeta.runs.run_folder import RunFolder
 
 LAKE_FORMAT_VERSION = 1
 
@@ -44,10 +45,7 @@ def evaluate_run_on_lake(
     runs = load_lake_runs(data_dir=data_dir, size=shape[0])
     result = evaluate_lake(learner, runs, seen_classes=seen, on_progress=on_progress)
     if keep:
-        write_json(
-            folder.lake_file,
-            {"format_version": LAKE_FORMAT_VERSION, "result": result.to_json()},
-        )
+        _results(folder).keep(result)
         draw_lake(runs, result, folder.lake_picture)
     return result
 
@@ -58,14 +56,14 @@ def read_lake_result(folder: RunFolder) -> LakeResult | None:
     Raises:
         ValueError: When the file is damaged or from a newer version.
     """
-    if not folder.lake_file.exists():
-        return None
-    values = read_versioned(folder.lake_file, LAKE_FORMAT_VERSION, ("result",))
-    try:
-        return LakeResult.from_json(values["result"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{folder.lake_file} must hold a result as `tfmeta evaluate --protocol "
-            f"lake` writes it. Received: one that does not ({type(error).__name__}: "
-            f"{error}); remove the file and evaluate again"
-        ) from error
+    return next(iter(_results(folder).read()), None)
+
+
+def _results(folder: RunFolder) -> ResultFile[LakeResult]:
+    return ResultFile(
+        folder.lake_file,
+        LakeResult.from_json,
+        version=LAKE_FORMAT_VERSION,
+        command="tfmeta evaluate --protocol lake",
+        single=True,
+    )

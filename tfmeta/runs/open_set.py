@@ -10,7 +10,8 @@ from tfmeta.evaluation import OpenSetResult, Threshold, evaluate_open_set
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
-from tfmeta.runs.run_folder import RunFolder, read_versioned, write_json
+from tfmeta.runs.result_file import ResultFile
+from tfmeta.runs.run_folder import RunFolder
 
 OPEN_SET_FORMAT_VERSION = 1
 
@@ -94,16 +95,7 @@ def evaluate_run_on_open_set(
         on_progress=on_progress,
     )
     if keep:
-        others = [
-            r for r in read_open_set_results(folder) if r.protocol != result.protocol
-        ]
-        write_json(
-            folder.open_set_file,
-            {
-                "format_version": OPEN_SET_FORMAT_VERSION,
-                "results": [r.to_json() for r in [*others, result]],
-            },
-        )
+        _results(folder).keep(result)
     return result
 
 
@@ -113,17 +105,7 @@ def read_open_set_results(folder: RunFolder) -> list[OpenSetResult]:
     Raises:
         ValueError: When the file is damaged or from a newer version.
     """
-    if not folder.open_set_file.exists():
-        return []
-    values = read_versioned(folder.open_set_file, OPEN_SET_FORMAT_VERSION, ("results",))
-    try:
-        return [OpenSetResult.from_json(v) for v in values["results"]]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(
-            f"{folder.open_set_file} must hold results as `tfmeta evaluate --open-set` "
-            f"writes them. Received: one that does not ({type(error).__name__}: "
-            f"{error}); remove the file and evaluate again"
-        ) from error
+    return _results(folder).read()
 
 
 def find_threshold(folder: RunFolder, *, ways: int, shots: int) -> Threshold:
@@ -149,4 +131,13 @@ def find_threshold(folder: RunFolder, *, ways: int, shots: int) -> Threshold:
             abs(t.protocol["ways"] - ways),
             abs(t.protocol["shots"] - shots),
         ),
+    )
+
+
+def _results(folder: RunFolder) -> ResultFile[OpenSetResult]:
+    return ResultFile(
+        folder.open_set_file,
+        OpenSetResult.from_json,
+        version=OPEN_SET_FORMAT_VERSION,
+        command="tfmeta evaluate --open-set",
     )
