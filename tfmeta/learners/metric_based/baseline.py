@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import keras
 import tensorflow as tf
 
@@ -68,27 +66,6 @@ class Baseline(PretrainedLearner):
     logits = learner.predict_query(state, query)
     ```
     """
-
-    def __init__(
-        self,
-        encoder: keras.Model,
-        base_classes: int,
-        *,
-        head_steps: int = 200,
-        head_learning_rate: float = 0.01,
-        head_weight_decay: float = 1e-3,
-        seed: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(
-            encoder,
-            base_classes,
-            head_steps=head_steps,
-            head_learning_rate=head_learning_rate,
-            head_weight_decay=head_weight_decay,
-            seed=seed,
-            **kwargs,
-        )
 
     def make_base_head(self) -> keras.layers.Layer:
         """The linear layer of the base classes."""

@@ -91,23 +91,11 @@ class BaselinePlusPlus(PretrainedLearner):
         *,
         scale: float | None = None,
         head_scale: float = 2.0,
-        head_steps: int = 200,
-        head_learning_rate: float = 0.01,
-        head_weight_decay: float = 1e-3,
-        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.scale = None if scale is None else check_positive("scale", scale)
         self.head_scale = check_positive("head_scale", head_scale)
-        super().__init__(
-            encoder,
-            base_classes,
-            head_steps=head_steps,
-            head_learning_rate=head_learning_rate,
-            head_weight_decay=head_weight_decay,
-            seed=seed,
-            **kwargs,
-        )
+        super().__init__(encoder, base_classes, **kwargs)
 
     def make_base_head(self) -> keras.layers.Layer:
         """The cosine layer of the base classes."""

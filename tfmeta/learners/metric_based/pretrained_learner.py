@@ -49,10 +49,10 @@ class PretrainedLearner(MetricLearner):
         encoder: keras.Model,
         base_classes: int,
         *,
-        head_steps: int,
-        head_learning_rate: float,
-        head_weight_decay: float,
-        seed: int | None,
+        head_steps: int = 200,
+        head_learning_rate: float = 0.01,
+        head_weight_decay: float = 1e-3,
+        seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         self.base_classes = check_count("base_classes", base_classes, 1)
