@@ -64,11 +64,17 @@ def test_rows_are_listed_without_running(call, table):
     assert done.out.splitlines()[:3] == [
         "oracle: Oracle (J. Snell and others, 2017)",
         "  one training of oracle on glyphs, 16 epochs of 3 steps, 48 in all",
-        "  5-way 1-shot: published 98.8",
+        "  5-way 1-shot: published 98.8 %",
     ]
     done = call("reproduce", "mini-imagenet", "--list", "--row", "prototypical")
     assert "80 epochs of 100 steps, 8,000 in all" in done.out
-    assert "5-way 5-shot: published 68.2, goal 62" in done.out
+    assert "5-way 5-shot: published 68.2 %, goal ≥ 62 %" in done.out
+    of_all = call("reproduce", "--list").out
+    assert done.out in of_all
+    assert of_all.startswith("Table omniglot\nsiamese: ")
+    assert "an alphabet, error: published 13.7 %, goal ≤ 14 %" in of_all
+    usage = call("reproduce").usage_error
+    assert "Missing argument 'TABLE': omniglot, mini-imagenet" in usage
 
 
 def test_wrong_names_list_the_right_ones(call, table, tmp_path, monkeypatch):

@@ -13,8 +13,8 @@ from tfmeta.cli.tensorflow_start import start_tensorflow
 @click.command()
 @click.argument("first", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("second", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--ways", type=AT_LEAST_2)
-@click.option("--shots", type=AT_LEAST_1)
+@click.option("--ways", type=AT_LEAST_2, help="Classes per task.")
+@click.option("--shots", type=AT_LEAST_1, help="Support examples per class.")
 @click.option("--queries", type=AT_LEAST_1, help="Queries per class.")
 @click.option(
     "--episodes",
@@ -22,9 +22,10 @@ from tfmeta.cli.tensorflow_start import start_tensorflow
     type=click.IntRange(min=600),
     default=1000,
     show_default=True,
+    help="Number of test episodes.",
 )
 @click.option(
-    "--seed", type=SEED, default=0, show_default=True, help="Of the episodes."
+    "--seed", type=SEED, default=0, show_default=True, help="Seed of the episodes."
 )
 @DATA_DIR
 def compare(

@@ -15,8 +15,15 @@ from tfmeta.cli.tensorflow_start import start_tensorflow
 @click.argument(
     "runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option("--ways", type=AT_LEAST_2, multiple=True, help="May be repeated.")
-@click.option("--shots", type=AT_LEAST_1, multiple=True, help="May be repeated.")
+@click.option(
+    "--ways", type=AT_LEAST_2, multiple=True, help="Classes per task; may be repeated."
+)
+@click.option(
+    "--shots",
+    type=AT_LEAST_1,
+    multiple=True,
+    help="Support examples per class; may be repeated.",
+)
 @click.option("--queries", type=AT_LEAST_1, help="Queries per class.")
 @click.option(
     "--episodes",
@@ -24,9 +31,10 @@ from tfmeta.cli.tensorflow_start import start_tensorflow
     type=click.IntRange(min=600),
     default=1000,
     show_default=True,
+    help="Number of test episodes.",
 )
 @click.option(
-    "--seed", type=SEED, default=0, show_default=True, help="Of the episodes."
+    "--seed", type=SEED, default=0, show_default=True, help="Seed of the episodes."
 )
 @click.option(
     "--untrained",

@@ -14,9 +14,12 @@ from tfmeta.runs.learner_families import family_of
 
 
 @click.command()
-@click.argument("table")
+@click.argument("table", required=False)
 @click.option(
-    "--row", "names", multiple=True, help="May be repeated. [default: all rows]"
+    "--row",
+    "names",
+    multiple=True,
+    help="Name of a row, as --list shows it; may be repeated. [default: all rows]",
 )
 @click.option(
     "--output",
@@ -45,12 +48,15 @@ from tfmeta.runs.learner_families import family_of
     help="Fixed test episodes per figure.",
 )
 @click.option(
-    "--list", "list_only", is_flag=True, help="Show the rows and what they train."
+    "--list",
+    "list_only",
+    is_flag=True,
+    help="Show the rows and what they train; without TABLE, of all tables.",
 )
 @click.option(
     "--table-only",
     is_flag=True,
-    help="Train nothing; write the table of what is there.",
+    help="Train and measure nothing; write the table of what is there.",
 )
 @click.option(
     "--readme",
@@ -65,7 +71,7 @@ from tfmeta.runs.learner_families import family_of
 )
 @DATA_DIR
 def reproduce(
-    table: str,
+    table: str | None,
     names: tuple[str, ...],
     output: Path | None,
     seeds: int,
@@ -85,8 +91,18 @@ def reproduce(
     table shows all runs in the folder, of whatever seed and budget, and keeps the
     figures that a TABLE.json in it holds of runs whose folders are gone.
     """
-    from tfmeta.reproduction.table import load_table
+    from tfmeta.reproduction.table import NAMES, load_table
 
+    if table is None:
+        if not list_only or names:
+            raise click.UsageError(
+                f"Missing argument 'TABLE': {', '.join(NAMES)}, or a folder. --list "
+                "shows the rows of each."
+            )
+        for name in NAMES:
+            click.echo(f"Table {name}")
+            _list(load_table(name).rows, budget)
+        return
     loaded = load_table(table)
     rows = loaded.select(names)
     if from_result is not None and readme is None:
@@ -131,7 +147,11 @@ def _list(rows: Iterable[Row], budget: float) -> None:
             f"{config.steps:,} in all"
         )
         for column in row.columns:
-            goal = "" if column.goal is None else f", goal {column.goal:g}"
+            goal = (
+                ""
+                if column.goal is None
+                else f", goal {column.bound} {column.goal:g} %"
+            )
             click.echo(
-                f"  {column.label}: published {column.published.percent:g}{goal}"
+                f"  {column.label}: published {column.published.percent:g} %{goal}"
             )

@@ -53,7 +53,8 @@ from tfmeta.runs.run_folder import RunFolder
     "arguments",
     multiple=True,
     metavar="NAME=VALUE",
-    help="An argument of the learner's constructor, e.g. distance=cosine.",
+    help="An argument of the learner's constructor, e.g. distance=cosine. May be "
+    "repeated.",
 )
 @click.option("--resume", is_flag=True, help="Go on with a run that was stopped.")
 @click.option("--seed", type=SEED, help="Seed of weights and episodes. [default: 0]")
@@ -67,9 +68,12 @@ from tfmeta.runs.run_folder import RunFolder
 @click.option(
     "--train-shots",
     type=SHOTS,
-    help="Support examples per class; 1-5 lets it vary from task to task.",
+    help="Support examples per class of a training task; 1-5 lets them vary from "
+    "task to task.",
 )
-@click.option("--train-queries", type=AT_LEAST_1, help="Queries per class.")
+@click.option(
+    "--train-queries", type=AT_LEAST_1, help="Queries per class of a training task."
+)
 @click.option("--train-tasks", type=AT_LEAST_1, help="Tasks per training step.")
 @click.option(
     "--batch-size",
@@ -78,8 +82,10 @@ from tfmeta.runs.run_folder import RunFolder
     "(baseline, baseline_plus_plus). [default: 128]",
 )
 @click.option("--ways", type=AT_LEAST_2, help="Classes per validation and test task.")
-@click.option("--shots", type=AT_LEAST_1, help="Shots in validation and test.")
-@click.option("--queries", type=AT_LEAST_1, help="Queries in validation and test.")
+@click.option(
+    "--shots", type=AT_LEAST_1, help="Support examples per class in these tasks."
+)
+@click.option("--queries", type=AT_LEAST_1, help="Queries per class in these tasks.")
 @click.option(
     "--unlabelled",
     type=click.IntRange(min=0),
@@ -100,17 +106,32 @@ from tfmeta.runs.run_folder import RunFolder
     type=AT_LEAST_1,
     help="Filters of the Conv4 encoder, or of the first convolution of Koch's.",
 )
-@click.option("--encoder", help="Encoder of pictures. [default: the learner's]")
+@click.option(
+    "--encoder",
+    help="Encoder of pictures: conv4, conv4_maps (no vectors, for relation) or koch. "
+    "[default: the learner's]",
+)
 @click.option(
     "--dtype-policy",
     type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]),
     help="Keras' dtype policy. [default: float32]",
 )
 @click.option("--augment/--no-augment", default=None, help="Distort training pictures.")
-@click.option("--epochs", type=AT_LEAST_1)
-@click.option("--steps-per-epoch", type=AT_LEAST_1)
-@click.option("--validation-episodes", type=AT_LEAST_1)
-@click.option("--learning-rate", type=click.FloatRange(min=0.0, min_open=True))
+@click.option(
+    "--epochs",
+    type=AT_LEAST_1,
+    help="Each ends in a validation and a checkpoint; the best on validation classes "
+    "becomes the learner.",
+)
+@click.option("--steps-per-epoch", type=AT_LEAST_1, help="Training steps per epoch.")
+@click.option(
+    "--validation-episodes", type=AT_LEAST_1, help="Validation tasks per epoch."
+)
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(min=0.0, min_open=True),
+    help="At the first step; it falls to 0 by the last.",
+)
 @click.option(
     "--test-episodes",
     type=click.IntRange(min=600),
@@ -132,8 +153,8 @@ def train(
     """Train a learner, evaluate it, write its SavedModel.
 
     Without an option it trains a Prototypical Network on generated glyphs in
-    under three minutes.
-    What is left out follows from the data set.
+    under three minutes. Where no default is named, it follows from the data set
+    and the learner; the run's config.json says what was taken.
     """
     chosen = {name: value for name, value in overrides.items() if value is not None}
     if arguments:

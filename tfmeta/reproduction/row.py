@@ -80,6 +80,11 @@ class Column:
             return "20-way 1-shot within an alphabet, error"
         return f"{self.ways}-way {self.shots}-shot"
 
+    @property
+    def bound(self) -> str:
+        """Which side of the goal is wanted: an accuracy above, an error below."""
+        return "≤" if self.kind == "lake" else "≥"
+
     def meets_goal(self, percent: float) -> bool | None:
         """Whether a figure is as good as the goal, `None` without one."""
         if self.goal is None:
