@@ -37,15 +37,15 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     """Two worker processes for whole folders, unless the command says otherwise.
 
     Files that are named run in this process, which shows what they print and
-    which a debugger can stop. So do the slow tests: they keep all cores busy by
-    themselves. Here and not in `addopts`, so that `-p no:xdist` stays possible.
+    which a debugger can stop. Here and not in `addopts`, so that `-p no:xdist`
+    stays possible.
     """
     option = config.option
     if (
         not hasattr(config, "workerinput")
         and getattr(option, "numprocesses", 0) is None
         and option.dist == "no"
-        and option.markexpr == "not slow"
+        and option.markexpr in ("not slow", "slow")
         and option.capture != "no"
         and not option.usepdb
         and not any(".py" in argument for argument in config.args)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from drawn_copies import write_files
+from filelock import FileLock
 from PIL import Image
 
 from tfmeta.datasets.imagenet.catalogue import (
@@ -43,12 +44,13 @@ def tiered(reference_data):
 
 
 @pytest.fixture(scope="module")
-def data_dir(mini, tiered, tmp_path_factory):
+def data_dir(mini, tiered, shared_folder):
     """A data folder with both imported; takes a minute the first time."""
     cache = os.environ.get("TFMETA_TEST_CACHE")
-    folder = Path(cache) if cache else tmp_path_factory.mktemp("imagenet")
-    import_mini_imagenet(mini, folder)
-    import_tiered_imagenet(tiered, folder, partial=True)
+    folder = Path(cache) if cache else shared_folder / "imagenet"
+    with FileLock(shared_folder / "imagenet.lock"):
+        import_mini_imagenet(mini, folder)
+        import_tiered_imagenet(tiered, folder, partial=True)
     return folder
 
 
