@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
-from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfmeta.layers import BatchNormalization
+from tfmeta.learners.optimization_based.mended_copy import HALF_PRECISION, mended_copy
 from tfmeta.learners.optimization_based.reached_layers import is_graph, reached_layers
 from tfmeta.learners.optimization_based.second_order_facts import (
     HALF_PRECISION_ERRORS,
     MAX_POOLING,
     find_wrong,
 )
+
+_CUDNN = "whose cuDNN kernel has no second derivatives; now use_cudnn=False"
 
 
 def prepare_encoder(encoder: keras.Model, *, first_order: bool) -> keras.Model:
@@ -29,7 +30,7 @@ def prepare_encoder(encoder: keras.Model, *, first_order: bool) -> keras.Model:
       such that compute in float32: in bfloat16 the meta-gradient is off by 18 % or more
       with one inner step, and by 47 % or more with five.
     - Likewise, where there is a GPU, LSTM and GRU go without cuDNN, whose kernels
-      have no second derivatives.
+      have no second derivatives. In a subclassed model a warning asks for it.
 
     Other layers of Keras with wrong or missing second derivatives are refused where an
     inner step changes their inputs (`second_order_facts` lists them). Layers with a
@@ -72,12 +73,24 @@ def prepare_encoder(encoder: keras.Model, *, first_order: bool) -> keras.Model:
     for layer, _ in mended:
         _check_replaceable(layer)
     if not is_graph(encoder):
-        raise _not_replaceable(mended[0][0], encoder)
-    copy = _mended(encoder, first_order)
+        if any(reason != _CUDNN for _, reason in mended):
+            raise _not_replaceable(mended[0][0], encoder)
+        # Nothing would be silently wrong: TensorFlow raises where the kernel is used.
+        warnings.warn(
+            f"{_names(layer for layer, _ in mended)} in {encoder.name!r} may use a "
+            "cuDNN kernel, which has no second derivatives: build with "
+            "use_cudnn=False or unroll=True",
+            UserWarning,
+            stacklevel=4,
+        )
+        return encoder
+    copy = mended_copy(encoder, first_order=first_order)
     for layer in _all_layers(copy):
+        if not first_order and _uses_cudnn(layer):
+            # Not in the config: whoever loads the copy prepares it again.
+            layer.use_cudnn = False
         if _reason_to_mend(layer, first_order) is not None:
             raise _not_replaceable(layer, encoder)
-    _copy_state(encoder, copy)
     reasons = dict.fromkeys(reason for _, reason in mended)
     parts = [
         f"{_names(layer for layer, own in mended if own == reason)} ({reason})"
@@ -153,7 +166,7 @@ def _reason_to_mend(layer: keras.Layer, first_order: bool) -> str | None:
         )
     if first_order or isinstance(layer, keras.layers.InputLayer):
         return None
-    if layer.compute_dtype in HALF_PRECISION_ERRORS:
+    if layer.compute_dtype in HALF_PRECISION:
         return (
             f"computing in {layer.compute_dtype} by the policy "
             f"{layer.dtype_policy.name}, too coarse for second derivatives: "
@@ -161,7 +174,7 @@ def _reason_to_mend(layer: keras.Layer, first_order: bool) -> str | None:
             f"{HALF_PRECISION_ERRORS[layer.compute_dtype]}; now float32"
         )
     if _uses_cudnn(layer):
-        return "whose cuDNN kernel has no second derivatives; now use_cudnn=False"
+        return _CUDNN
     return None
 
 
@@ -193,7 +206,7 @@ def _check_replaceable(layer: keras.Layer) -> None:
 def _not_replaceable(layer: keras.Layer, encoder: keras.Model) -> ValueError:
     if _is_stock_batch_normalization(layer):
         instead = "Build it with tfmeta.layers.BatchNormalization"
-    elif layer.compute_dtype in HALF_PRECISION_ERRORS:
+    elif layer.compute_dtype in HALF_PRECISION:
         instead = "Build it with dtype='float32'"
     else:
         instead = "Build it with use_cudnn=False"
@@ -203,76 +216,6 @@ def _not_replaceable(layer: keras.Layer, encoder: keras.Model) -> ValueError:
         f"{instead}. Received: layer {layer.name!r} ({type(layer).__name__}) in "
         f"{encoder.name!r}, a {type(encoder).__name__}"
     )
-
-
-def _mended(model: keras.Model, first_order: bool) -> keras.Model:
-    def replace(layer: keras.Layer) -> keras.Layer:
-        if is_graph(layer):
-            return _mended(layer, first_order)
-        kind = type(layer)
-        config = layer.get_config()
-        if _is_stock_batch_normalization(layer):
-            kind, config = BatchNormalization, _as_ours(config)
-        return kind.from_config(_mended_config(config, first_order))
-
-    return keras.models.clone_model(model, clone_function=replace)
-
-
-def _mended_config(config: Any, first_order: bool) -> Any:
-    """A config in which the layers that a wrapper holds are mended, too."""
-    if isinstance(config, list | tuple):
-        return type(config)(_mended_config(part, first_order) for part in config)
-    if not isinstance(config, dict):
-        return config
-    config = {key: _mended_config(part, first_order) for key, part in config.items()}
-    if config.get("class_name") == "BatchNormalization" and (
-        config.get("module") == "keras.layers"
-    ):
-        config |= {
-            "module": BatchNormalization.__module__,
-            "registered_name": keras.saving.get_registered_name(BatchNormalization),
-            "config": _as_ours(config["config"]),
-        }
-    if first_order:
-        return config
-    if "dtype" in config and _is_half(config["dtype"]):
-        config["dtype"] = "float32"
-    if "use_cudnn" in config and tf.config.list_physical_devices("GPU"):
-        config["use_cudnn"] = False
-    return config
-
-
-def _is_half(dtype: Any) -> bool:
-    """Whether the `dtype` of a config, a name or a policy, computes in half."""
-    name = dtype.get("config", {}).get("name") if isinstance(dtype, dict) else dtype
-    return (
-        isinstance(name, str) and name.removeprefix("mixed_") in HALF_PRECISION_ERRORS
-    )
-
-
-def _as_ours(config: dict[str, Any]) -> dict[str, Any]:
-    """The config of Keras' batch normalization without what ours does not take."""
-    return {
-        key: value
-        for key, value in config.items()
-        if key not in ("renorm_clipping", "renorm_momentum")
-    }
-
-
-def _copy_state(encoder: keras.Model, copy: keras.Model) -> None:
-    before = [tuple(weight.shape) for weight in encoder.weights]
-    after = [tuple(weight.shape) for weight in copy.weights]
-    if before != after:
-        raise ValueError(
-            "`encoder` must come back from its own config with the same weights for "
-            "its layers to be replaced. It may share a layer between nested models, or "
-            f"get weights after it is built. Received: {encoder.name!r} with "
-            f"{len(before)} weight arrays, copied with {len(after)} or other shapes"
-        )
-    copy.set_weights(encoder.get_weights())
-    # Outer layers come first: to set one sets all its parts.
-    for layer, own in zip(_all_layers(copy), _all_layers(encoder), strict=True):
-        layer.trainable = own.trainable
 
 
 def _all_layers(encoder: keras.Model) -> list[keras.Layer]:
