@@ -186,3 +186,17 @@ def test_a_half_written_checkpoint_is_named(call, run_copy, tiny_options, hash_t
     done = call("train", "--run", run_copy, *tiny_options, "--resume")
     assert f"{arrays} of the latest checkpoint is damaged" in done.error
     assert hash_tree(run_copy) == before
+
+
+def test_a_training_on_batches_says_how_many_classes_they_are_of(call, tmp_path):
+    done = call(
+        *("train", "--learner", "baseline", "--run", tmp_path / "run"),
+        *("--epochs", "1", "--steps-per-epoch", "2", "--batch-size", "16"),
+        *("--filters", "4", "--queries", "2", "--validation-episodes", "2"),
+        *("--test-episodes", "600", "--argument", "head_steps=3"),
+    )
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith(
+        "Training a Baseline on glyphs: 600 classes, batches of 16, 2 steps, into "
+    )
+    assert "5-way 1-shot on glyphs-seed0" in done.out

@@ -153,18 +153,3 @@ def test_the_curve_names_batches(tmp_path, monkeypatch):
 def test_options_of_the_other_sort_are_refused(learner, name):
     with pytest.raises(ValueError, match=f"`{name}` must be left out.*{learner}"):
         default_config("glyphs", {"learner": learner, name: 5})
-
-
-def test_the_command_says_what_it_trains(run_tfmeta, tmp_path):
-    done = run_tfmeta(
-        *("train", "--learner", "baseline", "--run", tmp_path / "run"),
-        *("--epochs", "1", "--steps-per-epoch", "2", "--batch-size", "16"),
-        *("--filters", "4", "--queries", "2", "--validation-episodes", "2"),
-        *("--test-episodes", "600", "--argument", "head_steps=3"),
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    first = done.stdout.splitlines()[0]
-    assert first.startswith(
-        "Training a Baseline on glyphs: 600 classes, batches of 16, 2 steps, into "
-    )
-    assert "5-way 1-shot on glyphs-seed0" in done.stdout
