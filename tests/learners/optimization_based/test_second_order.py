@@ -14,6 +14,7 @@ from tfmeta.learners.optimization_based.second_order import (
     check_jit_compile,
     prepare_encoder,
 )
+from tfmeta.testing.subject import precision
 
 L = keras.layers
 
@@ -279,3 +280,15 @@ def test_maximum_pooling_is_refused_under_xla(kind):
         check_jit_compile(encoder, first_order=False)
     encoder = in_row(L.Conv2D(2, 2), L.GlobalMaxPooling2D(), shape=(8, 8, 1))
     check_jit_compile(encoder, first_order=False)
+
+
+def test_a_copy_made_under_a_half_policy_rounds_nothing():
+    with precision("mixed_bfloat16"):
+        encoder = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+        with pytest.warns(UserWarning, match="bfloat16"):
+            copy = prepare_encoder(encoder, first_order=False)
+        assert keras.config.dtype_policy().name == "mixed_bfloat16"
+    assert copy.compute_dtype == "float32"
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    expected = x @ copy.get_weights()[0]
+    np.testing.assert_allclose(copy(x), expected, rtol=1e-5, atol=1e-6)

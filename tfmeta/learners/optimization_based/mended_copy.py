@@ -35,7 +35,14 @@ def mended_copy(model: keras.Model, *, first_order: bool) -> keras.Model:
     copy = mended_copy(encoder, first_order=False)
     ```
     """
-    copy = _mended(model, first_order)
+    policy = keras.config.dtype_policy()
+    if not first_order and policy.compute_dtype in HALF_PRECISION:
+        # Models have the dtype policy of their time, and round what they are given.
+        keras.config.set_dtype_policy(policy.variable_dtype)
+    try:
+        copy = _mended(model, first_order)
+    finally:
+        keras.config.set_dtype_policy(policy)
     _copy_state(model, copy)
     return copy
 
