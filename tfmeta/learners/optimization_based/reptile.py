@@ -138,10 +138,20 @@ class Reptile(MAML):
         return WayBack(self, phase)
 
     def compile(self, optimizer: Any = None, *args: Any, **kwargs: Any) -> None:
-        """As `FewShotLearner.compile`, by default with SGD at a meta-step of 1."""
+        """As `FewShotLearner.compile`, by default with SGD at a meta-step of 1.
+
+        Raises:
+            ValueError: For `jit_compile=True`: losses were seen to differ under XLA by
+                some percent on batches with padding.
+        """
         if optimizer is None:
             optimizer = keras.optimizers.SGD(1.0)
         super().compile(optimizer, *args, **kwargs)
+        if self.jit_compile is True:
+            raise ValueError(
+                "`jit_compile` must be False for Reptile, whose losses differ under "
+                "XLA on batches with padding. Received: jit_compile=True"
+            )
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""
