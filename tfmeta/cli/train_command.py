@@ -83,9 +83,13 @@ from tfmeta.runs.run_folder import RunFolder
 )
 @click.option("--ways", type=AT_LEAST_2, help="Classes per validation and test task.")
 @click.option(
-    "--shots", type=AT_LEAST_1, help="Support examples per class in these tasks."
+    "--shots",
+    type=AT_LEAST_1,
+    help="Support examples per class in validation and test.",
 )
-@click.option("--queries", type=AT_LEAST_1, help="Queries per class in these tasks.")
+@click.option(
+    "--queries", type=AT_LEAST_1, help="Queries per class in validation and test."
+)
 @click.option(
     "--unlabelled",
     type=click.IntRange(min=0),
