@@ -82,6 +82,62 @@ def test_eager_and_graph_agree(name, subject):
     assert_same(graph, eager, 1e-11)
 
 
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("maml", {}),
+        slow("maml", {"head": "prototypes", "batch_normalization": "support"}),
+        slow("anil", {"batch_normalization": "running"}),
+        slow("meta_sgd", {}),
+        slow("maml_plus_plus", {"batch_normalization": "running"}),
+        slow("reptile", {}),
+        slow("lstm", {}),
+    ],
+)
+def test_vectorized_tasks_agree_with_one_by_one(name, arguments, subject):
+    with precision("float64"):
+        made = subject(name, vectorize_tasks=False, **arguments)
+        batch = made.batch(varied=True)
+        other = subject(name, vectorize_tasks=True, **arguments)
+        expected, loss = step_of(made.learner(), batch)
+        found, same_loss = step_of(other.learner(), batch)
+        logits, same_logits = (
+            m.learner().predict(batch[0], verbose=0) for m in (made, other)
+        )
+    assert_same(found, expected, 1e-11)
+    assert same_loss == pytest.approx(loss, rel=1e-11)
+    np.testing.assert_allclose(same_logits, logits, atol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("maml", {"inner_steps": 3}),
+        slow("maml", {"inner_steps": 12}),
+        slow("maml", {"head": "prototypes", "batch_normalization": "support"}),
+        slow("maml", {"vectorize_tasks": True}),
+        slow("meta_sgd", {}),
+        slow("maml_plus_plus", {}),
+        ("lstm", {}),
+    ],
+)
+def test_rematerialization_changes_no_gradient(name, arguments, subject):
+    with precision("float64"):
+        made = subject(name, **arguments)
+        batch = made.batch()
+        expected, loss = step_of(made.learner(), batch)
+        other = subject(name, rematerialize=True, **arguments)
+        found, same_loss = step_of(other.learner(), batch)
+        eager, _ = step_of(other.learner(), batch, eagerly=True)
+    assert_same(found, expected, 1e-11)
+    assert_same(eager, expected, 1e-11)
+    assert same_loss == pytest.approx(loss, rel=1e-12)
+
+
 def test_first_and_second_order_differ(subject):
     with precision("float64"):
         made, first = subject("maml"), subject("maml", first_order=True)

@@ -13,6 +13,9 @@ def check_arguments(
     inner_steps: Any,
     test_inner_steps: Any,
     batch_normalization: Any,
+    vectorize_tasks: Any,
+    rematerialize: Any,
+    is_differentiated: bool,
 ) -> None:
     """Checks them before anything is built.
 
@@ -27,10 +30,12 @@ def check_arguments(
             batch_normalization,
             ("query_batch", "support", "running"),
         ),
+        ("vectorize_tasks", vectorize_tasks, ("auto", True, False)),
+        ("rematerialize", rematerialize, (True, False)),
     ):
         if value not in accepted:
             raise ValueError(
-                f"`{name}` must be one of {', '.join(accepted)}. Received: "
+                f"`{name}` must be one of {', '.join(map(str, accepted))}. Received: "
                 f"{name}={value!r}"
             )
     if task == "regression" and head == "prototypes":
@@ -42,6 +47,12 @@ def check_arguments(
         raise ValueError(
             "`ways` must be the number of classes of every task, or of outputs; only "
             "head='prototypes' takes any. Received: ways=None"
+        )
+    if rematerialize and not is_differentiated:
+        raise ValueError(
+            "`rematerialize` must be False where the outer loop does not differentiate "
+            "inner steps of the encoder, in first order and with an adapted head "
+            "alone: there is nothing that it could save. Received: rematerialize=True"
         )
     least = 1 if task == "regression" else 2
     if ways is not None:

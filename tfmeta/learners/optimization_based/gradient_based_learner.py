@@ -64,6 +64,11 @@ class GradientBasedLearner(FewShotLearner):
             Finn's code; predictions then depend on the other queries of the task.
             `"support"`: queries take those of the support. `"running"`: as Keras'
             layers do it, the batch in training and moving averages otherwise.
+        vectorize_tasks: Whether every operation is one for all tasks of a batch, for
+            accelerators, or tasks are worked on one by one, which is faster on a
+            CPU. `"auto"`: where TensorFlow has an accelerator. Both are exact.
+        rematerialize: Whether inner steps are computed once more in the outer
+            backward pass instead of being kept: less memory, more time.
         seed: Seed of the head's first weights, `None` for others at every call.
 
     Raises:
@@ -73,6 +78,8 @@ class GradientBasedLearner(FewShotLearner):
     """
 
     adapts_encoder: bool = True
+    # Whether the outer loop differentiates the inner rule in first order, too.
+    learns_inner_rule: bool = False
 
     def __init__(
         self,
@@ -85,6 +92,8 @@ class GradientBasedLearner(FewShotLearner):
         test_inner_steps: int | None = None,
         first_order: bool = False,
         batch_normalization: Statistics = "query_batch",
+        vectorize_tasks: bool | Literal["auto"] = "auto",
+        rematerialize: bool = False,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -95,6 +104,10 @@ class GradientBasedLearner(FewShotLearner):
             inner_steps=inner_steps,
             test_inner_steps=test_inner_steps,
             batch_normalization=batch_normalization,
+            vectorize_tasks=vectorize_tasks,
+            rematerialize=rematerialize,
+            is_differentiated=self.adapts_encoder
+            and (self.learns_inner_rule or not first_order),
         )
         if isinstance(encoder, keras.Model) and encoder.built:
             encoder = prepare_encoder(
@@ -109,6 +122,8 @@ class GradientBasedLearner(FewShotLearner):
         self.test_inner_steps = test_inner_steps
         self.first_order = first_order
         self.batch_normalization = batch_normalization
+        self.vectorize_tasks = vectorize_tasks
+        self.rematerialize = rematerialize
         self.seed = seed
         self.transductive = batch_normalization == "query_batch" and (
             has_batch_normalization(self.encoder)
@@ -290,7 +305,7 @@ class GradientBasedLearner(FewShotLearner):
         """The constructor's arguments, serialized."""
         names = (
             "ways task head inner_steps test_inner_steps first_order "
-            "batch_normalization seed"
+            "batch_normalization vectorize_tasks rematerialize seed"
         )
         own = {name: getattr(self, name) for name in names.split()}
         return {**super().get_config(), **own}

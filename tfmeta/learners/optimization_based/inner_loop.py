@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from tfmeta.learners.optimization_based.inner_rules.rule import InnerRule, Parameters
+from tfmeta.learners.optimization_based.rematerialization import rematerialized
 
 # Up to so many steps are written out in the graph, which is faster than a loop; more
 # would take longer to be traced than they save.
@@ -21,6 +23,7 @@ def run_inner_loop(
     *,
     steps: int,
     first_order: bool = False,
+    rematerialize: bool = False,
     after_step: Callable[[Parameters, int], None] | None = None,
 ) -> Parameters:
     """Adapts parameters to a task by `steps` steps of an inner rule.
@@ -38,6 +41,9 @@ def run_inner_loop(
             `tf.while_loop`, where the loss is told the step as a tensor.
         first_order: Whether gradients are constants to the outer loop (Finn 2017,
             section 5.2).
+        rematerialize: Whether the outer gradient computes a step once more instead
+            of keeping what it needs of it. The loss must then have its parameters
+            from nowhere else.
         after_step: Called with the parameters after each step and its number.
 
     Returns:
@@ -56,7 +62,7 @@ def run_inner_loop(
     ```
     """
 
-    def advance(
+    def take_step(
         step: int | tf.Tensor, parameters: Parameters, state: Any
     ) -> tuple[Parameters, Any]:
         with tf.GradientTape(watch_accessed_variables=False) as tape:
@@ -69,6 +75,14 @@ def run_inner_loop(
             gradients = [tf.stop_gradient(g) for g in gradients]
             loss = tf.stop_gradient(loss)
         return rule.update(parameters, gradients, state, step=step, loss=loss)
+
+    def advance(
+        step: int | tf.Tensor, parameters: Parameters, state: Any
+    ) -> tuple[Parameters, Any]:
+        if rematerialize:
+            again = rematerialized(functools.partial(take_step, step))
+            return again(parameters, state)
+        return take_step(step, parameters, state)
 
     state = rule.init(parameters)
     if steps <= _UNROLLED or after_step is not None:

@@ -52,6 +52,8 @@ class LSTMMetaLearner(GradientBasedLearner):
     ```
     """
 
+    learns_inner_rule = True
+
     def __init__(
         self,
         encoder: keras.Model,

@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfmeta.learners.optimization_based.inner_rules import Parameters
 from tfmeta.learners.optimization_based.phases import Phase
+from tfmeta.learners.optimization_based.rematerialization import rematerialized
 from tfmeta.learners.optimization_based.task_learning import TaskLearning, task_inputs
-from tfmeta.learners.optimization_based.task_map import map_tasks
 from tfmeta.learners.optimization_based.task_network import Moving
 
 if TYPE_CHECKING:
@@ -75,7 +75,9 @@ class MetaGradient:
             [tf.TensorSpec(v.shape, v.dtype) for v in variables],
             tf.nest.map_structure(lambda v: tf.TensorSpec(v.shape, v.dtype), moving),
         )
-        losses, outputs, gradients, moving = map_tasks(self.of_task, tasks, spec)
+        losses, outputs, gradients, moving = self.learning.map(
+            self.of_task, tasks, spec
+        )
         return FoundGradient(
             loss=tf.reduce_mean(losses),
             outputs=outputs,
@@ -114,19 +116,25 @@ class MetaGradient:
         found: list[tuple[tf.Tensor, tf.Tensor]] = []
 
         def look(parameters: Parameters, step: int) -> None:
-            outputs = learning.query_outputs(
-                parameters,
-                task["query"],
-                task.get("query_mask"),
-                support.present,
-                moving,
-                step=step,
-                source=learning.query_source(
-                    parameters, support, moving, step=step, training=True
-                ),
-                training=True,
-            )
-            found.append((self._loss_of(outputs, task), outputs))
+            def find(parameters: Parameters) -> tuple[tf.Tensor, tf.Tensor]:
+                outputs = learning.query_outputs(
+                    parameters,
+                    task["query"],
+                    task.get("query_mask"),
+                    support.present,
+                    moving,
+                    step=step,
+                    source=learning.query_source(
+                        parameters, support, moving, step=step, training=True
+                    ),
+                    training=True,
+                )
+                return self._loss_of(outputs, task), outputs
+
+            # The gradient begins with the last pass, which is still at hand.
+            if self.learner.rematerialize and step < self.learner.inner_steps:
+                find = rematerialized(find)
+            found.append(find(parameters))
 
         parameters = learning.adapt_task(
             support,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from tfmeta.layers.patch_convolution import patch_convolutions
 from tfmeta.learners.base import State
 from tfmeta.learners.optimization_based.inner_loop import run_inner_loop
 from tfmeta.learners.optimization_based.inner_rules import Parameters
@@ -15,7 +16,7 @@ from tfmeta.learners.optimization_based.support_loss import (
     cross_entropy,
     squared_error,
 )
-from tfmeta.learners.optimization_based.task_map import map_tasks
+from tfmeta.learners.optimization_based.task_map import is_vectorized, map_tasks
 from tfmeta.learners.optimization_based.task_network import (
     Moving,
     Source,
@@ -60,6 +61,12 @@ class TaskLearning:
     def __init__(self, learner: GradientBasedLearner) -> None:
         self.learner = learner
         self.network = learner.network
+
+    def map(self, function: Callable[[Any], Any], tasks: Any, result: Any) -> Any:
+        """As `map_tasks`, in the learner's formulation."""
+        vectorized = is_vectorized(self.learner.vectorize_tasks)
+        with patch_convolutions(self.learner.encoder, active=vectorized):
+            return map_tasks(function, tasks, result, vectorized=vectorized)
 
     def support_of(self, task: dict[str, tf.Tensor]) -> Support:
         """The support among a task's inputs."""
@@ -137,6 +144,7 @@ class TaskLearning:
             start,
             steps=self.steps(training),
             first_order=learner.first_order if first_order is None else first_order,
+            rematerialize=learner.rematerialize and training,
             after_step=after_step,
         )
 
@@ -259,7 +267,7 @@ class TaskLearning:
         }
         specs["present"] = tf.TensorSpec([labels.shape[-1]], tf.bool)
         specs["batch_statistics"] = tf.TensorSpec([None], self.dtype)
-        return map_tasks(adapt_one, tasks, specs)
+        return self.map(adapt_one, tasks, specs)
 
     def predict(
         self,
@@ -292,7 +300,7 @@ class TaskLearning:
         tasks = {**state, "query": query}
         if mask is not None:
             tasks["query_mask"] = mask
-        return map_tasks(predict_one, tasks, self.outputs_spec(query))
+        return self.map(predict_one, tasks, self.outputs_spec(query))
 
     def episode_outputs(
         self, inputs: dict[str, tf.Tensor], *, training: bool
@@ -320,7 +328,7 @@ class TaskLearning:
             )
 
         outputs = self.outputs_spec(inputs["query"])
-        return map_tasks(learn_one, task_inputs(inputs), outputs)
+        return self.map(learn_one, task_inputs(inputs), outputs)
 
     def outputs_spec(self, query: tf.Tensor) -> tf.TensorSpec:
         """Of the outputs for one task's part of `query`."""

@@ -4,33 +4,55 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import tensorflow as tf
 
 
-def map_tasks(function: Callable[[Any], Any], tasks: Any, result: Any) -> Any:
+def map_tasks(
+    function: Callable[[Any], Any], tasks: Any, result: Any, *, vectorized: bool = False
+) -> Any:
     """Calls a function for every task of a batch and stacks what it returns.
 
-    The place of the formulation: one task after the other, as many at once as there
-    are inter-op threads, each a graph of single-task operations. On a CPU nothing
-    else that was measured is as fast, for a metric learner's one large call per step
-    is not to be had where every task has weights of its own.
+    The place of the formulation, of which there are two:
+
+    - One task after the other, as many at once as there are inter-op threads, each a
+      graph of single-task operations. On a CPU nothing else that was measured is as
+      fast, for a metric learner's one large call per step is not to be had where
+      every task has weights of its own.
+    - Vectorized: every operation is rewritten into one for all tasks, as an
+      accelerator wants it. Convolutions must be matrix products for that, see
+      `tfmeta.layers.patch_convolution`; an operation that TensorFlow cannot rewrite
+      becomes a loop. Run eagerly, tasks still come one after the other.
 
     Args:
         function: From one task to a nest of tensors.
         tasks: A nest of tensors with a leading task axis.
         result: The nest of `tf.TensorSpec` that the function returns.
+        vectorized: Which of the two.
 
     Returns:
         What the function returned, with a leading task axis.
     """
+    if vectorized and not tf.executing_eagerly():
+        # Its results must be tensors, which variables are not.
+        return tf.vectorized_map(
+            lambda task: tf.nest.map_structure(tf.convert_to_tensor, function(task)),
+            tasks,
+        )
     return tf.map_fn(
         function,
         tf.nest.map_structure(tf.convert_to_tensor, tasks),
         fn_output_signature=result,
         parallel_iterations=None if tf.executing_eagerly() else parallel_tasks(),
     )
+
+
+def is_vectorized(choice: bool | Literal["auto"]) -> bool:
+    """Whether tasks are vectorized; `"auto"`: where TensorFlow has an accelerator."""
+    if choice != "auto":
+        return bool(choice)
+    return bool(tf.config.list_physical_devices("GPU"))
 
 
 def parallel_tasks() -> int:
