@@ -29,6 +29,9 @@ from tfmeta.learners.optimization_based.maml import MAML
 from tfmeta.learners.optimization_based.maml_plus_plus import MAMLPlusPlus
 from tfmeta.learners.optimization_based.meta_sgd import MetaSGD
 from tfmeta.learners.optimization_based.reptile import Reptile
+from tfmeta.learners.optimization_based.training_memory import (
+    predict_training_memory,
+)
 
 __all__ = [
     "ANIL",
@@ -49,4 +52,5 @@ __all__ = [
     "RelationNetwork",
     "Reptile",
     "SiameseNetwork",
+    "predict_training_memory",
 ]
