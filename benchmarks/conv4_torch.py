@@ -12,14 +12,24 @@ BLOCKS = 4
 FILTERS = 64
 
 
-def conv4() -> nn.Sequential:
-    """Pictures `(batch, 1, height, width)` in [0, 1] to vectors of 64 numbers."""
+def conv4(*, running_statistics: bool = True) -> nn.Sequential:
+    """Pictures `(batch, 1, height, width)` in [0, 1] to vectors of 64 numbers.
+
+    Args:
+        running_statistics: Whether batch normalization keeps moving averages.
+            Without them it always normalizes with the statistics of the batch.
+    """
     layers: list[nn.Module] = []
     for block in range(BLOCKS):
         channels = 1 if block == 0 else FILTERS
         layers += [
             nn.Conv2d(channels, FILTERS, 3, padding=1, bias=False),
-            nn.BatchNorm2d(FILTERS, eps=1e-3, momentum=0.1),
+            nn.BatchNorm2d(
+                FILTERS,
+                eps=1e-3,
+                momentum=0.1,
+                track_running_stats=running_statistics,
+            ),
             nn.ReLU(inplace=True),
             nn.MaxPool2d(2),
         ]

@@ -8,6 +8,7 @@ TensorFlow and PyTorch never share a process: their thread pools would meet.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import multiprocessing
 import os
@@ -16,7 +17,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,13 @@ class Turn:
     """What a contestant did in one turn.
 
     Attributes:
-        items: Number of items (pictures, episodes, steps) it worked through.
+        items: Number of items (pictures, episodes, steps) it worked through, or
+            its work in terms of such items.
         seconds: How long that took.
         median_ms: Median time of one step in milliseconds.
     """
 
-    items: int
+    items: float
     seconds: float
     median_ms: float
 
@@ -60,14 +62,16 @@ class Contestant:
             compares before it starts. An ImportError leaves the contestant out
             of the table, with its reason.
         arguments: Keyword arguments for `prepare`.
+        environment: Variables that its process starts with, beside this one's.
     """
 
     name: str
     prepare: Callable[..., tuple[Measure, dict[str, Any]]]
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
 
 
-def timed(step: Callable[[], Any], items: int) -> Measure:
+def timed(step: Callable[[], Any], items: float) -> Measure:
     """The measure of a function that works through `items` in each call."""
 
     def measure(seconds: float) -> Turn:
@@ -84,7 +88,7 @@ def timed(step: Callable[[], Any], items: int) -> Measure:
     return measure
 
 
-def turn_of(marks: Sequence[float], items: int) -> Turn:
+def turn_of(marks: Sequence[float], items: float) -> Turn:
     """The turn whose steps, of `items` each, ended at these times."""
     steps = [b - a for a, b in zip(marks[:-1], marks[1:], strict=True)]
     if not steps:
@@ -97,12 +101,18 @@ def turn_of(marks: Sequence[float], items: int) -> Turn:
     )
 
 
-def start_tensorflow(threads: int) -> Any:
-    """Imports TensorFlow, limited to `threads` threads."""
+def start_tensorflow(threads: int, *, intra_op: int | None = None) -> Any:
+    """Imports TensorFlow, limited to `threads` threads.
+
+    Args:
+        threads: How many operations run at once, and in how many threads each.
+        intra_op: In how many threads each runs, where it differs: learners with an
+            inner loop are started with 1.
+    """
     os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import tensorflow as tf
 
-    tf.config.threading.set_intra_op_parallelism_threads(threads)
+    tf.config.threading.set_intra_op_parallelism_threads(intra_op or threads)
     tf.config.threading.set_inter_op_parallelism_threads(threads)
     return tf
 
@@ -148,7 +158,9 @@ def compete(
     turns: dict[str, list[Turn]] = {}
     try:
         for contestant in contestants:
-            worker = _Worker(contestant.name, _serve, (contestant, threads))
+            worker = _Worker(
+                contestant.name, _serve, (contestant, threads), contestant.environment
+            )
             workers[contestant.name] = worker
             answer = worker.receive()
             if isinstance(answer, str):
@@ -244,7 +256,11 @@ class _Worker:
     """
 
     def __init__(
-        self, name: str, target: Callable[..., None], arguments: tuple[Any, ...]
+        self,
+        name: str,
+        target: Callable[..., None],
+        arguments: tuple[Any, ...],
+        environment: dict[str, str] | None = None,
     ) -> None:
         self.name = name
         context = multiprocessing.get_context("spawn")
@@ -253,7 +269,8 @@ class _Worker:
         self._process = context.Process(
             target=target, args=(far_end, self._log.name, *arguments), daemon=True
         )
-        self._process.start()
+        with _environment(environment or {}):
+            self._process.start()
         far_end.close()
 
     def send(self, message: Any) -> None:
@@ -278,6 +295,24 @@ class _Worker:
         if self._process.is_alive():
             self._process.kill()
         self._log.close()
+
+
+@contextlib.contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    """Sets variables for processes that are started meanwhile.
+
+    An allocator reads its own before the first line of Python runs.
+    """
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def _write_stderr_to(path: str) -> None:
