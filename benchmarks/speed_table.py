@@ -16,6 +16,42 @@ NAMES = (
 
 def markdown(results: list[dict[str, Any]]) -> str:
     """One row per goal, then the inference table."""
+    lines = _goals(results)
+    inference = next(r for r in results if r["benchmark"] == "encoder_inference")
+    for group in inference["groups"]:
+        lines += ["", *_group(group)]
+    return "\n".join([*lines, "", _machine(results[0])]) + "\n"
+
+
+def maml(training: dict[str, Any], memory: dict[str, Any], profile: dict) -> str:
+    """Goals, rates beside other libraries, memory, and where the time goes."""
+    lines = _goals([training, memory])
+    for group in training["groups"]:
+        lines += ["", *_group(group, added_memory=True)]
+    trades = [group for group in memory["groups"] if "unit" in group]
+    for group in trades:
+        lines += ["", *_group(group, added_memory=True)]
+    groups = profile["groups"]
+    heads = [f"inner steps: {group['inner_steps']}" for group in groups]
+    lines += [
+        "",
+        f"| share of the threads' time | {' | '.join(heads)} |",
+        "|---" * (len(groups) + 1) + "|",
+    ]
+    shares = groups[0]["shares"]
+    for kind in sorted(shares, key=lambda k: -shares[k]):
+        cells = [f"{group['shares'][kind]:.0%}" for group in groups]
+        lines.append(f"| {kind} | {' | '.join(cells)} |")
+    for key, title in (
+        ("share_of_peak", "operations per second, of the rate of matrix products"),
+        ("share_of_peak_while_convolving", "the same while convolving"),
+    ):
+        cells = [f"{group[key]:.0%}" for group in groups]
+        lines.append(f"| {title} | {' | '.join(cells)} |")
+    return "\n".join([*lines, "", _machine(training)]) + "\n"
+
+
+def _goals(results: list[dict[str, Any]]) -> list[str]:
     lines = ["| measured | median (smallest to largest) | goal |", "|---|---|---|"]
     for result in results:
         for goal in result["goals"]:
@@ -27,17 +63,16 @@ def markdown(results: list[dict[str, Any]]) -> str:
             lines.append(
                 f"| {goal['what']} | {values} | {bound} {limit:,g}: {verdict} |"
             )
-    inference = next(r for r in results if r["benchmark"] == "encoder_inference")
-    for group in inference["groups"]:
-        lines += ["", *_group(group)]
-    machine = results[0]["machine"]
-    lines += [
-        "",
+    return lines
+
+
+def _machine(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    return (
         f"{machine['cores']} cores ({machine['processor']}), two threads for "
         "everybody. Each file in benchmarks/results/ holds every round, the versions "
-        "and the command.",
-    ]
-    return "\n".join(lines) + "\n"
+        "and the command."
+    )
 
 
 def beyond_memory(result: dict[str, Any]) -> str:
@@ -57,14 +92,20 @@ def beyond_memory(result: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _group(group: dict[str, Any]) -> list[str]:
-    lines = [
-        f"| {group['name']} | {group['unit']} | times {group['reference']} |",
-        "|---|---|---|",
-    ]
+def _group(group: dict[str, Any], *, added_memory: bool = False) -> list[str]:
+    heads = [group["name"], group["unit"], f"times {group['reference']}"]
+    if added_memory:
+        heads += ["first step, s", "memory added, MiB"]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for line in group["contestants"]:
         ratio = _range(line["ratio"]) if "ratio" in line else ""
-        lines.append(f"| {line['name']} | {_range(line['value'])} | {ratio} |")
+        cells = [line["name"], _range(line["value"]), ratio]
+        if added_memory:
+            facts = (
+                line["facts"].get(k) for k in ("first_step_seconds", "added_memory_mib")
+            )
+            cells += ["" if fact is None else _number(fact) for fact in facts]
+        lines.append(f"| {' | '.join(cells)} |")
     return lines
 
 
@@ -88,6 +129,13 @@ def main() -> None:
         table = beyond_memory(read_json(memory))
         print(table)
         replace_table("beyond_memory", table)
+    paths = [
+        RESULTS / f"maml_{what}.json" for what in ("training", "memory", "profile")
+    ]
+    if all(path.exists() for path in paths):
+        table = maml(*(read_json(path) for path in paths))
+        print(table)
+        replace_table("maml_speed", table)
 
 
 if __name__ == "__main__":
