@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 
 from tfmeta.learners.optimization_based.inner_rules.rule import InnerRule, Parameters
-from tfmeta.learners.optimization_based.rematerialization import rematerialized
+
+# From parameters and the state of a rule to those after a step.
+Step: TypeAlias = Callable[[Parameters, Any], tuple[Parameters, Any]]
 
 # Up to so many steps are written out in the graph, which is faster than a loop; more
 # would take longer to be traced than they save.
@@ -23,7 +25,7 @@ def run_inner_loop(
     *,
     steps: int,
     first_order: bool = False,
-    rematerialize: bool = False,
+    rematerialize: Callable[[Step], Step] | None = None,
     after_step: Callable[[Parameters, int], None] | None = None,
 ) -> Parameters:
     """Adapts parameters to a task by `steps` steps of an inner rule.
@@ -41,9 +43,9 @@ def run_inner_loop(
             `tf.while_loop`, where the loss is told the step as a tensor.
         first_order: Whether gradients are constants to the outer loop (Finn 2017,
             section 5.2).
-        rematerialize: Whether the outer gradient computes a step once more instead
-            of keeping what it needs of it. The loss must then have its parameters
-            from nowhere else.
+        rematerialize: Makes of a step one that the outer gradient computes once more
+            instead of keeping what it needs of it, see `rematerialized`. The loss must
+            then have its parameters from nowhere else.
         after_step: Called with the parameters after each step and its number.
 
     Returns:
@@ -79,10 +81,10 @@ def run_inner_loop(
     def advance(
         step: int | tf.Tensor, parameters: Parameters, state: Any
     ) -> tuple[Parameters, Any]:
-        if rematerialize:
-            again = rematerialized(functools.partial(take_step, step))
-            return again(parameters, state)
-        return take_step(step, parameters, state)
+        own: Step = functools.partial(take_step, step)
+        if rematerialize is not None:
+            own = rematerialize(own)
+        return own(parameters, state)
 
     state = rule.init(parameters)
     if steps <= _UNROLLED or after_step is not None:

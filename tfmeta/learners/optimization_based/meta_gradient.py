@@ -12,6 +12,7 @@ from tfmeta.learners.optimization_based.phases import Phase
 from tfmeta.learners.optimization_based.rematerialization import rematerialized
 from tfmeta.learners.optimization_based.task_learning import TaskLearning, task_inputs
 from tfmeta.learners.optimization_based.task_network import Moving
+from tfmeta.learners.optimization_based.task_seeds import shift_seeds
 
 if TYPE_CHECKING:
     from tfmeta.learners.optimization_based.gradient_based_learner import (
@@ -109,7 +110,7 @@ class MetaGradient:
     ) -> tuple[tf.Tensor, tf.Tensor, Moving]:
         learning = self.learning
         support = learning.support_of(task)
-        moving = [list(values) for values in self.learner.moving_values()]
+        moving = self.moving_of_task(task)
         weights = None
         if self.phase.multi_step:
             weights = self.learner.query_loss_weights()
@@ -133,7 +134,7 @@ class MetaGradient:
 
             # The gradient begins with the last pass, which is still at hand.
             if self.learner.rematerialize and step < self.learner.inner_steps:
-                find = rematerialized(find)
+                find = rematerialized(find, held=moving)
             found.append(find(parameters))
 
         parameters = learning.adapt_task(
@@ -147,10 +148,26 @@ class MetaGradient:
         )
         if weights is None:
             look(parameters, self.learner.inner_steps)
-            return (*found[-1], moving)
+            return (*found[-1], self.moving_of_task(task, after=moving))
         losses = tf.stack([loss for loss, _ in found])
         loss = tf.reduce_sum(tf.cast(weights, losses.dtype) * losses)
-        return loss, found[-1][1], moving
+        return loss, found[-1][1], self.moving_of_task(task, after=moving)
+
+    def moving_of_task(
+        self, task: dict[str, tf.Tensor], *, after: Moving | None = None
+    ) -> Moving:
+        """The encoder's non-trainable values as a task starts with them.
+
+        Args:
+            task: The task's inputs.
+            after: Those it ends with, to be turned into what the encoder keeps.
+        """
+        return shift_seeds(
+            self.learner.moving_values() if after is None else after,
+            self.learner.encoder.non_trainable_variables,
+            task["seed"],
+            back=after is not None,
+        )
 
     def _loss_of(self, outputs: tf.Tensor, task: dict[str, tf.Tensor]) -> tf.Tensor:
         weight = task.get("sample_weight")

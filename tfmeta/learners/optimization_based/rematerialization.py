@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow as tf
 
 
-def rematerialized(function: Callable[..., Any]) -> Callable[..., Any]:
+def rematerialized(
+    function: Callable[..., Any], *, held: list[Any] | None = None
+) -> Callable[..., Any]:
     """A function whose intermediate values are not kept for its gradient.
 
     Griewank and Walther (2000), *Algorithm 799: Revolve: An Implementation of
@@ -20,6 +23,8 @@ def rematerialized(function: Callable[..., Any]) -> Callable[..., Any]:
         function: From nests of tensors to a nest of tensors. Besides them it may
             depend on `tf.Variable`s; what it has from tensors around it passes no
             gradient.
+        held: A list that the function reads and changes, such as the states of random
+            layers. Computed once more, the function finds what it found at first.
 
     Returns:
         A function of the same arguments and result.
@@ -36,6 +41,7 @@ def rematerialized(function: Callable[..., Any]) -> Callable[..., Any]:
     def wrapped(*arguments: Any) -> Any:
         flat = tf.nest.flatten(arguments)
         structure: list[Any] = []
+        before = None if held is None else list(held)
 
         def call(*values: tf.Tensor) -> list[tf.Tensor]:
             result = function(*tf.nest.pack_sequence_as(arguments, list(values)))
@@ -50,7 +56,7 @@ def rematerialized(function: Callable[..., Any]) -> Callable[..., Any]:
                 # the first pass, and all would be kept after all.
                 with tf.control_dependencies(upstream):
                     again = [tf.identity(value) for value in values]
-                with tf.GradientTape() as tape:
+                with tf.GradientTape() as tape, _set_back(held, before):
                     tape.watch([*again, *sources])
                     results = call(*again)
                 found = tape.gradient(
@@ -68,3 +74,16 @@ def rematerialized(function: Callable[..., Any]) -> Callable[..., Any]:
         return tf.nest.pack_sequence_as(structure[0], results)
 
     return wrapped
+
+
+@contextlib.contextmanager
+def _set_back(held: list[Any] | None, before: list[Any] | None) -> Iterator[None]:
+    if held is None or before is None:
+        yield
+        return
+    now = list(held)
+    held[:] = before
+    try:
+        yield
+    finally:
+        held[:] = now

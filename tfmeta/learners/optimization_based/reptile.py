@@ -167,7 +167,7 @@ class WayBack(MetaGradient):
         """Loss, query outputs, the way back and non-trainable values of one task."""
         learning, learner = self.learning, self.learner
         support = learning.support_of(task)
-        moving = [list(values) for values in learner.moving_values()]
+        moving = self.moving_of_task(task)
         adapted = learning.adapt_task(
             support,
             moving,
@@ -192,4 +192,5 @@ class WayBack(MetaGradient):
             start - end
             for start, end in zip(learning.network.start(), adapted, strict=True)
         ]
+        moving = self.moving_of_task(task, after=moving)
         return tf.cast(loss, learning.dtype), outputs, back, moving

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from tfmeta.layers.patch_convolution import patch_convolutions
 from tfmeta.learners.base import State
 from tfmeta.learners.optimization_based.inner_loop import run_inner_loop
 from tfmeta.learners.optimization_based.inner_rules import Parameters
+from tfmeta.learners.optimization_based.rematerialization import rematerialized
 from tfmeta.learners.optimization_based.support_loss import (
     cross_entropy,
     squared_error,
@@ -138,13 +140,16 @@ class TaskLearning:
                 embedded = embed(parameters, part, step)
             return self.support_loss(network.classify(parameters, embedded), part)
 
+        rematerialize = None
+        if learner.rematerialize and training:
+            rematerialize = functools.partial(rematerialized, held=moving)
         return run_inner_loop(
             loss,
             learner.inner_rule,
             start,
             steps=self.steps(training),
             first_order=learner.first_order if first_order is None else first_order,
-            rematerialize=learner.rematerialize and training,
+            rematerialize=rematerialize,
             after_step=after_step,
         )
 
