@@ -109,10 +109,11 @@ def test_vectorized_tasks_agree_with_one_by_one(name, arguments, subject):
             m.learner().predict(batch[0], verbose=0) for m in (made, other)
         )
     # Adam's first step multiplies the rounding of a gradient that is zero by rate
-    # over epsilon, which is 1e6 here.
-    assert_same(found, expected, 1e-9 if name == "reptile" else 1e-11)
-    assert same_loss == pytest.approx(loss, rel=1e-11)
-    np.testing.assert_allclose(same_logits, logits, atol=1e-10)
+    # over epsilon, which is 1e6 here; losses and logits are those after it.
+    within = 1e-9 if name == "reptile" else 1e-11
+    assert_same(found, expected, within)
+    assert same_loss == pytest.approx(loss, rel=within)
+    np.testing.assert_allclose(same_logits, logits, atol=10 * within)
 
 
 @pytest.mark.parametrize(
