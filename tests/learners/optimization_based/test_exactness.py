@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmeta.encoders import Conv4
 from tfmeta.episodes import Episodes
+from tfmeta.learners import MAML
 from tfmeta.testing import CHECKS
 from tfmeta.testing.subject import Subject, precision
 
@@ -114,6 +116,32 @@ def test_vectorized_tasks_agree_with_one_by_one(name, arguments, subject):
     assert_same(found, expected, within)
     assert same_loss == pytest.approx(loss, rel=within)
     np.testing.assert_allclose(same_logits, logits, atol=10 * within)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("batch_normalization", ["query_batch", "support"])
+def test_vectorized_convolutions_agree_with_one_by_one(batch_normalization):
+    def subject(vectorized):
+        def make(example_shape, ways):
+            encoder = Conv4(example_shape, filters=3, seed=0)
+            return MAML(
+                encoder,
+                ways,
+                inner_steps=2,
+                inner_learning_rate=0.1,
+                batch_normalization=batch_normalization,
+                vectorize_tasks=vectorized,
+                seed=0,
+            )
+
+        return Subject(make, (16, 16, 2), False)
+
+    with precision("float64"):
+        batch = subject(False).batch(varied=True)
+        expected, loss = step_of(subject(False).learner(), batch)
+        found, same_loss = step_of(subject(True).learner(), batch)
+    assert_same(found, expected, 1e-9)
+    assert same_loss == pytest.approx(loss, rel=1e-10)
 
 
 @pytest.mark.parametrize(
