@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfmeta.learners.base import FewShotLearner, State
 from tfmeta.learners.metric_based.class_sums import check_gives_vectors
 from tfmeta.learners.optimization_based.arguments import check_arguments
+from tfmeta.learners.optimization_based.batch_learning import BatchLearning
 from tfmeta.learners.optimization_based.inner_rules import InnerRule
 from tfmeta.learners.optimization_based.meta_gradient import (
     FoundGradient,
@@ -25,7 +26,6 @@ from tfmeta.learners.optimization_based.second_order import (
 )
 from tfmeta.learners.optimization_based.task_learning import (
     Support,
-    TaskLearning,
     whole_support,
 )
 from tfmeta.learners.optimization_based.task_network import (
@@ -209,7 +209,7 @@ class GradientBasedLearner(FewShotLearner):
             `(tasks, ways)`, the ways with a real support row; and
             `batch_statistics`, `(tasks, values)`, those of the support.
         """
-        return TaskLearning(self).adapt(
+        return BatchLearning(self).adapt(
             support, support_labels, support_mask, training=training
         )
 
@@ -222,17 +222,17 @@ class GradientBasedLearner(FewShotLearner):
         training: bool = False,
     ) -> tf.Tensor:
         """Classifies queries; see `FewShotLearner.predict_query`."""
-        return TaskLearning(self).predict(state, query, query_mask, training=training)
+        return BatchLearning(self).predict(state, query, query_mask, training=training)
 
     def predict_each_query(self, state: State, query: tf.Tensor) -> tf.Tensor:
         """Logits that no other query has a part in: the support's statistics."""
-        return TaskLearning(self).predict(state, query, None, inductive=True)
+        return BatchLearning(self).predict(state, query, None, inductive=True)
 
     def episode_logits(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> tf.Tensor:
         """Logits of an episode batch, inner loop and queries in one map."""
-        return TaskLearning(self).episode_outputs(inputs, training=training)
+        return BatchLearning(self).episode_outputs(inputs, training=training)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step of the outer loop."""

@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import keras
 import tensorflow as tf
 
+from tfmeta.learners.optimization_based.batch_learning import (
+    BatchLearning,
+    task_inputs,
+)
 from tfmeta.learners.optimization_based.inner_rules import Parameters
 from tfmeta.learners.optimization_based.phases import Phase
 from tfmeta.learners.optimization_based.rematerialization import rematerialized
-from tfmeta.learners.optimization_based.task_learning import TaskLearning, task_inputs
 from tfmeta.learners.optimization_based.task_network import Moving
 from tfmeta.learners.optimization_based.task_seeds import shift_seeds
 
@@ -50,7 +53,7 @@ class MetaGradient:
     def __init__(self, learner: GradientBasedLearner, phase: Phase) -> None:
         self.learner = learner
         self.phase = phase
-        self.learning = TaskLearning(learner)
+        self.learning = BatchLearning(learner)
 
     def of_batch(
         self, inputs: dict[str, tf.Tensor], y: tf.Tensor, sample_weight: Any

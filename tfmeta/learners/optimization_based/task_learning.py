@@ -1,16 +1,14 @@
-"""The two verbs of gradient-based learners, task by task."""
+"""Adapting to one task, and classifying its queries."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import tensorflow as tf
 
-from tfmeta.layers.patch_convolution import patch_convolutions
-from tfmeta.learners.base import State
 from tfmeta.learners.optimization_based.inner_loop import run_inner_loop
 from tfmeta.learners.optimization_based.inner_rules import Parameters
 from tfmeta.learners.optimization_based.rematerialization import rematerialized
@@ -18,7 +16,6 @@ from tfmeta.learners.optimization_based.support_loss import (
     cross_entropy,
     squared_error,
 )
-from tfmeta.learners.optimization_based.task_map import is_vectorized, map_tasks
 from tfmeta.learners.optimization_based.task_network import (
     Moving,
     Source,
@@ -54,7 +51,7 @@ def whole_support(support: Support, step: int | tf.Tensor) -> Support:
 
 
 class TaskLearning:
-    """Adapts to single tasks and classifies their queries.
+    """Adapts to a single task and classifies its queries.
 
     Args:
         learner: Whose settings and weights count.
@@ -63,12 +60,6 @@ class TaskLearning:
     def __init__(self, learner: GradientBasedLearner) -> None:
         self.learner = learner
         self.network = learner.network
-
-    def map(self, function: Callable[[Any], Any], tasks: Any, result: Any) -> Any:
-        """As `map_tasks`, in the learner's formulation."""
-        vectorized = is_vectorized(self.learner.vectorize_tasks)
-        with patch_convolutions(self.learner.encoder, active=vectorized):
-            return map_tasks(function, tasks, result, vectorized=vectorized)
 
     def support_of(self, task: dict[str, tf.Tensor]) -> Support:
         """The support among a task's inputs."""
@@ -110,7 +101,7 @@ class TaskLearning:
             choose: What an inner step learns from, of a support and its number.
         """
         learner, network = self.learner, self.network
-        source: Source = "layer" if self._is_running else "batch"
+        source: Source = "layer" if self.uses_running_averages else "batch"
 
         def embed(
             parameters: Parameters, part: Support, step: int | tf.Tensor
@@ -207,7 +198,7 @@ class TaskLearning:
             return self.support_statistics(
                 parameters, support, moving, step=step, training=training
             )
-        return "layer" if self._is_running else "batch"
+        return "layer" if self.uses_running_averages else "batch"
 
     def support_statistics(
         self,
@@ -230,116 +221,6 @@ class TaskLearning:
             recording=True,
         )[1]
 
-    def adapt(
-        self,
-        support: tf.Tensor,
-        labels: tf.Tensor,
-        mask: tf.Tensor | None,
-        *,
-        training: bool,
-    ) -> State:
-        """States of all tasks."""
-        names = self.learner.adapted_names()
-
-        def adapt_one(task: dict[str, tf.Tensor]) -> State:
-            own = self.support_of(task)
-            moving = self.learner.moving_values()
-            parameters = self.adapt_task(
-                own, moving, training=training, choose=self.learner.choose_support(None)
-            )
-            state = dict(zip(names, parameters, strict=True))
-            statistics = tf.zeros([0], self.dtype)
-            if not self._is_running:
-                statistics = self.support_statistics(
-                    parameters,
-                    own,
-                    moving,
-                    step=self.steps(training),
-                    training=training,
-                )
-            return {**state, "present": own.present, "batch_statistics": statistics}
-
-        tasks = {"support": support, "support_labels": labels}
-        if mask is not None:
-            tasks["support_mask"] = mask
-        shapes = self.learner.adapted_shapes()
-        if self.learner.head == "prototypes":
-            ways = labels.shape[-1]
-            shapes[-2:] = [(shapes[-2][0], ways), (ways,)]
-        specs = {
-            name: tf.TensorSpec(shape, self.dtype)
-            for name, shape in zip(names, shapes, strict=True)
-        }
-        specs["present"] = tf.TensorSpec([labels.shape[-1]], tf.bool)
-        specs["batch_statistics"] = tf.TensorSpec([None], self.dtype)
-        return self.map(adapt_one, tasks, specs)
-
-    def predict(
-        self,
-        state: State,
-        query: tf.Tensor,
-        mask: tf.Tensor | None,
-        *,
-        training: bool = False,
-        inductive: bool = False,
-    ) -> tf.Tensor:
-        """Outputs `(tasks, queries, outputs)` of all tasks."""
-        names = self.learner.adapted_names()
-        kind = self.learner.batch_normalization
-
-        def predict_one(task: dict[str, tf.Tensor]) -> tf.Tensor:
-            source: Source = "layer" if self._is_running else "batch"
-            if kind == "support" or (inductive and kind == "query_batch"):
-                source = task["batch_statistics"]
-            return self.query_outputs(
-                [task[name] for name in names],
-                task["query"],
-                task.get("query_mask"),
-                task["present"],
-                self.learner.moving_values(),
-                step=self.steps(training),
-                source=source,
-                training=training,
-            )
-
-        tasks = {**state, "query": query}
-        if mask is not None:
-            tasks["query_mask"] = mask
-        return self.map(predict_one, tasks, self.outputs_spec(query))
-
-    def episode_outputs(
-        self, inputs: dict[str, tf.Tensor], *, training: bool
-    ) -> tf.Tensor:
-        """Outputs of all tasks, adapted and classified one by one."""
-
-        def learn_one(task: dict[str, tf.Tensor]) -> tf.Tensor:
-            own = self.support_of(task)
-            moving = self.learner.moving_values()
-            parameters = self.adapt_task(
-                own, moving, training=training, choose=self.learner.choose_support(None)
-            )
-            step = self.steps(training)
-            return self.query_outputs(
-                parameters,
-                task["query"],
-                task.get("query_mask"),
-                own.present,
-                moving,
-                step=step,
-                source=self.query_source(
-                    parameters, own, moving, step=step, training=training
-                ),
-                training=training,
-            )
-
-        outputs = self.outputs_spec(inputs["query"])
-        return self.map(learn_one, task_inputs(inputs), outputs)
-
-    def outputs_spec(self, query: tf.Tensor) -> tf.TensorSpec:
-        """Of the outputs for one task's part of `query`."""
-        ways = None if self.learner.head == "prototypes" else self.learner.ways
-        return tf.TensorSpec([query.shape[1], ways], self.dtype)
-
     @property
     def dtype(self) -> tf.DType:
         """What is adapted, and of outputs: float64 or float32."""
@@ -347,11 +228,6 @@ class TaskLearning:
         return tf.float64 if wide else tf.float32
 
     @property
-    def _is_running(self) -> bool:
+    def uses_running_averages(self) -> bool:
+        """Whether moving averages normalize, and not a batch."""
         return self.learner.batch_normalization == "running"
-
-
-def task_inputs(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-    """The parts of an episode batch that an inner loop takes."""
-    names = ("support", "support_labels", "support_mask", "query", "query_mask")
-    return {name: inputs[name] for name in names if name in inputs}

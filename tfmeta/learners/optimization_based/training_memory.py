@@ -6,11 +6,11 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfmeta.learners.optimization_based.batch_learning import task_inputs
 from tfmeta.learners.optimization_based.gradient_based_learner import (
     GradientBasedLearner,
 )
 from tfmeta.learners.optimization_based.meta_gradient import MetaGradient
-from tfmeta.learners.optimization_based.task_learning import task_inputs
 from tfmeta.learners.optimization_based.task_map import is_vectorized, parallel_tasks
 
 # Fitted to trainings of MAML and MAML++ with Conv4 of 64 filters, 1 and 5 steps, on
