@@ -113,15 +113,18 @@ class Reptile(MAML):
 
         def draw(support: Support, step: int | tf.Tensor) -> Support:
             rows = tf.shape(support.examples)[0]
-            # By the same algorithm with and without XLA.
+            # Integers, which are the same with and without XLA; fractions are not.
             noise = tf.random.stateless_uniform(
                 [rows],
                 tf.random.fold_in(start, step, alg="philox"),
+                minval=None,
+                maxval=None,
+                dtype=tf.int32,
                 alg="philox",
             )
             if support.mask is not None:
                 # Padding comes last, and is still masked where it is drawn.
-                noise = tf.where(support.mask, noise, -1.0)
+                noise = tf.where(support.mask, noise, noise.dtype.min)
             chosen = tf.math.top_k(noise, tf.minimum(size, rows)).indices
             mask = support.mask
             return dataclasses.replace(
@@ -138,20 +141,10 @@ class Reptile(MAML):
         return WayBack(self, phase)
 
     def compile(self, optimizer: Any = None, *args: Any, **kwargs: Any) -> None:
-        """As `FewShotLearner.compile`, by default with SGD at a meta-step of 1.
-
-        Raises:
-            ValueError: For `jit_compile=True`: losses were seen to differ under XLA by
-                some percent on batches with padding.
-        """
+        """As `FewShotLearner.compile`, by default with SGD at a meta-step of 1."""
         if optimizer is None:
             optimizer = keras.optimizers.SGD(1.0)
         super().compile(optimizer, *args, **kwargs)
-        if self.jit_compile is True:
-            raise ValueError(
-                "`jit_compile` must be False for Reptile, whose losses differ under "
-                "XLA on batches with padding. Received: jit_compile=True"
-            )
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""
