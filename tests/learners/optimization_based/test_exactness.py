@@ -227,6 +227,29 @@ def test_reptile_moves_towards_the_adapted_weights(subject):
     assert max(np.abs(a - s).max() for a, s in zip(after, start, strict=False)) > 1e-3
 
 
+def test_reptile_carries_the_moments_of_adam_on(subject):
+    with precision("float64"):
+        made = subject("reptile", inner_batch_size=None, test_inner_steps=2)
+        inputs, y = made.batch()
+        learner = made.learner()
+        learner.compile(keras.optimizers.SGD(0.25))
+        *seconds, count = learner.carried_variables()
+        assert count == 0
+        learner.train_on_batch(inputs, y)
+        assert count == 2  # inner steps
+        assert all(np.any(v.numpy() > 0) for v in seconds)
+        # What is adapted at test starts from the same moments as in training.
+        start = [v.numpy() for v in learner.trainable_variables]
+        state = learner.adapt(inputs["support"], inputs["support_labels"])
+        ends = [state[name].numpy() for name in learner.adapted_names()]
+        learner.train_on_batch(inputs, y)
+        after = [v.numpy() for v in learner.trainable_variables]
+    expected = [
+        s + 0.25 * (e.mean(axis=0) - s) for s, e in zip(start, ends, strict=False)
+    ]
+    assert_same(after, expected, 1e-12)
+
+
 def test_queries_count_by_themselves_when_they_are_padded(subject):
     """The mean loss is over real queries of all tasks, as Keras reports it."""
     with precision("float64"):

@@ -41,7 +41,7 @@ class BatchLearning(TaskLearning):
         def adapt_one(task: dict[str, tf.Tensor]) -> State:
             own = self.support_of(task)
             moving = self.learner.moving_values()
-            parameters = self.adapt_task(
+            parameters, _ = self.adapt_task(
                 own, moving, training=training, choose=self.learner.choose_support(None)
             )
             state = dict(zip(names, parameters, strict=True))
@@ -112,7 +112,7 @@ class BatchLearning(TaskLearning):
         def learn_one(task: dict[str, tf.Tensor]) -> tf.Tensor:
             own = self.support_of(task)
             moving = self.learner.moving_values()
-            parameters = self.adapt_task(
+            parameters, _ = self.adapt_task(
                 own, moving, training=training, choose=self.learner.choose_support(None)
             )
             step = self.steps(training)

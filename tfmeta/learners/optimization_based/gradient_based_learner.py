@@ -179,6 +179,10 @@ class GradientBasedLearner(FewShotLearner):
         for variable, value in zip(variables, values[0], strict=True):
             variable.assign(value)
 
+    def carried_variables(self) -> list[keras.Variable]:
+        """What the inner rule carries from the tasks of a batch to the next ones."""
+        return []
+
     def adapted_shapes(self) -> list[tuple[int, ...]]:
         """Shapes of what a task adapts, 1 for a number of ways that varies."""
         shapes = [tuple(v.shape) for v in self.network.adapted_encoder_variables]
@@ -242,6 +246,10 @@ class GradientBasedLearner(FewShotLearner):
             zip(found.gradients, self.trainable_variables, strict=True)
         )
         self.keep_moving_values(found.moving)
+        for variable, value in zip(
+            self.carried_variables(), found.carried, strict=True
+        ):
+            variable.assign(value)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         # compute_loss divides by the replicas; what is shown is not.
         self._loss_tracker.update_state(

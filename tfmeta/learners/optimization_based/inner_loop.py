@@ -27,7 +27,7 @@ def run_inner_loop(
     first_order: bool = False,
     rematerialize: Callable[[Step], Step] | None = None,
     after_step: Callable[[Parameters, int], None] | None = None,
-) -> Parameters:
+) -> tuple[Parameters, Any]:
     """Adapts parameters to a task by `steps` steps of an inner rule.
 
     Whatever tape watches from outside can differentiate the result by the start and
@@ -49,12 +49,12 @@ def run_inner_loop(
         after_step: Called with the parameters after each step and its number.
 
     Returns:
-        Parameters after the last step.
+        Parameters after the last step, and the state of the rule.
 
     Example:
 
     ```python
-    moved = run_inner_loop(
+    moved, _ = run_inner_loop(
         lambda p, step: tf.reduce_sum(p[0] ** 2),
         GradientDescent(0.1),
         [tf.constant([1.0])],
@@ -92,15 +92,15 @@ def run_inner_loop(
             parameters, state = advance(step, parameters, state)
             if after_step is not None:
                 after_step(parameters, step)
-        return parameters
+        return parameters, state
 
     def body(step: tf.Tensor, parameters: Parameters, state: Any) -> tuple:
         return (step + 1, *advance(step, parameters, state))
 
-    _, parameters, _ = tf.while_loop(
+    _, parameters, state = tf.while_loop(
         lambda step, *_: step < steps,
         body,
         (tf.constant(0), parameters, state),
         maximum_iterations=steps,
     )
-    return parameters
+    return parameters, state

@@ -31,12 +31,14 @@ class FoundGradient(NamedTuple):
         outputs: `(tasks, queries, ways)`, after the last inner step.
         gradients: Of the loss, one for each trainable variable.
         moving: The encoder's non-trainable values, averaged over the tasks.
+        carried: What the inner rule carries on from task to task, averaged as well.
     """
 
     loss: tf.Tensor
     outputs: tf.Tensor
     gradients: Parameters
     moving: Moving
+    carried: Parameters
 
 
 class MetaGradient:
@@ -78,8 +80,9 @@ class MetaGradient:
             self.learning.outputs_spec(inputs["query"]),
             [tf.TensorSpec(v.shape, v.dtype) for v in variables],
             tf.nest.map_structure(lambda v: tf.TensorSpec(v.shape, v.dtype), moving),
+            [tf.TensorSpec(v.shape, v.dtype) for v in self.learner.carried_variables()],
         )
-        losses, outputs, gradients, moving = self.learning.map(
+        losses, outputs, gradients, moving, carried = self.learning.map(
             self.of_task, tasks, spec
         )
         return FoundGradient(
@@ -87,12 +90,16 @@ class MetaGradient:
             outputs=outputs,
             gradients=[tf.reduce_mean(g, axis=0) for g in gradients],
             moving=tf.nest.map_structure(_mean_over_tasks, moving),
+            carried=[tf.reduce_mean(values, axis=0) for values in carried],
         )
 
     def of_task(
         self, task: dict[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor, Parameters, Moving]:
-        """Loss, query outputs, gradients and non-trainable values of one task."""
+    ) -> tuple[tf.Tensor, tf.Tensor, Parameters, Moving, Parameters]:
+        """Loss, query outputs, gradients, non-trainable and carried values of a task.
+
+        A rule that is differentiated carries nothing from one task to the next.
+        """
         learner = self.learner
         variables = [v.value for v in learner.trainable_variables]
         with tf.GradientTape() as tape:
@@ -106,7 +113,7 @@ class MetaGradient:
             scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         gradients = [tf.convert_to_tensor(g) for g in gradients]
-        return tf.cast(loss, self.learning.dtype), outputs, gradients, moving
+        return tf.cast(loss, self.learning.dtype), outputs, gradients, moving, []
 
     def _query_loss(
         self, task: dict[str, tf.Tensor]
@@ -140,7 +147,7 @@ class MetaGradient:
                 find = rematerialized(find, held=moving)
             found.append(find(parameters))
 
-        parameters = learning.adapt_task(
+        parameters, _ = learning.adapt_task(
             support,
             moving,
             training=True,

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.learners.optimization_based.arguments import check_integer
-from tfmeta.learners.optimization_based.inner_rules import Adam, InnerRule, Parameters
+from tfmeta.learners.optimization_based.inner_rules import CarriedAdam, Parameters
 from tfmeta.learners.optimization_based.maml import MAML
 from tfmeta.learners.optimization_based.meta_gradient import MetaGradient
 from tfmeta.learners.optimization_based.phases import Phase
@@ -33,6 +33,9 @@ class Reptile(MAML):
     meta-step: it falls from 1 to 0 along a line. That is why the training step does
     not differentiate anything; the loss that is shown is that of the queries, which
     training does not use.
+
+    The second moments of Adam go on from task to task, in training by the mean of a
+    batch, and are there at test, as in the authors' code.
 
     The paper trains with more shots than it tests with, on Omniglot 10, in five
     steps on batches of 10 with a rate of 1e-3, and takes 50 steps at test.
@@ -64,6 +67,8 @@ class Reptile(MAML):
     learner.fit(episodes.as_dataset(), steps_per_epoch=100, epochs=100)
     ```
     """
+
+    inner_rule: CarriedAdam
 
     def __init__(
         self,
@@ -98,9 +103,18 @@ class Reptile(MAML):
             **kwargs,
         )
 
-    def make_inner_rule(self, shapes: list[tuple[int, ...]]) -> InnerRule:
-        """Adam without momentum."""
-        return Adam(self.inner_learning_rate, beta_1=0.0)
+    def make_inner_rule(self, shapes: list[tuple[int, ...]]) -> CarriedAdam:
+        """Adam without momentum, as the authors' code has it."""
+        return CarriedAdam(
+            shapes,
+            self.inner_learning_rate,
+            dtype=self.encoder.variable_dtype,
+            name="inner_adam",
+        )
+
+    def carried_variables(self) -> list[keras.Variable]:
+        """The second moments of the inner loop's Adam."""
+        return self.inner_rule.carried_variables()
 
     def choose_support(
         self, seed: tf.Tensor | None
@@ -156,12 +170,12 @@ class WayBack(MetaGradient):
 
     def of_task(
         self, task: dict[str, tf.Tensor]
-    ) -> tuple[tf.Tensor, tf.Tensor, Parameters, Moving]:
-        """Loss, query outputs, the way back and non-trainable values of one task."""
+    ) -> tuple[tf.Tensor, tf.Tensor, Parameters, Moving, Parameters]:
+        """Loss, outputs, the way back, non-trainable and carried values of a task."""
         learning, learner = self.learning, self.learner
         support = learning.support_of(task)
         moving = self.moving_of_task(task)
-        adapted = learning.adapt_task(
+        adapted, state = learning.adapt_task(
             support,
             moving,
             training=True,
@@ -186,4 +200,7 @@ class WayBack(MetaGradient):
             for start, end in zip(learning.network.start(), adapted, strict=True)
         ]
         moving = self.moving_of_task(task, after=moving)
-        return tf.cast(loss, learning.dtype), outputs, back, moving
+        rule = learner.inner_rule
+        assert isinstance(rule, CarriedAdam)
+        carried = rule.carried_values(state)
+        return tf.cast(loss, learning.dtype), outputs, back, moving, carried

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -89,7 +89,7 @@ class TaskLearning:
         after_step: Callable[[Parameters, int], None] | None = None,
         first_order: bool | None = None,
         choose: Callable[[Support, int | tf.Tensor], Support] = whole_support,
-    ) -> Parameters:
+    ) -> tuple[Parameters, Any]:
         """Runs the inner loop of one task.
 
         Args:
@@ -99,6 +99,9 @@ class TaskLearning:
             after_step: Called with the parameters after each step and its number.
             first_order: Whether gradients are constants; the learner's by default.
             choose: What an inner step learns from, of a support and its number.
+
+        Returns:
+            The adapted parameters, and the state of the inner rule.
         """
         learner, network = self.learner, self.network
         source: Source = "layer" if self.uses_running_averages else "batch"

@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfmeta.learners.optimization_based.inner_loop import run_inner_loop
 from tfmeta.learners.optimization_based.inner_rules import (
     Adam,
+    CarriedAdam,
     GradientDescent,
     PerParameterRates,
     PerStepRates,
@@ -65,6 +66,23 @@ def test_adam(drawn, beta_1):
             corrected = m / (1 - beta_1 ** (step + 1)), v / (1 - 0.99 ** (step + 1))
             p = p - 0.1 * corrected[0] / (np.sqrt(corrected[1]) + 1e-8)
             np.testing.assert_allclose(found[step][number], p, rtol=1e-12)
+
+
+def test_carried_adam_goes_on_where_the_last_task_ended(drawn):
+    parameters, gradients, losses = drawn
+    rule = CarriedAdam([p.shape for p in parameters], 0.1, beta_2=0.99, dtype="float64")
+    seconds = [np.square(p) + 0.01 for p in parameters]
+    for variable, value in zip(rule.carried_variables(), [*seconds, 7], strict=True):
+        variable.assign(value)
+    found = updates(rule, *drawn)
+    for number, p in enumerate(parameters):
+        v = seconds[number]
+        for step in range(3):
+            g = gradients[step][number]
+            v = 0.99 * v + 0.01 * g**2
+            p = p - 0.1 * g / (np.sqrt(v / (1 - 0.99 ** (step + 8))) + 1e-8)
+            np.testing.assert_allclose(found[step][number], p, rtol=1e-12)
+    assert not rule.trainable_variables
 
 
 def test_learned_rates(drawn):
@@ -155,10 +173,12 @@ def test_many_steps_run_in_a_loop_with_the_same_result():
     seen = []
     start = [tf.constant([0.3, -0.2], tf.float64)]
     for rule in (Adam(0.05), PerStepRates(1, 5, 0.05, dtype="float64")):
-        written = run_inner_loop(
+        written, _ = run_inner_loop(
             loss, rule, start, steps=12, after_step=lambda p, step: seen.append(step)
         )
-        looped = tf.function(lambda r=rule: run_inner_loop(loss, r, start, steps=12))()
+        looped, _ = tf.function(
+            lambda r=rule: run_inner_loop(loss, r, start, steps=12)
+        )()
         np.testing.assert_allclose(written[0], looped[0], rtol=1e-12)
         assert seen[-12:] == list(range(12))
 
@@ -169,7 +189,7 @@ def test_gradient_of_a_quadratic_by_hand():
     for first_order, factor in ((False, 0.8), (True, 1.0)):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            (end,) = run_inner_loop(
+            (end,), _ = run_inner_loop(
                 lambda p, step: tf.reduce_sum(p[0] ** 2),
                 GradientDescent(0.1),
                 [x],

@@ -1,6 +1,6 @@
 """Rules that turn gradients of the support loss into new parameters."""
 
-from tfmeta.learners.optimization_based.inner_rules.adam import Adam
+from tfmeta.learners.optimization_based.inner_rules.adam import Adam, CarriedAdam
 from tfmeta.learners.optimization_based.inner_rules.gradient_descent import (
     GradientDescent,
 )
@@ -12,6 +12,7 @@ from tfmeta.learners.optimization_based.inner_rules.rule import InnerRule, Param
 
 __all__ = [
     "Adam",
+    "CarriedAdam",
     "GradientDescent",
     "InnerRule",
     "Parameters",
