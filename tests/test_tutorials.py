@@ -18,7 +18,10 @@ def test_runs(path, tmp_path, request, monkeypatch):
     nbclient = pytest.importorskip("nbclient")
     notebook = nbformat.read(path, as_version=4)
     needed = notebook.metadata.get("tfmeta", {}).get("needs", [])
-    if needed:
+    if needed == ["omniglot"]:
+        folder = request.getfixturevalue("omniglot_dir")
+        monkeypatch.setenv("TFMETA_DATA_DIR", str(folder))
+    elif needed:
         reference_data = request.getfixturevalue("reference_data")
         monkeypatch.setenv("TFMETA_DATA_DIR", str(tmp_path / "data"))
         for name in needed:
