@@ -26,6 +26,11 @@ def markdown(results: list[dict[str, Any]]) -> str:
 def maml(training: dict[str, Any], memory: dict[str, Any], profile: dict) -> str:
     """Goals, rates beside other libraries, memory, and where the time goes."""
     lines = _goals([training, memory])
+    lines += [
+        "",
+        "<details>",
+        "<summary>Every contestant, memory, and where the time goes</summary>",
+    ]
     for group in training["groups"]:
         lines += ["", *_group(group, added_memory=True)]
     trades = [group for group in memory["groups"] if "unit" in group]
@@ -48,7 +53,7 @@ def maml(training: dict[str, Any], memory: dict[str, Any], profile: dict) -> str
     ):
         cells = [f"{group[key]:.0%}" for group in groups]
         lines.append(f"| {title} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _machine(training)]) + "\n"
+    return "\n".join([*lines, "", "</details>", "", _machine(training)]) + "\n"
 
 
 def _goals(results: list[dict[str, Any]]) -> list[str]:
