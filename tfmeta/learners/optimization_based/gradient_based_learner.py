@@ -68,7 +68,8 @@ class GradientBasedLearner(FewShotLearner):
             accelerators, or tasks are worked on one by one, which is faster on a
             CPU. `"auto"`: where TensorFlow has an accelerator. Both are exact.
         rematerialize: Whether inner steps are computed once more in the outer
-            backward pass instead of being kept: less memory, more time.
+            backward pass instead of being kept: more time, and less memory where
+            the support is large.
         seed: Seed of the head's first weights, `None` for others at every call.
 
     Raises:
