@@ -85,6 +85,27 @@ def test_maps(pooled_blocks, shape):
     )
 
 
+@pytest.mark.parametrize(("pooled_blocks", "shape"), [(None, (2, 3)), (1, (14, 20))])
+def test_strides_halve_and_round_up(pooled_blocks, shape):
+    options = {"filters": 5, "seed": 0, "pooled_blocks": pooled_blocks}
+    maps = Conv4((27, 40, 1), flatten=False, downsampling="strides", **options)
+    assert maps.output_shape == (None, *shape, 5)
+    assert not [n for n in (layer.name for layer in maps.layers) if "pooling" in n]
+    pooled = Conv4((27, 40, 1), flatten=False, **options)
+    for ours, theirs in zip(maps.get_weights(), pooled.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_strides_take_every_second_window():
+    """Of an even picture TensorFlow's "same" takes the windows of odd places."""
+    encoder = Conv4((6, 8, 2), filters=3, blocks=1, downsampling="strides", seed=0)
+    dense = Conv4((6, 8, 2), filters=3, blocks=1, pooled_blocks=0, flatten=False)
+    dense.set_weights(encoder.get_weights())
+    pictures = np.random.default_rng(0).uniform(0, 255, size=(4, 6, 8, 2))
+    expected = np.reshape(dense(pictures)[:, 1::2, 1::2], (4, -1))
+    np.testing.assert_allclose(encoder(pictures), expected, rtol=1e-5, atol=1e-6)
+
+
 def test_unpooled_blocks_keep_their_place():
     """One pooled block, then one without, is the second block on the first's map."""
     pictures = np.random.default_rng(0).uniform(0, 255, size=(3, 8, 8, 1))
@@ -274,3 +295,14 @@ def test_fewer_poolings_take_smaller_pictures():
     assert Conv4((4, 4, 1), filters=2, pooled_blocks=2).output_shape == (None, 2)
     with pytest.raises(ValueError, match=r"`input_shape`.*4 pixels.*\(3, 4, 1\)"):
         Conv4((3, 4, 1), pooled_blocks=2)
+
+
+def test_strides_take_any_picture():
+    encoder = Conv4((3, 1, 1), filters=2, downsampling="strides")
+    assert encoder.output_shape == (None, 2)
+
+
+def test_other_downsampling_is_refused():
+    message = r"`downsampling` must be 'max_pooling' or 'strides'.*'average'"
+    with pytest.raises(ValueError, match=message):
+        Conv4(downsampling="average")

@@ -34,6 +34,13 @@ def test_the_encoder_fits_the_examples():
         build_encoder(config, SERIES)
 
 
+def test_the_strided_encoder_has_no_poolings():
+    config = TrainConfig(filters=4, encoder="conv4_strides")
+    encoder = build_encoder(config, GREY)
+    assert encoder.output_shape == (None, 2 * 2 * 4)
+    assert not any("pooling" in layer.name for layer in encoder.layers)
+
+
 def test_every_character_counts_where_it_should():
     texts = np.array(["CCO", "cco"], object)
     for characters, alike in ((False, True), (True, False)):

@@ -48,6 +48,12 @@ def _conv4(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
     return Conv4(shape, filters=config.filters, seed=config.seed)
 
 
+def _conv4_strides(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
+    return Conv4(
+        shape, filters=config.filters, downsampling="strides", seed=config.seed
+    )
+
+
 def _conv4_maps(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
     return Conv4(
         shape,
@@ -72,6 +78,7 @@ def _koch(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
 # Encoders of pictures by name: of a run and the shape of a picture.
 PICTURE_ENCODERS: dict[str, Callable[[TrainConfig, tuple[int, ...]], keras.Model]] = {
     "conv4": _conv4,
+    "conv4_strides": _conv4_strides,
     "conv4_maps": _conv4_maps,
     "koch": _koch,
 }
