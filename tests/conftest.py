@@ -61,6 +61,12 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole programs first: what takes minutes must not start when all else is done."""
+    programs = ("test_tutorials.py", "test_readme.py")
+    items.sort(key=lambda item: item.path.name not in programs)
+
+
 def pytest_collection_finish() -> None:
     """Spares all later garbage collections what is imported by now.
 
