@@ -112,7 +112,7 @@ from tfmeta.runs.run_folder import RunFolder
 )
 @click.option(
     "--encoder",
-    help="Encoder of pictures: conv4, conv4_strides (no poolings, a third of the "
+    help="Encoder of pictures: conv4, conv4_strides (no poolings, a quarter of the "
     "work), conv4_maps (no vectors, for relation) or koch. [default: the learner's]",
 )
 @click.option(

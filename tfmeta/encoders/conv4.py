@@ -33,7 +33,7 @@ def Conv4(
 
     `downsampling="strides"` leaves the poolings out and lets the convolutions take
     every second pixel, as Finn et al. and Nichol et al. do on Omniglot. Such an
-    encoder needs about a third of the operations.
+    encoder needs about a quarter of the operations.
 
     The convolutions have no bias: the batch normalization behind them
     subtracts the mean, so a bias would cancel, and its own offset takes that
@@ -92,6 +92,9 @@ def Conv4(
 
         Chelsea Finn, Pieter Abbeel and Sergey Levine, 2017, Model-Agnostic
         Meta-Learning for Fast Adaptation of Deep Networks (strides).
+
+        Alex Nichol, Joshua Achiam and John Schulman, 2018, On First-Order
+        Meta-Learning Algorithms (strides).
     """
     input_shape = tuple(input_shape)
     if len(input_shape) != 3 or not all(size and size > 0 for size in input_shape):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import keras
 
@@ -44,25 +46,8 @@ def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearne
     return learner
 
 
-def _conv4(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
-    return Conv4(shape, filters=config.filters, seed=config.seed)
-
-
-def _conv4_strides(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
-    return Conv4(
-        shape, filters=config.filters, downsampling="strides", seed=config.seed
-    )
-
-
-def _conv4_maps(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
-    return Conv4(
-        shape,
-        filters=config.filters,
-        pooled_blocks=2,
-        flatten=False,
-        seed=config.seed,
-        name="conv4_maps",
-    )
+def _conv4(config: TrainConfig, shape: tuple[int, ...], **options: Any) -> keras.Model:
+    return Conv4(shape, filters=config.filters, seed=config.seed, **options)
 
 
 def _koch(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
@@ -78,8 +63,10 @@ def _koch(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
 # Encoders of pictures by name: of a run and the shape of a picture.
 PICTURE_ENCODERS: dict[str, Callable[[TrainConfig, tuple[int, ...]], keras.Model]] = {
     "conv4": _conv4,
-    "conv4_strides": _conv4_strides,
-    "conv4_maps": _conv4_maps,
+    "conv4_strides": functools.partial(_conv4, downsampling="strides"),
+    "conv4_maps": functools.partial(
+        _conv4, pooled_blocks=2, flatten=False, name="conv4_maps"
+    ),
     "koch": _koch,
 }
 
