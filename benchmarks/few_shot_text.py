@@ -32,7 +32,7 @@ from tfmeta.datasets import ClassTable
 from tfmeta.datasets.importers import import_dataset
 from tfmeta.encoders import TextEncoder
 from tfmeta.episodes import Episodes
-from tfmeta.evaluation import EvaluationResult, compare, evaluate
+from tfmeta.evaluation import ClassInterval, EvaluationResult, compare, evaluate
 from tfmeta.learners import PrototypicalNetwork
 
 NAME = "few_shot_text"
@@ -178,7 +178,7 @@ def _task(results: dict[str, EvaluationResult]) -> dict[str, Any]:
             name: {
                 "accuracy": result.accuracy,
                 "over_episode_draws": result.over_episode_draws,
-                "over_test_classes": list(result.over_test_classes),
+                "over_test_classes": result.over_test_classes.to_json(),
                 "learner_minus_this": dataclasses.asdict(
                     compare(results[LEARNER], result)
                 ),
@@ -199,7 +199,7 @@ def markdown(content: dict[str, Any]) -> str:
         for task in measured["tasks"]:
             where = f"{DATA_SETS[name]} {task['protocol']['shots']}-shot"
             for method, result in task["results"].items():
-                low, high = result["over_test_classes"]
+                over_classes = ClassInterval.from_json(result["over_test_classes"])
                 paired = result["learner_minus_this"]
                 gap = f"{100 * paired['difference']:+.2f} ± "
                 gap += f"{100 * paired['half_width']:.2f}"
@@ -208,7 +208,7 @@ def markdown(content: dict[str, Any]) -> str:
                     f"| {where} | {method} "
                     f"| {f'**{figure}**' if method == LEARNER else figure} "
                     f"| ± {100 * result['over_episode_draws']:.2f} "
-                    f"| {100 * low:.2f} to {100 * high:.2f} "
+                    f"| {over_classes.text()} "
                     f"| {'' if method == LEARNER else gap} |"
                 )
     settings = content["settings"]
@@ -223,7 +223,7 @@ def markdown(content: dict[str, Any]) -> str:
         f"{protocol['episodes']:,} test episodes of seed {protocol['seed']} with "
         f"{protocol['queries']} queries per class, the same for every line. Intervals "
         "are 95 %: over the drawing of episodes, and over test classes with their "
-        "sentences (bootstrap); the last column is the paired difference over "
+        "sentences; the last column is the paired difference over "
         "identical episodes. TF-IDF: scikit-learn's, fitted on the training classes, "
         "cosine to the mean of the support. The network is trained from random "
         f"vectors on the training classes alone, {settings['ways']}-way "

@@ -22,7 +22,7 @@ from report import (
 )
 from report import write_json as write_result_json
 
-from tfmeta.evaluation import EvaluationResult
+from tfmeta.evaluation import ClassInterval, EvaluationResult
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
 from tfmeta.runs.run_folder import RunFolder
@@ -60,7 +60,7 @@ def collect(run: Path, results: dict[str, EvaluationResult]) -> dict[str, Any]:
             name: {
                 "accuracy": result.accuracy,
                 "over_episode_draws": result.over_episode_draws,
-                "over_test_classes": list(result.over_test_classes),
+                "over_test_classes": result.over_test_classes.to_json(),
                 "transductive": result.transductive,
             }
             for name, result in results.items()
@@ -77,11 +77,11 @@ def markdown(content: dict[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for name, result in content["results"].items():
-        low, high = result["over_test_classes"]
+        over_classes = ClassInterval.from_json(result["over_test_classes"])
         lines.append(
             f"| {name} | **{100 * result['accuracy']:.2f}** "
             f"| ± {100 * result['over_episode_draws']:.2f} "
-            f"| {100 * low:.2f} to {100 * high:.2f} "
+            f"| {over_classes.text()} "
             f"| {'transductive' if result['transductive'] else 'inductive'} |"
         )
     steps = config["epochs"] * config["steps_per_epoch"]

@@ -23,6 +23,8 @@ from report import (
     write_json,
 )
 
+from tfmeta.evaluation import ClassInterval
+
 NAME = "realistic"
 
 
@@ -94,12 +96,12 @@ def markdown(content: dict[str, Any]) -> str:
     ]
     for run in content["runs"]:
         for kind, row in run["kinds"].items():
-            low, high = row["over_test_classes"]
+            over_classes = ClassInterval.from_json(row["over_test_classes"])
             lines.append(
                 f"| {run['config']['dataset']} | {kind} | {row['protocol']['ways']} "
                 f"| **{100 * row['accuracy']:.2f}** "
                 f"| ± {100 * row['over_episode_draws']:.2f} "
-                f"| {100 * low:.2f} to {100 * high:.2f} | {100 * row['chance']:.2f} |"
+                f"| {over_classes.text()} | {100 * row['chance']:.2f} |"
             )
     first = next(iter(content["runs"][0]["kinds"].values()))
     protocol = first["protocol"]

@@ -71,8 +71,7 @@ def test_realistic_episodes_stand_side_by_side_and_are_kept(call, run_copy):
         f"± {100 * r.over_episode_draws:.2f}" for r in found
     ]
     assert by_name["95 % over test classes"] == [
-        "{:.2f} to {:.2f}".format(*(100 * end for end in r.over_test_classes))
-        for r in found
+        r.over_test_classes.text() for r in found
     ]
     assert by_name["chance, %"] == ["50.00", "50.00", "0.42"]
     assert by_name["AUROC"] == [f"{r.auroc:.4f}" for r in found[:2]]

@@ -5,7 +5,7 @@ import numpy as np
 from tfmeta.evaluation import EvaluationResult
 
 
-def made_result(accuracies, correct=(10, 12, 20, 0), **protocol):
+def made_result(accuracies, correct=(10, 12, 20, 0), classes=None, **protocol):
     """A result with these accuracies, of four classes made from three."""
     return EvaluationResult(
         protocol={"table": "toy", "ways": 5, "shots": 1, "seed": 7, **protocol},
@@ -15,4 +15,5 @@ def made_result(accuracies, correct=(10, 12, 20, 0), **protocol):
         class_clusters=("toy/a", "toy/a", "toy/b", "toy/ç"),
         class_correct=np.array(correct),
         class_total=np.array([20, 24, 40, 0]),
+        episode_classes=None if classes is None else np.array(classes, np.int32),
     )

@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 
 import keras
 import numpy as np
@@ -8,7 +9,8 @@ import tensorflow as tf
 
 from tfmeta.datasets.omniglot.lake_runs import load_lake_runs
 from tfmeta.encoders import Conv4
-from tfmeta.evaluation import LakeResult, evaluate_lake, over_test_classes
+from tfmeta.evaluation import LakeResult, evaluate_lake
+from tfmeta.evaluation.intervals import student_t
 from tfmeta.learners import FewShotLearner, PrototypicalNetwork
 
 
@@ -68,7 +70,7 @@ def test_a_learner_that_finds_the_same_pictures_is_never_wrong(runs):
         on_progress=lambda done, of_all: reports.append((done, of_all)),
     )
     assert found.error == 0 and not found.wrong.any()
-    assert found.over_alphabets == (0, 0) and found.over_trials[1] > 0.005
+    assert found.over_alphabets.ends is None and found.over_trials[1] > 0.005
     assert reports == [(run + 1, 20) for run in range(20)]
 
 
@@ -117,11 +119,11 @@ def test_the_intervals_are_over_trials_and_over_alphabets():
     predicted[:2] = (predicted[:2] + 1) % 20  # one alphabet all wrong
     result = LakeResult(28, False, alphabets, labels, predicted)
     assert result.error == 0.1
-    # Of ten alphabets drawn anew, none to four are the wrong one, 95 % of the time.
-    correct = np.array([0] + [40] * 9)
-    low, high = over_test_classes(correct, np.full(10, 40), sorted(set(alphabets)))
-    assert result.over_alphabets == pytest.approx((1 - high, 1 - low), abs=1e-12)
-    assert result.over_alphabets[0] == 0 and result.over_alphabets[1] >= 0.3
+    # All runs of an alphabet are alike, so ten means of which one is 1.
+    errors = np.array([1.0] + [0.0] * 9)
+    reach = student_t(9) * errors.std(ddof=1) / math.sqrt(10)
+    assert result.over_alphabets.ends == pytest.approx((0.0, 0.1 + reach), abs=1e-9)
+    assert "(jackknife over 10 alphabets with their" in str(result)
     # Over trials, as if all 400 were independent, far narrower.
     assert result.over_trials == pytest.approx((0.0743, 0.1333), abs=1e-4)
 

@@ -11,6 +11,7 @@ from tfmeta.evaluation import (
     Reliability,
     Transduction,
     compare,
+    over_test_classes,
 )
 
 PROTOCOL = {
@@ -38,6 +39,7 @@ def result():
         class_clusters=("toy/a", "toy/a", "toy/b", "toy/ç"),
         class_correct=np.array([10, 12, 20, 0]),
         class_total=np.array([20, 24, 40, 0]),
+        episode_classes=np.array([[0, 2], [1, 2], [2, 3], [0, 3], [3, 1], [2, -1]]),
         reliability=Reliability.of(np.array([0.3, 0.9]), np.array([False, True])),
         confusion=Confusion.of(np.array([0, 0, 3, 2]), np.array([1, 1, 0, 2])),
         transduction=Transduction(np.array([0.5, 0.25]), np.array([0.25, 0.25]), 3),
@@ -56,7 +58,9 @@ def changed(result, accuracies=None, **protocol):
 
 def test_figures(result):
     assert result.accuracy == pytest.approx((0.5 + 0.75 + 1 + 0.25 + 0.5 + 1 / 3) / 6)
-    assert result.over_test_classes == pytest.approx((0.5, 0.5))
+    found = result.over_test_classes
+    # The last episode has one way, of a class that so cannot be left out.
+    assert found.ends is None and "'toy/b'" in found.reason
     # One character with two rotations, another one, and one without queries.
     assert result.num_clusters == 2
 
@@ -82,13 +86,19 @@ def test_results_of_a_former_version_lack_what_it_did_not_measure(result):
     values = json.loads(json.dumps(result.to_json()))
     for name in ("reliability", "expected_calibration_error", "transduction"):
         del values[name]
+    values["over_test_classes"] = [0.5, 0.6]
+    del values["episode_classes"]
     for of_class in values["classes"]:
         del of_class["taken_for"]
     old = EvaluationResult.from_json(values)
     assert (old.reliability, old.confusion, old.transduction) == (None,) * 3
     assert old.expected_calibration_error is None
     assert "calibration" not in str(old)
-    assert old.to_json() == values
+    # The former interval is not kept: it was another one.
+    assert old.over_test_classes.ends is None
+    assert "95 % over test classes    none: the classes of the episodes" in str(old)
+    values["over_test_classes"] = old.over_test_classes.to_json()
+    assert old.to_json() == {**values, "episode_classes": None}
 
 
 def test_wrong_answers_are_kept_by_name(result):
@@ -129,6 +139,10 @@ def test_the_area_under_the_curve_is_kept_and_printed(result):
     np.testing.assert_array_equal(again.episode_auroc, areas)
     assert again.to_json() == binary.to_json()
     assert f"0.6500 ± {half_width:.4f}" in str(binary)
+    assert binary.auroc_over_test_classes == over_test_classes(
+        areas, result.episode_classes, result.class_clusters
+    )
+    assert "    95 % over test classes  none: every episode" in str(binary)
 
 
 @pytest.mark.parametrize(
@@ -147,8 +161,7 @@ def test_text_says_what_was_measured_and_what_intervals_cover(result):
         "55.56 %",
         "95 % over episode draws",
         "6 episodes, seed 7",
-        "95 % over test classes    50.00 to 50.00",
-        "2 classes",
+        "95 % over test classes    none: every episode of 1 ways holds 'toy/b'",
     ):
         assert part in text
     assert "transductive" not in text

@@ -5,7 +5,7 @@ import scipy.stats
 from made_results import made_result
 
 from tfmeta.evaluation import over_training_seeds
-from tfmeta.evaluation.training_seeds import student_t
+from tfmeta.evaluation.intervals import student_t
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 9, 30, 1000])

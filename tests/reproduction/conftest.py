@@ -102,7 +102,7 @@ def content() -> dict[str, Any]:
         "protocol": {"test": "lake", "size": 28},
     }
     return {
-        "format_version": 1,
+        "format_version": 2,
         "table": "own",
         "written": "2030-01-01T00:00:00+00:00",
         "commit": "0123456789abcdef",

@@ -1,4 +1,6 @@
 import json
+import re
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -7,6 +9,8 @@ from tfmeta.reproduction.csv_table import csv_text
 from tfmeta.reproduction.files import read_earlier, read_result, write_table
 from tfmeta.reproduction.markdown import markdown
 from tfmeta.reproduction.readme import put_into_readme
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -67,9 +71,41 @@ def test_a_file_that_is_no_table_is_not_overwritten(content, runs, there):
 
 def test_a_result_is_refused_when_it_is_none(content, tmp_path):
     path = tmp_path / "own.json"
-    path.write_text(json.dumps({**content, "format_version": 2}))
+    path.write_text(json.dumps({**content, "format_version": 3}))
     with pytest.raises(ValueError, match="newer tfmeta"):
         read_result(path)
+
+
+def test_a_former_table_keeps_its_figures_without_the_intervals_over_classes(
+    content, tmp_path
+):
+    path = tmp_path / "own.json"
+    former = {**content, "format_version": 1}
+    path.write_text(json.dumps(former))
+    found = read_result(path)
+    for row, before in zip(found["rows"], content["rows"], strict=True):
+        for run, run_before in zip(row["runs"], before["runs"], strict=True):
+            for figure, was in zip(run["figures"], run_before["figures"], strict=True):
+                if was is None:
+                    assert figure is None
+                    continue
+                assert figure["percent"] == was["percent"]
+                for over, ends in figure["intervals"].items():
+                    gone = over in ("test classes", "alphabets")
+                    assert ends == (None if gone else was["intervals"][over])
+                assert "measured anew" in figure["no_interval"]
+    assert "– is no interval: the classes of the episodes were not" in markdown(found)
+    assert read_result(path) == found and json.loads(path.read_text()) == former
+
+
+def test_no_committed_table_has_a_former_interval():
+    for path in (REPOSITORY / "benchmarks" / "results").glob("*.json"):
+        text = path.read_text(encoding="utf-8")
+        ends = re.findall(r'"(?:over_test_classes|over_alphabets)": \[', text)
+        assert ends == [], path
+    for name in ("omniglot", "mini-imagenet"):
+        path = REPOSITORY / "benchmarks" / "results" / f"{name}.json"
+        assert json.loads(path.read_text(encoding="utf-8"))["format_version"] == 2
 
 
 README = "before\n<!-- own table -->\n\nold\n\n<!-- end of own table -->\nafter\n"

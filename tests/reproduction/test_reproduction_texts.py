@@ -42,9 +42,21 @@ def test_the_table_in_markdown(content):
     assert "Published:\n\n- A. Author, 2017, *On ended*: table 1\n" in notes
     assert "† The published figure is recalled, not verified" in notes
     assert "Ended: with a note." in notes
-    assert "(bootstrap over 423 classes)" in notes
+    assert "(jackknife over 423 classes)" in notes
     assert "1,000 test episodes of seed 0 with 15 queries per class" in notes
     assert "commit 0123456789ab." in notes
+
+
+def test_an_interval_that_there_is_not_is_said_in_words(content):
+    figure = content["rows"][0]["runs"][0]["figures"][0]
+    figure["intervals"]["test classes"] = None
+    figure["no_interval"] = "every episode holds 'a'"
+    text = markdown(content)
+    assert "| 98.8 | **98.75** | ± 0.16 | – | – | inductive |" in text
+    assert "– is no interval: every episode holds 'a'." in text
+    first = next(csv.DictReader(io.StringIO(csv_text(content))))
+    assert first["over_test_classes_low"] == first["over_test_classes_high"] == ""
+    assert first["over_episode_draws_low"] != ""
 
 
 def test_what_is_not_there_is_not_explained(content):

@@ -13,16 +13,11 @@ if TYPE_CHECKING:
     from tfmeta.evaluation import EvaluationResult
 
 
-def _interval(result: EvaluationResult) -> str:
-    low, high = result.over_test_classes
-    return f"{100 * low:.2f} to {100 * high:.2f}"
-
-
 _ROWS: dict[str, Callable[[EvaluationResult], str]] = {
     "ways": lambda result: str(result.protocol["ways"]),
     "accuracy, %": lambda result: f"{100 * result.accuracy:.2f}",
     "95 % over episode draws": lambda r: f"± {100 * r.over_episode_draws:.2f}",
-    "95 % over test classes": _interval,
+    "95 % over test classes": lambda r: r.over_test_classes.text(),
     "chance, %": lambda result: f"{100 * result.chance:.2f}",
 }
 
@@ -51,5 +46,12 @@ def print_side_by_side(
         shown = ("" if area is None else f"{area:.4f}" for area in areas)
         table.add_row("AUROC", *shown)
     console.print(table)
+    without = {
+        name: result.over_test_classes.reason
+        for name, result in results.items()
+        if result.over_test_classes.reason is not None
+    }
+    for name, reason in without.items():
+        console.print(f"Note: {name}: no interval over test classes: {reason}")
     for note in notes:
         console.print(f"Note: {note}")

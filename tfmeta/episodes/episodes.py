@@ -258,7 +258,7 @@ class Episodes(EpisodeSequence):
         changed._settings = EpisodeSettings.checked(**values)
         changed._sampler = IndexSampler(self.table, changed._settings)
         # It draws by the settings before.
-        changed.__dict__.pop("_class_ids", None)
+        changed.__dict__.pop("_draw_class_ids", None)
         return changed
 
     def indices(self, step: int | tf.Tensor) -> EpisodeIndices:
@@ -267,18 +267,29 @@ class Episodes(EpisodeSequence):
 
     def class_ids(self, step: int) -> np.ndarray:
         """Int32 `(tasks, ways)`: class ids of batch `step`, -1 where padded."""
+        ways, _ = self._class_ids(step)
+        return ways
+
+    def distractor_ids(self, step: int) -> np.ndarray:
+        """Int32 `(tasks, distractors)`: class ids of the distractors of a batch."""
+        _, distractors = self._class_ids(step)
+        return distractors
+
+    def _class_ids(self, step: int) -> tuple[np.ndarray, np.ndarray]:
         with tf.device("CPU"):
-            return self._class_ids(tf.constant(step, tf.int64)).numpy()
+            ways, distractors = self._draw_class_ids(tf.constant(step, tf.int64))
+        return ways.numpy(), distractors.numpy()
 
     @functools.cached_property
-    def _class_ids(self) -> Callable[[tf.Tensor], tf.Tensor]:
+    def _draw_class_ids(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
         # A graph, because every step of an evaluation asks for them.
         @tf.function
-        def class_ids(step: tf.Tensor) -> tf.Tensor:
+        def draw(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             drawn = self.indices(step)
-            return tf.where(drawn.query_mask[:, :, 0], drawn.classes, -1)
+            ways = tf.where(drawn.query_mask[:, :, 0], drawn.classes, -1)
+            return ways, drawn.distractors
 
-        return class_ids
+        return draw
 
     def batch(self, step: int | tf.Tensor) -> tuple:
         """Batch `step` as `(inputs, y)` or `(inputs, y, sample_weight)`."""

@@ -2,14 +2,11 @@
 
 from tfmeta.evaluation.auroc import auroc
 from tfmeta.evaluation.calibration import Reliability
+from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
 from tfmeta.evaluation.comparison import PairedComparison, compare
 from tfmeta.evaluation.confusion import Confusion
 from tfmeta.evaluation.evaluate import evaluate, evaluation_protocol
-from tfmeta.evaluation.intervals import (
-    over_episode_draws,
-    over_test_classes,
-    over_trials,
-)
+from tfmeta.evaluation.intervals import over_episode_draws, over_trials
 from tfmeta.evaluation.lake import LakeResult, evaluate_lake
 from tfmeta.evaluation.modified_hausdorff import (
     evaluate_modified_hausdorff,
@@ -25,6 +22,7 @@ from tfmeta.evaluation.transduction import Transduction
 from tfmeta.learners.each_query import each_query_alone
 
 __all__ = [
+    "ClassInterval",
     "Confusion",
     "EvaluationResult",
     "LakeResult",

@@ -6,7 +6,8 @@ import dataclasses
 
 import numpy as np
 
-from tfmeta.evaluation.intervals import over_episode_draws, over_test_classes
+from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
+from tfmeta.evaluation.intervals import over_episode_draws
 from tfmeta.evaluation.result import EvaluationResult
 
 
@@ -18,16 +19,14 @@ class PairedComparison:
         difference: Mean of the first minus the second, from -1 to 1.
         half_width: Of the 95 % interval over episode draws.
         over_test_classes: 95 % interval of the difference over test classes and
-            their images: the cluster bootstrap of the per-class differences.
+            their images, of the differences of the episodes.
         episodes: Number of episodes.
-        num_clusters: Number of test classes, rotations folded.
     """
 
     difference: float
     half_width: float
-    over_test_classes: tuple[float, float]
+    over_test_classes: ClassInterval
     episodes: int
-    num_clusters: int
 
     @property
     def better(self) -> str | None:
@@ -35,23 +34,21 @@ class PairedComparison:
 
         It is when both intervals exclude 0: then neither other episodes nor
         other classes of the kind would be expected to turn the difference round.
+        Where there is no interval over test classes, nothing is shown.
         """
-        low, high = self.over_test_classes
-        if min(low, self.difference - self.half_width) > 0:
-            return "first"
-        if max(high, self.difference + self.half_width) < 0:
-            return "second"
-        return None
+        if abs(self.difference) <= self.half_width:
+            return None
+        if not self.over_test_classes.excludes(0.0):
+            return None
+        return "first" if self.difference > 0 else "second"
 
     def __str__(self) -> str:
-        low, high = self.over_test_classes
         return "\n".join(
             [
                 f"difference {100 * self.difference:+.2f} points",
                 f"  95 % over episode draws   ± {100 * self.half_width:.2f}"
                 f"  ({self.episodes:,} identical episodes)",
-                f"  95 % over test classes    {100 * low:+.2f} to {100 * high:+.2f}"
-                f"  (bootstrap over {self.num_clusters} classes with their examples)",
+                f"  95 % over test classes    {self.over_test_classes.line('{:+.2f}')}",
             ]
         )
 
@@ -74,16 +71,17 @@ def compare(first: EvaluationResult, second: EvaluationResult) -> PairedComparis
     """
     check_same_protocol(first, second)
     differences = first.episode_accuracies - second.episode_accuracies
+    # Of the same episodes; one of the two may have been kept without them.
+    classes = first.episode_classes
+    if classes is None:
+        classes = second.episode_classes
     return PairedComparison(
         difference=float(np.mean(differences)),
         half_width=over_episode_draws(differences),
         over_test_classes=over_test_classes(
-            first.class_correct - second.class_correct,
-            first.class_total,
-            first.class_clusters,
+            differences, classes, first.class_clusters, bounds=(-1.0, 1.0)
         ),
         episodes=len(differences),
-        num_clusters=first.num_clusters,
     )
 
 

@@ -13,6 +13,7 @@ from tfmeta.evaluation.encoding import (
     encoding_work,
 )
 from tfmeta.evaluation.fingerprint import fingerprint
+from tfmeta.evaluation.participants import all_participants
 from tfmeta.evaluation.prediction import EpisodePredictor
 from tfmeta.evaluation.progress import Progress
 from tfmeta.evaluation.result import EvaluationResult
@@ -102,6 +103,7 @@ def evaluate(
         class_clusters=table.origins,
         class_correct=found.class_correct,
         class_total=found.class_total,
+        episode_classes=all_participants(episodes, num_episodes),
         episode_auroc=found.episode_auroc,
         reliability=found.reliability,
         confusion=found.confusion,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
 
 import numpy as np
+import tensorflow as tf
 
 
 def over_episode_draws(accuracies: np.ndarray) -> float:
@@ -24,50 +25,6 @@ def over_episode_draws(accuracies: np.ndarray) -> float:
             f"{len(accuracies)} accuracies"
         )
     return float(1.96 * np.std(accuracies, ddof=1) / np.sqrt(len(accuracies)))
-
-
-def over_test_classes(
-    correct: np.ndarray,
-    total: np.ndarray,
-    clusters: Sequence[str],
-    *,
-    resamples: int = 2000,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """95 % interval over test classes and their images: a cluster bootstrap.
-
-    Classes are drawn anew with replacement, each with all its queries, and the
-    accuracy is computed again. A class brings its own images along, so their
-    luck is covered with it. Classes made from one class (rotations) are drawn
-    together.
-
-    Args:
-        correct: `(classes,)`: correctly classified queries of each class.
-        total: `(classes,)`: queries of each class; classes without are left
-            out.
-        clusters: Name of the cluster of each class.
-        resamples: Number of bootstrap samples.
-        seed: Seed of the bootstrap.
-
-    Returns:
-        The 2.5th and the 97.5th percentile of the accuracy.
-    """
-    names, codes = np.unique(np.asarray(clusters, str), return_inverse=True)
-    cluster_correct = np.bincount(codes, weights=correct, minlength=len(names))
-    cluster_total = np.bincount(codes, weights=total, minlength=len(names))
-    seen = cluster_total > 0
-    cluster_correct, cluster_total = cluster_correct[seen], cluster_total[seen]
-    if len(cluster_total) < 2:
-        raise ValueError(
-            "an interval over classes needs queries of at least 2 classes. Received: "
-            f"{len(cluster_total)}"
-        )
-    rng = np.random.default_rng(seed)
-    count = len(cluster_total)
-    weights = rng.multinomial(count, np.full(count, 1.0 / count), size=resamples)
-    accuracies = (weights @ cluster_correct) / (weights @ cluster_total)
-    low, high = np.percentile(accuracies, [2.5, 97.5])
-    return float(low), float(high)
 
 
 def over_trials(count: int, trials: int) -> tuple[float, float]:
@@ -96,3 +53,23 @@ def over_trials(count: int, trials: int) -> tuple[float, float]:
     low, high = (centre - reach) / scale, (centre + reach) / scale
     # Rounding may leave a hair between the share and an end that it is equal to.
     return float(max(0.0, min(low, share))), float(min(1.0, max(high, share)))
+
+
+@functools.cache
+def student_t(degrees: int) -> float:
+    """The 97.5th percentile of Student's t distribution, by bisection.
+
+    `1 - I_x(n/2, 1/2) / 2` is its distribution function at `t > 0`, with
+    `x = n / (n + t²)` and `I` the regularised incomplete beta function.
+
+    Args:
+        degrees: Degrees of freedom, at least 1.
+    """
+    low, high = 1.0, 13.0
+    for _ in range(60):
+        middle = (low + high) / 2
+        x = tf.constant(degrees / (degrees + middle**2), tf.float64)
+        half = tf.constant(0.5, tf.float64)
+        tail = float(tf.math.betainc(half * degrees, half, x)) / 2
+        low, high = (middle, high) if tail > 0.025 else (low, middle)
+    return (low + high) / 2

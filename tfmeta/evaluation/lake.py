@@ -10,7 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.datasets.omniglot.lake_runs import LakeRuns
-from tfmeta.evaluation.intervals import over_test_classes, over_trials
+from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
+from tfmeta.evaluation.intervals import over_trials
 from tfmeta.learners import FewShotLearner
 
 
@@ -58,13 +59,16 @@ class LakeResult:
         return over_trials(int(self.wrong.sum()), self.wrong.size)
 
     @property
-    def over_alphabets(self) -> tuple[float, float]:
-        """95 % interval over alphabets, which are drawn anew with all their runs.
+    def over_alphabets(self) -> ClassInterval:
+        """95 % interval of the error over alphabets, with all their characters.
 
         Not over single runs: two runs share their alphabet and its characters.
         """
-        totals = np.full(len(self.alphabets), self.wrong.shape[1])
-        return over_test_classes(self.run_errors, totals, self.alphabets)
+        names, numbers = np.unique(self.alphabets, return_inverse=True)
+        errors = self.wrong.mean(axis=1)
+        return over_test_classes(
+            errors, numbers[:, None], names.tolist(), unit="alphabets"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every answer."""
@@ -73,7 +77,7 @@ class LakeResult:
             "transductive": self.transductive,
             "error": self.error,
             "over_trials": list(self.over_trials),
-            "over_alphabets": list(self.over_alphabets),
+            "over_alphabets": self.over_alphabets.to_json(),
             "runs": [
                 {
                     "alphabet": alphabet,
@@ -106,16 +110,13 @@ class LakeResult:
     def __str__(self) -> str:
         kind = "transductive" if self.transductive else "inductive"
         trials = [100 * end for end in self.over_trials]
-        alphabets = [100 * end for end in self.over_alphabets]
-        count = len(set(self.alphabets))
         return "\n".join(
             [
                 f"Lake's {self.labels.shape[1]}-way 1-shot test within an alphabet, "
                 f"{self.size}x{self.size}, {kind}: {100 * self.error:.1f} % error "
                 f"({self.wrong.sum()} of {self.wrong.size})",
                 f"  95 % over trials       {trials[0]:.1f} to {trials[1]:.1f}",
-                f"  95 % over alphabets    {alphabets[0]:.1f} to {alphabets[1]:.1f}"
-                f"  (bootstrap over {count} alphabets with their runs)",
+                f"  95 % over alphabets    {self.over_alphabets.line('{:.1f}')}",
                 f"  wrong in each run      {' '.join(map(str, self.run_errors))}",
             ]
         )

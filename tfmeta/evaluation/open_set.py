@@ -13,6 +13,7 @@ from tfmeta.evaluation.checks import check_num_episodes, check_unseen
 from tfmeta.evaluation.encoding import choose_encode_once, encode_table, encoding_work
 from tfmeta.evaluation.evaluate import evaluation_protocol
 from tfmeta.evaluation.open_set_result import OpenSetResult
+from tfmeta.evaluation.participants import all_participants
 from tfmeta.evaluation.prediction import EpisodePredictor
 from tfmeta.evaluation.progress import Progress
 from tfmeta.evaluation.threshold import Answers, Threshold
@@ -110,22 +111,18 @@ def evaluate_open_set(
         threshold,
         protocol=_protocol(episodes, unknown_ways, num_episodes),
         transductive=learner.transductive,
+        class_names=episodes.table.class_names,
+        class_clusters=episodes.table.origins,
+        episode_classes=all_participants(episodes, num_episodes),
     )
 
 
-def _result(
-    found: Answers,
-    threshold: Threshold,
-    *,
-    protocol: dict[str, Any],
-    transductive: bool,
-) -> OpenSetResult:
+def _result(found: Answers, threshold: Threshold, **described: Any) -> OpenSetResult:
     scores = found.scores[threshold.score]
     accepted = threshold.accepts(scores)
     known, right = found.known, found.right
     return OpenSetResult(
-        protocol=protocol,
-        transductive=transductive,
+        **described,
         threshold=threshold,
         accuracies=_shares(right, known),
         auroc=auroc(scores, known),

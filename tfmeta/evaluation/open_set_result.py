@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
 from tfmeta.evaluation.intervals import over_episode_draws
+from tfmeta.evaluation.participants import padded_rows, rows_of
 from tfmeta.evaluation.threshold import Threshold
 
 _FIGURES = (
@@ -40,6 +42,11 @@ class OpenSetResult:
         known_accepted: Share of known queries that reach the threshold: the recall
             that it really has on these classes.
         unknown_rejected: Share of unknown queries that do not.
+        class_names: The test classes.
+        class_clusters: Per class, the class it was made from.
+        episode_classes: Int32 `(episodes, ways)`: the classes of each episode, known
+            ones first; -1 where padded. A result that a former version kept has
+            none of the last three.
     """
 
     protocol: dict[str, Any]
@@ -50,6 +57,22 @@ class OpenSetResult:
     open_accuracies: np.ndarray
     known_accepted: np.ndarray
     unknown_rejected: np.ndarray
+    class_names: tuple[str, ...] = ()
+    class_clusters: tuple[str, ...] = ()
+    episode_classes: np.ndarray | None = None
+
+    def over_test_classes(self, figure: str) -> ClassInterval:
+        """95 % interval of the mean of a figure over test classes and images.
+
+        A class counts in each of its roles: as a known one, as an unknown one, and
+        as a competitor of the others.
+
+        Args:
+            figure: Name of one of the figures, such as `"auroc"`.
+        """
+        return over_test_classes(
+            getattr(self, figure), self.episode_classes, self.class_clusters
+        )
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every per-episode result."""
@@ -62,16 +85,24 @@ class OpenSetResult:
                 name: {
                     "mean": float(np.mean(values)),
                     "over_episode_draws": over_episode_draws(values),
+                    "over_test_classes": self.over_test_classes(name).to_json(),
                     "episodes": values.tolist(),
                 }
                 for name, values in figures.items()
             },
+            "classes": [
+                {"name": name, "made_from": cluster}
+                for name, cluster in zip(
+                    self.class_names, self.class_clusters, strict=True
+                )
+            ],
+            "episode_classes": rows_of(self.episode_classes),
         }
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> OpenSetResult:
         """The result of a `to_json`."""
-        figures = values["figures"]
+        figures, classes = values["figures"], values.get("classes", [])
         return cls(
             protocol=values["protocol"],
             transductive=values["transductive"],
@@ -80,6 +111,9 @@ class OpenSetResult:
                 name: np.array(figures[name]["episodes"], np.float64)
                 for name in _FIGURES
             },
+            class_names=tuple(c["name"] for c in classes),
+            class_clusters=tuple(c["made_from"] for c in classes),
+            episode_classes=padded_rows(values.get("episode_classes")),
         )
 
     def __str__(self) -> str:
@@ -87,40 +121,46 @@ class OpenSetResult:
         kind = "transductive" if self.transductive else "inductive"
         recall = f"{100 * t.recall:g} %"
 
-        def percent(values: np.ndarray) -> str:
-            half_width = over_episode_draws(values)
-            return f"{100 * np.mean(values):.2f} ± {100 * half_width:.2f} %"
-
-        area = f"{np.mean(self.auroc):.4f} ± {over_episode_draws(self.auroc):.4f}"
-        rows = {
-            "known classes alone": (
-                percent(self.accuracies),
-                "accuracy among the classes of the support",
+        rows = (
+            (
+                "known classes alone",
+                "accuracies",
+                "accuracy among the known",
             ),
-            "AUROC": (area, "known against unknown; 0.5 is chance"),
-            f"accuracy at {recall} recall": (
-                percent(self.open_accuracies),
+            ("AUROC", "auroc", "known against unknown; 0.5 is chance"),
+            (
+                f"accuracy at {recall} recall",
+                "open_accuracies",
                 "known accepted and right, unknown rejected",
             ),
-            "known accepted": (
-                percent(self.known_accepted),
+            (
+                "known accepted",
+                "known_accepted",
                 f"the threshold accepts {recall} of those of validation classes",
             ),
-            "unknown rejected": (
-                percent(self.unknown_rejected),
-                'answered by "none of these"',
-            ),
-        }
+            ("unknown rejected", "unknown_rejected", 'answered by "none of these"'),
+        )
+        lines: list[str] = []
+        reasons: dict[str, None] = {}
+        for title, figure, what in rows:
+            form, scale, unit = ("{:.2f}", 100.0, " %")
+            if figure == "auroc":
+                form, scale, unit = ("{:.4f}", 1.0, "")
+            values, over_classes = getattr(self, figure), self.over_test_classes(figure)
+            mean, half_width = np.mean(values), over_episode_draws(values)
+            shown = " ± ".join(form.format(scale * x) for x in (mean, half_width))
+            shown += f"{unit}, {over_classes.text(form, scale=scale)}"
+            lines.append(f"  {title:25} {shown:32}  ({what})")
+            if over_classes.reason is not None:
+                reasons[over_classes.reason] = None
         return "\n".join(
             [
                 f"{p['ways']}-way {p['shots']}-shot with {p['unknown_ways']} unknown "
                 f"classes on {p['table']}, {p['queries']} queries a class, {kind}",
-                *(
-                    f"  {name:25} {figure:15}  ({what})"
-                    for name, (figure, what) in rows.items()
-                ),
+                *lines,
                 f"  ± is 95 % over episode draws ({p['episodes']:,} episodes, seed "
-                f"{p['seed']}).",
+                f"{p['seed']}), the range behind it 95 % over test classes.",
+                *(f"  – is no interval over test classes: {r}." for r in reasons),
                 f"  The threshold is a {t.score} of {t.value:.4g}, fitted on "
                 f"{t.protocol['episodes']:,} episodes of the validation classes.",
             ]

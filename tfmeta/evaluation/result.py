@@ -8,8 +8,10 @@ from typing import Any
 import numpy as np
 
 from tfmeta.evaluation.calibration import Reliability
+from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
 from tfmeta.evaluation.confusion import Confusion
-from tfmeta.evaluation.intervals import over_episode_draws, over_test_classes
+from tfmeta.evaluation.intervals import over_episode_draws
+from tfmeta.evaluation.participants import padded_rows, rows_of
 from tfmeta.evaluation.transduction import Transduction
 
 
@@ -26,13 +28,15 @@ class EvaluationResult:
         class_clusters: Per class, the class it was made from.
         class_correct: Int64 `(classes,)`: queries classified correctly.
         class_total: Int64 `(classes,)`: queries.
+        episode_classes: Int32 `(episodes, ways)`: the classes of each episode, which
+            count `class_names`; -1 where padded.
         episode_auroc: Float64 `(episodes,)`: the area under the ROC curve of
             each episode of two ways, `None` for episodes of more.
         reliability: Answers by their probability.
         confusion: Wrong answers by class; class ids count `class_names`.
         transduction: What belongs beside the figure of a transductive learner.
 
-    A result that a former version kept has neither of the last three.
+    A result that a former version kept may lack all that may be `None`.
     """
 
     protocol: dict[str, Any]
@@ -42,6 +46,7 @@ class EvaluationResult:
     class_clusters: tuple[str, ...]
     class_correct: np.ndarray
     class_total: np.ndarray
+    episode_classes: np.ndarray | None = None
     episode_auroc: np.ndarray | None = None
     reliability: Reliability | None = None
     confusion: Confusion | None = None
@@ -58,11 +63,9 @@ class EvaluationResult:
         return over_episode_draws(self.episode_accuracies)
 
     @property
-    def over_test_classes(self) -> tuple[float, float]:
-        """95 % interval over test classes and images."""
-        return over_test_classes(
-            self.class_correct, self.class_total, self.class_clusters
-        )
+    def over_test_classes(self) -> ClassInterval:
+        """95 % interval of `accuracy` over test classes and images."""
+        return self._over_test_classes(self.episode_accuracies)
 
     @property
     def chance(self) -> float:
@@ -84,6 +87,16 @@ class EvaluationResult:
         if self.episode_auroc is None:
             return None
         return over_episode_draws(self.episode_auroc)
+
+    @property
+    def auroc_over_test_classes(self) -> ClassInterval | None:
+        """95 % interval of `auroc` over test classes and images."""
+        if self.episode_auroc is None:
+            return None
+        return self._over_test_classes(self.episode_auroc)
+
+    def _over_test_classes(self, values: np.ndarray) -> ClassInterval:
+        return over_test_classes(values, self.episode_classes, self.class_clusters)
 
     @property
     def class_recall(self) -> np.ndarray:
@@ -108,12 +121,14 @@ class EvaluationResult:
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every per-episode and per-class result."""
-        low, high = self.over_test_classes
         further: dict[str, Any] = {}
         if self.episode_auroc is not None:
             further = {
                 "auroc": self.auroc,
                 "auroc_over_episode_draws": self.auroc_over_episode_draws,
+                "auroc_over_test_classes": self._over_test_classes(
+                    self.episode_auroc
+                ).to_json(),
                 "episode_auroc": self.episode_auroc.tolist(),
             }
         if self.reliability is not None:
@@ -126,9 +141,10 @@ class EvaluationResult:
             "transductive": self.transductive,
             "accuracy": self.accuracy,
             "over_episode_draws": self.over_episode_draws,
-            "over_test_classes": [low, high],
+            "over_test_classes": self.over_test_classes.to_json(),
             "episode_accuracies": self.episode_accuracies.tolist(),
             **further,
+            "episode_classes": rows_of(self.episode_classes),
             "classes": self._classes_to_json(),
         }
 
@@ -162,6 +178,7 @@ class EvaluationResult:
             class_clusters=tuple(c["made_from"] for c in classes),
             class_correct=np.array([c["correct"] for c in classes], np.int64),
             class_total=np.array([c["total"] for c in classes], np.int64),
+            episode_classes=padded_rows(values.get("episode_classes")),
             episode_auroc=None if areas is None else np.array(areas, np.float64),
             reliability=reliability and Reliability.from_json(reliability),
             confusion=_confusion_from_json(classes),
@@ -170,17 +187,18 @@ class EvaluationResult:
 
     def __str__(self) -> str:
         p = self.protocol
-        low, high = self.over_test_classes
         kind = "transductive" if self.transductive else "inductive"
         unequal = ""
         if "query_dirichlet" in p:
             unequal = f" on average, Dirichlet({p['query_dirichlet']:g}) proportions"
         further = []
-        if self.episode_auroc is not None:
+        over_classes = self.auroc_over_test_classes
+        if over_classes is not None:
             further = [
                 f"  AUROC                     {self.auroc:.4f} ± "
                 f"{self.auroc_over_episode_draws:.4f}  (mean of the episodes', 95 % "
-                "over episode draws)"
+                "over episode draws)",
+                f"    95 % over test classes  {over_classes.line('{:.4f}', scale=1)}",
             ]
         if self.reliability is not None:
             further.append(
@@ -195,8 +213,7 @@ class EvaluationResult:
                 f"queries a class{unequal}, {kind}: {100 * self.accuracy:.2f} %",
                 f"  95 % over episode draws   ± {100 * self.over_episode_draws:.2f}"
                 f"  ({p['episodes']:,} episodes, seed {p['seed']})",
-                f"  95 % over test classes    {100 * low:.2f} to {100 * high:.2f}"
-                f"  (bootstrap over {self.num_clusters} classes with their examples)",
+                f"  95 % over test classes    {self.over_test_classes.line()}",
                 *further,
             ]
         )

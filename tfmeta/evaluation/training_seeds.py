@@ -7,9 +7,9 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import tensorflow as tf
 
 from tfmeta.evaluation.comparison import check_same_protocol
+from tfmeta.evaluation.intervals import student_t
 from tfmeta.evaluation.result import EvaluationResult
 
 
@@ -81,19 +81,3 @@ def over_training_seeds(results: Sequence[EvaluationResult]) -> TrainingSeeds:
     for result in results[1:]:
         check_same_protocol(results[0], result)
     return TrainingSeeds(tuple(result.accuracy for result in results))
-
-
-def student_t(degrees: int) -> float:
-    """The 97.5th percentile of Student's t distribution, by bisection.
-
-    `1 - I_x(n/2, 1/2) / 2` is its distribution function at `t > 0`, with
-    `x = n / (n + t²)` and `I` the regularised incomplete beta function.
-    """
-    low, high = 1.0, 13.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        x = tf.constant(degrees / (degrees + middle**2), tf.float64)
-        half = tf.constant(0.5, tf.float64)
-        tail = float(tf.math.betainc(half * degrees, half, x)) / 2
-        low, high = (middle, high) if tail > 0.025 else (low, middle)
-    return (low + high) / 2

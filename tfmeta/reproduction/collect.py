@@ -22,7 +22,8 @@ from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder, read_json
 from tfmeta.runs.training_data import describe_training
 
-RESULT_FORMAT_VERSION = 1
+# 2 has other intervals over test classes and alphabets than 1.
+RESULT_FORMAT_VERSION = 2
 
 
 def collect(

@@ -89,7 +89,8 @@ def _line(
     figure = run["figures"][number]
     if figure is None:
         return line
-    for name, (low, high) in figure["intervals"].items():
+    for name, ends in figure["intervals"].items():
+        low, high = ends or (None, None)
         line |= {f"{_field(name)}_low": low, f"{_field(name)}_high": high}
     if figure["beside_transductive"] is not None:
         line["inductive_percent"] = figure["beside_transductive"]["alone"]

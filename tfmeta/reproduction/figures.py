@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from tfmeta.evaluation import EvaluationResult
+from tfmeta.evaluation import ClassInterval, EvaluationResult
 from tfmeta.learners import FewShotLearner
 from tfmeta.reproduction.row import Column
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
@@ -57,7 +57,8 @@ def find_figure(
 
     Returns:
         Plain values: `percent`, `intervals` by what they are over, each with its
-        lower and upper end in percent, `transductive`, in that case beside it the
+        lower and upper end in percent or `None` where there is none, `no_interval`,
+        the reason for that, `transductive`, in that case beside it the
         figures for queries one by one and for unequal classes, and what was
         measured.
     """
@@ -67,12 +68,14 @@ def find_figure(
     if result is None:
         return None
     percent, half_width = 100 * result.accuracy, 100 * result.over_episode_draws
+    over_classes = result.over_test_classes
     return {
         "percent": percent,
         "intervals": {
             "episode draws": [percent - half_width, percent + half_width],
-            "test classes": [100 * end for end in result.over_test_classes],
+            "test classes": _percent(over_classes),
         },
+        "no_interval": over_classes.reason,
         "test_classes": result.num_clusters,
         "transductive": result.transductive,
         "beside_transductive": _beside(result),
@@ -117,14 +120,20 @@ def _find_lake(folder: RunFolder) -> dict[str, Any] | None:
     result = read_lake_result(folder)
     if result is None:
         return None
+    over_alphabets = result.over_alphabets
     return {
         "percent": 100 * result.error,
         "intervals": {
             "trials": [100 * end for end in result.over_trials],
-            "alphabets": [100 * end for end in result.over_alphabets],
+            "alphabets": _percent(over_alphabets),
         },
+        "no_interval": over_alphabets.reason,
         "test_classes": None,
         "transductive": result.transductive,
         "beside_transductive": None,
         "protocol": result.protocol,
     }
+
+
+def _percent(interval: ClassInterval) -> list[float] | None:
+    return None if interval.ends is None else [100 * end for end in interval.ends]

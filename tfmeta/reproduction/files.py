@@ -8,6 +8,7 @@ from typing import Any
 from tfmeta.reproduction.collect import RESULT_FORMAT_VERSION
 from tfmeta.reproduction.csv_table import csv_text
 from tfmeta.reproduction.curves import draw_curves
+from tfmeta.reproduction.earlier import without_former_intervals
 from tfmeta.reproduction.markdown import markdown
 from tfmeta.reproduction.readme import write_text
 from tfmeta.runs.run_folder import read_versioned, write_json
@@ -42,9 +43,16 @@ def read_result(path: Path) -> dict[str, Any]:
         ValueError: When it is something else, is damaged, or is from a newer
             version.
     """
-    return read_versioned(
+    content = read_versioned(
         path, RESULT_FORMAT_VERSION, ("table", "rows", "test_episodes")
     )
+    try:
+        return without_former_intervals(content)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path} must be a table that `tfmeta reproduce` wrote. Received: a file "
+            f"that lacks something ({type(error).__name__}: {error})"
+        ) from error
 
 
 def read_earlier(name: str, directory: Path) -> dict[str, Any] | None:

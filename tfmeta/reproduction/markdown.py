@@ -123,7 +123,9 @@ def _setting(figure: dict[str, Any]) -> str:
     return text
 
 
-def _interval(over: str, ends: list[float]) -> str:
+def _interval(over: str, ends: list[float] | None) -> str:
+    if ends is None:
+        return _NOTHING
     low, high = ends
     if over == "episode draws":  # As papers write it.
         return f"± {(high - low) / 2:.2f}"
@@ -201,30 +203,34 @@ def _papers(rows: Sequence[dict[str, Any]]) -> list[str]:
 def _reading(content: dict[str, Any]) -> str:
     """How the intervals are to be read, and where the figures come from."""
     columns = [c for row in content["rows"] for c in row["columns"]]
-    classes = [
-        figure["test_classes"]
+    figures = [
+        figure
         for row in content["rows"]
         for run in row["runs"]
         for figure in run["figures"]
-        if figure is not None and figure["test_classes"] is not None
+        if figure is not None
     ]
+    classes = [f["test_classes"] for f in figures if f["intervals"].get("test classes")]
     parts = ["Intervals are 95 %."]
     if any(c["kind"] == "episodes" for c in columns):
-        bootstrap = ""
+        over = ""
         if classes:
             ends = dict.fromkeys([min(classes), max(classes)])
-            bootstrap = f" (bootstrap over {' to '.join(map(str, ends))} classes)"
+            over = f" (jackknife over {' to '.join(map(str, ends))} classes)"
         queries = sorted({c["queries"] for c in columns if c["kind"] == "episodes"})
         parts.append(
             "Over episode draws is what papers report; over test classes counts their "
-            f"examples, too{bootstrap}. {content['test_episodes']:,} test episodes of "
-            f"seed 0 with {' or '.join(map(str, queries))} queries per class."
+            f"examples, and each class as a competitor of the others, too{over}. "
+            f"{content['test_episodes']:,} test episodes of seed 0 with "
+            f"{' or '.join(map(str, queries))} queries per class."
         )
     if any(c["kind"] == "lake" for c in columns):
         parts.append(
             "Within an alphabet: the 400 trials of Lake, Salakhutdinov and Tenenbaum, "
             "2015."
         )
+    reasons = dict.fromkeys(f.get("no_interval") for f in figures)
+    parts += [f"– is no interval: {reason}." for reason in reasons if reason]
     commit = content["commit"]
     state = f"tfmeta {content['tfmeta']}" if commit is None else _short(commit)
     parts.append(

@@ -10,6 +10,7 @@ import keras
 from tfmeta.reproduction.figures import find_figure, measure_column
 from tfmeta.reproduction.row import Row
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.earlier_results import complete_results
 from tfmeta.runs.pictures import draw_curve
 from tfmeta.runs.run_folder import RunFolder, read_json
 from tfmeta.runs.train import load_learner, train
@@ -60,6 +61,7 @@ def measure_row(
     Returns:
         What was measured now, in words.
     """
+    complete_results(folder, data_dir=data_dir)
     missing = [
         column
         for column in row.columns

@@ -10,6 +10,7 @@ from tfmeta.episodes import Episodes
 from tfmeta.evaluation import EvaluationResult, PairedComparison, compare
 from tfmeta.evaluation.fingerprint import fingerprint
 from tfmeta.runs.data import load_split
+from tfmeta.runs.earlier_results import with_classes
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, find_result
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
@@ -86,6 +87,8 @@ def compare_runs(
     def result(folder: RunFolder) -> EvaluationResult:
         found = find_result(folder, episodes, num_episodes=num_episodes)
         if found is not None:
+            if found.episode_classes is None:
+                found = with_classes(found, episodes)
             return found
         return evaluate_run(
             folder,

@@ -20,8 +20,8 @@ from tfmeta.runs.result_file import ResultFile
 from tfmeta.runs.run_folder import RunFolder
 
 # 2 has calibration, wrong answers by class, and what belongs beside a transductive
-# figure; results of 1 are read without.
-METRICS_FORMAT_VERSION = 2
+# figure; 3 the classes of each episode. Results of before are read without.
+METRICS_FORMAT_VERSION = 3
 
 # Ten tasks a step divide every round number of episodes.
 _TASKS = 10
@@ -98,8 +98,13 @@ def evaluate_run(
         on_progress=on_progress,
     )
     if keep:
-        _results(folder).keep(result)
+        keep_result(folder, result)
     return result
+
+
+def keep_result(folder: RunFolder, result: EvaluationResult) -> None:
+    """Adds a result to the run's `metrics.json`, in place of one of its protocol."""
+    _results(folder).keep(result)
 
 
 def find_result(

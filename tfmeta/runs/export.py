@@ -43,7 +43,7 @@ def export_run(
             **{k: r.protocol[k] for k in ("ways", "shots", "queries", "episodes")},
             "accuracy": r.accuracy,
             "over_episode_draws": r.over_episode_draws,
-            "over_test_classes": list(r.over_test_classes),
+            "over_test_classes": r.over_test_classes.to_json(),
             "transductive": r.transductive,
         }
         for r in read_results(folder)

@@ -1,0 +1,45 @@
+"""Which classes have a part in an episode, and how that is kept."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tfmeta.episodes import Episodes
+
+
+def participants(episodes: Episodes, step: int) -> np.ndarray:
+    """Class ids of the tasks of a batch: of their ways, and of their distractors.
+
+    Args:
+        episodes: The episodes.
+        step: Number of the batch.
+
+    Returns:
+        Int32 `(tasks, ways + distractors)`, -1 where padded.
+    """
+    ids = (episodes.class_ids(step), episodes.distractor_ids(step))
+    return np.concatenate(ids, axis=1)
+
+
+def all_participants(episodes: Episodes, num_episodes: int) -> np.ndarray:
+    """Those of the first episodes: int32 `(num_episodes, ways + distractors)`."""
+    steps = -(-num_episodes // episodes.tasks)
+    batches = [participants(episodes, step) for step in range(steps)]
+    return np.concatenate(batches)[:num_episodes]
+
+
+def rows_of(classes: np.ndarray | None) -> list[list[int]] | None:
+    """Class ids of each episode as lists, without padding; see `padded_rows`."""
+    if classes is None:
+        return None
+    return [row[row >= 0].tolist() for row in classes]
+
+
+def padded_rows(rows: list[list[int]] | None) -> np.ndarray | None:
+    """Lists of class ids as int32 `(episodes, ways)`, filled up with -1."""
+    if rows is None:
+        return None
+    padded = np.full((len(rows), max(map(len, rows), default=0)), -1, np.int32)
+    for row, ids in zip(padded, rows, strict=True):
+        row[: len(ids)] = ids
+    return padded
