@@ -70,3 +70,15 @@ def test_parts_add_up_and_come_back_from_json():
         for name, values in vars(whole).items():
             np.testing.assert_allclose(getattr(other, name), values, rtol=1e-12)
             assert getattr(other, name).dtype == values.dtype
+
+
+def test_a_weight_is_so_many_answers():
+    generator = np.random.default_rng(2)
+    probability, correct = generator.random(30), generator.random(30) < 0.5
+    weight = generator.integers(1, 4, 30)
+    weighted = Reliability.of(probability, correct, weight=weight)
+    repeated = Reliability.of(
+        np.repeat(probability, weight), np.repeat(correct, weight)
+    )
+    for name, values in vars(repeated).items():
+        np.testing.assert_allclose(getattr(weighted, name), values, rtol=1e-12)

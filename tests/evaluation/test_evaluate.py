@@ -147,6 +147,43 @@ def test_figures_recounted_by_hand(learner, table, settings):
     assert found.class_names == table.class_names
 
 
+def test_every_figure_is_a_mean_over_episodes_where_ways_vary(learner, table):
+    settings = {**VARIED, "ways": (2, 6), "seed": 5}
+    episodes = Episodes(table, **settings)
+    found = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    ways = np.sum(found.episode_classes >= 0, axis=1)
+    assert set(ways) == {2, 3, 4, 5, 6}
+    # Pooled over queries, tasks of many ways would count more, and lower it.
+    pooled = found.class_correct.sum() / found.class_total.sum()
+    assert found.accuracy > pooled + 0.02
+    low, high = found.over_test_classes.ends
+    assert (low + high) / 2 == pytest.approx(found.accuracy, abs=1e-12)
+    bins = found.reliability
+    assert bins.correct.sum() / bins.count.sum() == pytest.approx(found.accuracy)
+
+
+def test_the_classes_of_each_episode_are_kept(learner, table):
+    for settings in (FIXED, VARIED):
+        episodes = Episodes(table, **settings)
+        found = evaluate(learner, episodes, num_episodes=601, seen_classes=())
+        expected = [episodes.class_ids(step) for step in range(86)]
+        np.testing.assert_array_equal(
+            found.episode_classes, np.concatenate(expected)[:601]
+        )
+    # What is among the unlabelled has a part in the answers, too.
+    settings = {**FIXED, "unlabelled": 1, "distractors": 2, "queries": 3}
+    episodes = Episodes(table, **settings)
+    found = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    assert found.episode_classes.shape == (600, 4 + 2)
+    for episode in (0, 17, 599):
+        step, task = divmod(episode, episodes.tasks)
+        drawn = episodes.indices(step)
+        assert found.episode_classes[episode].tolist() == [
+            *drawn.classes[task].numpy(),
+            *drawn.distractors[task].numpy(),
+        ]
+
+
 @pytest.mark.parametrize("encode_once", [False, True])
 def test_episodes_of_two_ways_have_an_area_under_the_curve(learner, table, encode_once):
     settings = {**FIXED, "ways": 2, "shots": (1, 2)}
@@ -345,7 +382,7 @@ def test_calibration_and_confusion_recounted_by_hand(learner, table):
     found = evaluate(
         learner, episodes, num_episodes=600, seen_classes=(), encode_once=False
     )
-    count, gaps = 0, np.zeros(15)
+    gaps = np.zeros(15)
     taken_for = Counter()
     for episode in range(600):
         step, task = divmod(episode, episodes.tasks)
@@ -357,18 +394,19 @@ def test_calibration_and_confusion_recounted_by_hand(learner, table):
             exponents = np.exp(logits - logits.max(axis=-1, keepdims=True))
             probabilities = exponents / exponents.sum(axis=-1, keepdims=True)
             ids = episodes.class_ids(step)
-        for query in np.flatnonzero(inputs["query_mask"][task]):
+        asked = np.flatnonzero(inputs["query_mask"][task])
+        for query in asked:
             row = probabilities[task, query]
             top, right = row.argmax(), row.argmax() == y[task, query]
             probability = float(row.max())
-            gaps[min(int(np.ceil(probability * 15)) - 1, 14)] += right - probability
-            count += 1
+            # Every episode counts alike, whatever the number of its ways.
+            place = min(int(np.ceil(probability * 15)) - 1, 14)
+            gaps[place] += (right - probability) / len(asked)
             if not right:
                 true = ids[task, y[task, query]]
                 taken_for[int(true), int(ids[task, top])] += 1
-    assert found.reliability.count.sum() == count
     assert found.expected_calibration_error == pytest.approx(
-        np.abs(gaps).sum() / count, abs=1e-6
+        np.abs(gaps).sum() / 600, abs=1e-6
     )
     assert f"{found.expected_calibration_error:.4f}" in str(found)
     triples = zip(

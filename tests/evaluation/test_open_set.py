@@ -8,7 +8,12 @@ import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes
-from tfmeta.evaluation import OpenSetResult, Threshold, evaluate_open_set
+from tfmeta.evaluation import (
+    OpenSetResult,
+    Threshold,
+    evaluate_open_set,
+    over_test_classes,
+)
 from tfmeta.evaluation.threshold import Answers
 from tfmeta.learners import PrototypicalNetwork
 
@@ -171,6 +176,38 @@ def test_what_is_easy_to_tell_apart(learner):
     assert (result.accuracies == 1).all() and (result.auroc == 1).all()
     assert (result.unknown_rejected == 1).all()
     assert result.known_accepted.mean() == pytest.approx(0.95, abs=0.02)
+
+
+def test_every_figure_has_an_interval_over_classes_in_all_their_roles(
+    found, test_episodes
+):
+    ids = np.concatenate([test_episodes.class_ids(step) for step in range(86)])
+    np.testing.assert_array_equal(found.episode_classes, ids[:600])
+    names = test_episodes.table.class_names
+    assert found.class_names == names
+    for figure in ("accuracies", "auroc", "open_accuracies", "unknown_rejected"):
+        values = getattr(found, figure)
+        interval = found.over_test_classes(figure)
+        # Known and unknown classes alike are left out with their episodes.
+        assert interval == over_test_classes(values, ids[:600], names)
+        assert interval.clusters == 9
+        if interval.ends is None:
+            assert interval.reason in str(found)
+        else:
+            low, high = interval.ends
+            assert low < values.mean() < high
+    assert found.over_test_classes("auroc").text("{:.4f}", scale=1) in str(found)
+    assert "the range behind it 95 % over test classes" in str(found)
+
+
+def test_figures_of_a_former_version_have_no_interval_over_classes(found):
+    values = json.loads(json.dumps(found.to_json()))
+    del values["classes"], values["episode_classes"]
+    for figure in values["figures"].values():
+        del figure["over_test_classes"]
+    former = OpenSetResult.from_json(values)
+    assert former.over_test_classes("auroc").ends is None
+    assert "– is no interval over test classes: the classes of the" in str(former)
 
 
 def test_it_comes_back_from_json_and_is_readable(found):

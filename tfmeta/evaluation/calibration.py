@@ -15,9 +15,9 @@ class Reliability:
     `(i + 1) / n`.
 
     Attributes:
-        count: Int64 `(bins,)`: answers.
+        count: Float64 `(bins,)`: answers, each by its weight.
         probability: Float64 `(bins,)`: sum of their probabilities.
-        correct: Int64 `(bins,)`: right ones among them.
+        correct: Float64 `(bins,)`: right ones among them.
     """
 
     count: np.ndarray
@@ -26,13 +26,19 @@ class Reliability:
 
     @classmethod
     def of(
-        cls, probability: np.ndarray, correct: np.ndarray, *, bins: int = 15
+        cls,
+        probability: np.ndarray,
+        correct: np.ndarray,
+        *,
+        weight: np.ndarray | None = None,
+        bins: int = 15,
     ) -> Reliability:
         """Sorts answers into bins.
 
         Args:
             probability: Float `(answers,)`: of the class answered, from 0 to 1.
             correct: Bool `(answers,)`.
+            weight: Float `(answers,)`, `None` for 1 each.
             bins: Number of bins of equal width.
         """
         probability = np.asarray(probability, np.float64)
@@ -40,13 +46,15 @@ class Reliability:
         # Rounding may take a softmax a little beyond 1.
         place = np.clip(place, 0, bins - 1)
 
-        def total(weights: np.ndarray | None) -> np.ndarray:
-            return np.bincount(place, weights, bins)
+        weight = np.ones(len(place)) if weight is None else weight
+
+        def total(values: np.ndarray) -> np.ndarray:
+            return np.bincount(place, weight * values, bins)
 
         return cls(
-            count=total(None).astype(np.int64),
+            count=total(np.ones(len(place))),
             probability=total(probability),
-            correct=total(np.asarray(correct)).astype(np.int64),
+            correct=total(np.asarray(correct)),
         )
 
     def __add__(self, other: Reliability) -> Reliability:
@@ -75,7 +83,8 @@ class Reliability:
     def from_json(cls, values: dict[str, list]) -> Reliability:
         """The bins of a `to_json`."""
         return cls(
-            count=np.array(values["count"], np.int64),
-            probability=np.array(values["probability"], np.float64),
-            correct=np.array(values["correct"], np.int64),
+            **{
+                name: np.array(values[name], np.float64)
+                for name in ("count", "probability", "correct")
+            }
         )

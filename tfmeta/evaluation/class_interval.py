@@ -99,7 +99,8 @@ def over_test_classes(
     the percentile of Student's t with `n − 1` degrees of freedom.
 
     Classes made from one class (rotations) are one, and so are classes that never
-    occur apart (the two ways of one assay).
+    occur apart (the two ways of one assay). Where episodes lie within one group
+    (`same_group`), the interval is over other classes of these groups.
 
     Args:
         values: Float `(episodes,)`: accuracy, area under the curve, or a difference

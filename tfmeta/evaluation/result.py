@@ -32,7 +32,7 @@ class EvaluationResult:
             count `class_names`; -1 where padded.
         episode_auroc: Float64 `(episodes,)`: the area under the ROC curve of
             each episode of two ways, `None` for episodes of more.
-        reliability: Answers by their probability.
+        reliability: Answers by their probability; every episode counts alike.
         confusion: Wrong answers by class; class ids count `class_names`.
         transduction: What belongs beside the figure of a transductive learner.
 

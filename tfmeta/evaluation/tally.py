@@ -44,7 +44,13 @@ class Tally:
         num_classes = len(self.class_total)
         self.class_correct += np.bincount(classes[correct], minlength=num_classes)
         self.class_total += np.bincount(classes[real], minlength=num_classes)
-        self._reliability.append(Reliability.of(batch.probability[real], correct[real]))
+        # Every episode counts alike, as in the accuracy, however many ways it has.
+        weight = real.shape[1] / np.broadcast_to(
+            real.sum(axis=1, keepdims=True), real.shape
+        )
+        self._reliability.append(
+            Reliability.of(batch.probability[real], correct[real], weight=weight[real])
+        )
         self._confusion.append(
             Confusion.of(classes[real], batch.predicted_classes[real])
         )

@@ -13,7 +13,8 @@ from tfmeta.runs.data import load_split
 from tfmeta.runs.result_file import ResultFile
 from tfmeta.runs.run_folder import RunFolder
 
-OPEN_SET_FORMAT_VERSION = 1
+# 2 has the classes of each episode; results of before are read without.
+OPEN_SET_FORMAT_VERSION = 2
 
 _TASKS = 10
 
