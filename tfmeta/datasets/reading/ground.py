@@ -17,6 +17,7 @@ _COLOURED = 0.01
 _MAJORITY = 0.6
 _SPREAD = 0.25
 _CONTRAST = 16
+_BEYOND = 1 / 3
 _CLEAR = 0.75
 
 
@@ -31,7 +32,10 @@ def ground_of(picture: np.ndarray) -> Ground:
     - their standard deviation is at most a quarter of the distance between the
       means of the two sides (of even, unimodal or bell-shaped levels it is more:
       0.29 to 0.37),
-    - and that distance is at least 16 of 255 levels.
+    - that distance is at least 16 of 255 levels,
+    - and beyond the ground, half that distance away from it, there are at most a
+      third as many pixels as of ink: marks both darker and brighter than what they
+      are on make it neither a light ground nor a dark one.
 
     This is asked of the picture, and again after a plane has been taken from it,
     as light from one side lays it over a sheet of paper. A mean says nothing:
@@ -174,9 +178,11 @@ def _two_peaks(levels: np.ndarray) -> bool | None:
     contrast = high[cut] - low[cut]
     light = above[cut] > below[cut]
     ground = ordered[cut + 1 :] if light else ordered[: cut + 1]
+    away = ground - ground.mean() if light else ground.mean() - ground
     clear = (
         contrast >= _CONTRAST
         and ground.size >= _MAJORITY * ordered.size
         and ground.std() <= _SPREAD * contrast
+        and np.sum(away > contrast / 2) <= _BEYOND * (ordered.size - ground.size)
     )
     return bool(light) if clear else None
