@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tfmeta.datasets.reading.ground import Ground, common_ground
 
-_WORDS: Mapping[str, str] = {
+_WORDS: Mapping[Ground, str] = {
     "light": "dark on light",
     "dark": "light on dark",
     "unclear": "not clear",
@@ -64,7 +64,7 @@ def decide_inversion(
     """
     grounds = [*support.items(), *query.items()]
     found = common_ground(ground for _, ground in grounds)
-    own = "light" if light_ground else "dark"
+    own: Ground = "light" if light_ground else "dark"
     if found == own:
         return NOTHING
     inverted = found in ("light", "dark")
