@@ -2,11 +2,10 @@ import json
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from tfmeta.datasets import ClassTable
 from tfmeta.runs.evaluate import read_results
-from tfmeta.runs.export import export_run, light_ground
+from tfmeta.runs.export import export_run
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
 
@@ -57,38 +56,12 @@ def test_elsewhere_without_figures_on_a_light_ground(
     assert about["test_figures"] == []
 
 
-def own_table(examples):
-    labels = np.arange(len(examples)) // 5
-    return ClassTable.from_arrays("own", examples, [f"class{n:03d}" for n in labels])
-
-
-def test_a_ground_is_named_where_it_is_clear(glyphs):
-    rng = np.random.default_rng(0)
-    ink = np.asarray(glyphs.examples)[:200]
-    assert light_ground(own_table(ink)) is False
-    assert light_ground(own_table(255 - ink)) is True
-    assert light_ground(own_table((255 - ink) * np.uint16(257))) is True
-    one_wrong = 255 - ink
-    one_wrong[7] = ink[7]
-    assert light_ground(own_table(one_wrong)) is True
-    both = ink.copy()
-    both[::4] = 255 - both[::4]
-    shares = rng.uniform(0.2, 0.8, (200, 1, 1, 1))
-    two_levels = np.where(rng.random((200, 28, 28, 1)) < shares, 225, 30)
-    small = rng.uniform(0, 255, (200, 6, 6)).astype(np.uint8)
-    photographs = [np.asarray(Image.fromarray(p).resize((28, 28))) for p in small]
-    for unclear in (
-        *(both, two_levels.astype(np.uint8), np.array(photographs)[..., None]),
-        *(ink.repeat(3, axis=3), 255 - ink.repeat(3, axis=3)),
-        *(ink.astype("float32") / 255, ink[..., 0]),
-    ):
-        assert light_ground(own_table(unclear)) is None
-
-
 def test_shares_are_not_taken_for_levels(run_copy, learner, glyphs):
     # Arrays from 0 to 1: pictures of 0 to 255 would not be what was trained on.
     examples = np.asarray(glyphs.examples)[:50].astype("float32") / 255
-    version = export_run(RunFolder(run_copy), learner, own_table(examples))
+    labels = [f"class{n:03d}" for n in np.arange(50) // 5]
+    table = ClassTable.from_arrays("own", examples, labels)
+    version = export_run(RunFolder(run_copy), learner, table)
     about = json.loads((version / "tfmeta.json").read_text("utf-8"))
     assert about["example"]["dtype"] == "float32"
     assert about["description"]["light_ground"] is None
