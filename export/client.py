@@ -11,6 +11,7 @@ class. Pictures are BMP, GIF, JPEG or PNG files of any size.
 from __future__ import annotations
 
 import argparse
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,46 @@ def picture_shape(model: Any) -> tuple[int, int, int]:
     return tuple(shape)
 
 
+def orientation(content: bytes) -> int:
+    """How a camera was held: 1 to 8, as the EXIF data of a JPEG or PNG file say."""
+    for mark in (b"Exif\0\0", b"eXIf"):
+        begin = content.find(mark) + len(mark)
+        if begin < len(mark):
+            continue
+        data = content[begin:]
+        order = "<" if data[:2] == b"II" else ">"
+        try:
+            (place,) = struct.unpack_from(order + "I", data, 4)
+            (entries,) = struct.unpack_from(order + "H", data, place)
+            for entry in range(entries):
+                tag, _, _, value = struct.unpack_from(
+                    order + "HHIH", data, place + 2 + 12 * entry
+                )
+                if tag == 0x0112:
+                    return value if 1 <= value <= 8 else 1
+        except struct.error:  # cut short
+            pass
+    return 1
+
+
+def turned_upright(pixels: tf.Tensor, orientation: int) -> tf.Tensor:
+    """Undoes an EXIF orientation of `(height, width, channels)`."""
+    if orientation >= 5:
+        pixels = tf.transpose(pixels, (1, 0, 2))
+    if orientation in (2, 3, 6, 7):
+        pixels = tf.reverse(pixels, [1])
+    if orientation in (3, 4, 7, 8):
+        pixels = tf.reverse(pixels, [0])
+    return pixels
+
+
 def read_picture(
     path: Path, shape: tuple[int, int, int], *, invert: bool = False
 ) -> np.ndarray:
     """Reads a picture as uint8 `(height, width, channels)`, stretched to size.
 
-    What is transparent is laid on white; grey is ITU-R 601 luma. Orientation
-    tags of cameras are not followed.
+    It is turned upright by the EXIF orientation of JPEG and PNG files. Where it
+    has an alpha channel it is laid on white; grey is ITU-R 601 luma.
 
     Args:
         path: A BMP, GIF (its first frame), JPEG or PNG file.
@@ -59,8 +93,9 @@ def read_picture(
         invert: Whether to turn dark on light into light on dark.
     """
     height, width, channels = shape
-    pixels = tf.io.decode_image(path.read_bytes(), expand_animations=False)
-    picture = tf.cast(pixels, tf.float32)
+    content = path.read_bytes()
+    pixels = tf.io.decode_image(content, expand_animations=False)
+    picture = tf.cast(turned_upright(pixels, orientation(content)), tf.float32)
     if picture.shape[-1] in (2, 4):
         alpha = picture[..., -1:] / 255
         picture = tf.round(picture[..., :-1] * alpha + 255 * (1 - alpha))

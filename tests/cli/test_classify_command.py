@@ -59,7 +59,64 @@ def test_scans_are_inverted(classify, task_folders, dark_on_light):
     assert (left.code, left.err) == (0, "")
     assert left.out != expected.out
     forced = classify(dark_on_light, "--invert", "yes")
-    assert (forced.out, forced.err) == (expected.out, "")
+    assert forced.out == expected.out
+    assert forced.err == (
+        "--support: inverted; --query: inverted, as --invert yes says\n"
+    )
+    assert "--support: inverted (15 dark on light); --query: inverted (10" in line
+
+
+def test_sides_of_two_grounds_are_left_as_they_are(
+    call, glyphs_run, task_folders, dark_on_light
+):
+    for support, query in (
+        (task_folders, dark_on_light),
+        (dark_on_light, task_folders),
+    ):
+        sides = ("--support", support / "support", "--query", query / "query")
+        done = call("classify", glyphs_run, *sides)
+        assert done.code == 0
+        assert done.out == call("classify", glyphs_run, *sides, "--invert", "no").out
+        (line,) = done.err.splitlines()
+        assert "--support: not inverted (15 " in line
+        assert "--query: not inverted (10 " in line
+        assert "Bring all to one ground" in line
+
+
+def write_two_levels(task):
+    """As bright as these, support and queries lie on both sides of 127."""
+    rng = np.random.default_rng(0)
+    for part, share in (("support", 0.425), ("query", 0.537)):
+        for path in sorted((task / part).rglob("*.png")):
+            levels = np.where(np.arange(784) < share * 784, 225, 30)
+            levels = rng.permutation(levels).reshape(28, 28)
+            Image.fromarray(levels.astype(np.uint8)).save(path)
+
+
+def test_two_levels_without_a_ground_are_left_as_they_are(classify, task_folders):
+    write_two_levels(task_folders)
+    done = classify(task_folders)
+    assert (done.code, done.out) == (0, classify(task_folders, "--invert", "no").out)
+    (line,) = done.err.splitlines()
+    assert "the ground of these pictures is not clear" in line
+    assert "--support: not inverted (15 not clear)" in line
+    assert "--query: not inverted (10 not clear)" in line
+
+
+def test_the_same_among_unknown_classes(
+    classify, call, run_copy, task_folders, dark_on_light
+):
+    options = ("--open-set", "--ways", 5, "--shots", 3, "--episodes", 600)
+    assert call("evaluate", run_copy, *options).code == 0
+    expected = classify(task_folders, "--open-set", run=run_copy)
+    scanned = classify(dark_on_light, "--open-set", run=run_copy)
+    assert (scanned.code, scanned.out) == (0, expected.out)
+    assert "--query: inverted (10 dark on light)" in scanned.err
+    write_two_levels(task_folders)
+    done = classify(task_folders, "--open-set", run=run_copy)
+    left = classify(task_folders, "--open-set", "--invert", "no", run=run_copy)
+    assert (done.code, done.out) == (0, left.out)
+    assert "--query: not inverted (10 not clear)" in done.err
 
 
 def test_other_sizes_kinds_and_names_work_with_warnings(classify, task_folders):

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from PIL import Image
 
 from tfmeta.datasets import load
 from tfmeta.datasets.omniglot.lake_runs import runs_path
@@ -99,3 +100,25 @@ def test_from_training_to_the_figure(call, omniglot_dir, lake_dir, tmp_path):
     kept = json.loads((run / "lake.json").read_text())["result"]
     assert f"{100 * kept['error']:.1f} % error" in done.out
     assert len(kept["runs"]) == 20
+
+
+def test_a_run_of_dark_on_light_is_measured_on_such(
+    evaluate_lake, run_copy, glyphs, tmp_path
+):
+    folder = tmp_path / "sheets"
+    for class_id in range(10):
+        (folder / f"class{class_id}").mkdir(parents=True)
+        for number, drawing in enumerate(glyphs.examples_of(class_id)[:3, ..., 0]):
+            path = folder / f"class{class_id}" / f"{number}.png"
+            Image.fromarray(255 - drawing).save(path)
+    path = run_copy / "config.json"
+    config = json.loads(path.read_text())
+    config["config"] = {**config["config"], "dataset": str(folder), "protocol": None}
+    write_json(path, config)
+    done = evaluate_lake()
+    assert (done.code, done.err) == (0, "")
+    said, _ = done.out.split("\n", 1)
+    assert said == (
+        "The run was trained on dark on light and Lake's pictures are light on dark: "
+        "support and queries are inverted"
+    )

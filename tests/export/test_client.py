@@ -84,6 +84,23 @@ def test_classify(model, tmp_path):
     assert all(1 / 3 < float(row[2]) <= 1 for row in rows)
 
 
+@pytest.mark.parametrize("kind", ["jpg", "png"])
+@pytest.mark.parametrize("orientation", [*range(1, 9), 0, 9])
+def test_pictures_are_upright_as_those_of_training(client, tmp_path, kind, orientation):
+    y, x = np.mgrid[:42, :56]
+    path, exif = tmp_path / f"picture.{kind}", Image.Exif()
+    exif[0x010F], exif[0x0112] = "maker", orientation
+    Image.fromarray((4 * x + y // 2).astype(np.uint8)).save(path, quality=95, exif=exif)
+    assert client.orientation(path.read_bytes()) == max(1, orientation % 9)
+    found = client.read_picture(path, (28, 28, 1)).astype(int)
+    assert np.abs(found - read_picture(path, size=(28, 28))).max() <= 2
+
+
+def test_orientation_cut_short(client):
+    assert client.orientation(b"Exif\0\0MM\0*\0\0\0\x08\0\x05\x01\x12") == 1
+    assert client.orientation(b"") == 1
+
+
 def test_newest_version(client, model, tmp_path):
     assert client.newest_version(model) == model / "10"
     assert client.newest_version(model / "9") == model / "9"

@@ -56,6 +56,17 @@ def test_elsewhere_without_figures_on_a_light_ground(
     assert about["test_figures"] == []
 
 
+def test_shares_are_not_taken_for_levels(run_copy, learner, glyphs):
+    # Arrays from 0 to 1: pictures of 0 to 255 would not be what was trained on.
+    examples = np.asarray(glyphs.examples)[:50].astype("float32") / 255
+    labels = [f"class{n:03d}" for n in np.arange(50) // 5]
+    table = ClassTable.from_arrays("own", examples, labels)
+    version = export_run(RunFolder(run_copy), learner, table)
+    about = json.loads((version / "tfmeta.json").read_text("utf-8"))
+    assert about["example"]["dtype"] == "float32"
+    assert about["description"]["light_ground"] is None
+
+
 def test_damaged_figures_write_no_version(run_copy, learner, glyphs):
     folder = RunFolder(run_copy)
     folder.metrics_file.write_text("{")

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfmeta.datasets import ClassTable
 from tfmeta.datasets.omniglot.lake_runs import load_lake_runs
 from tfmeta.evaluation import LakeResult
 from tfmeta.learners import PrototypicalNetwork
@@ -49,6 +50,42 @@ def test_the_pictures_come_in_the_learners_size_and_the_result_is_kept(
     names = {"classes.json", "lake.json", "lake.png"}
     assert {path.name for path in folder.path.iterdir()} == names
     assert count_frames(folder.lake_picture, RED) > 1000
+
+
+def strong_ink(scale, offset):
+    """Compares how much the ink is above 0.3, which tells inversion and scale."""
+    pixels = keras.Input((28, 28, 1))
+    ink = keras.layers.Rescaling(scale, offset - 0.3)(pixels)
+    above = keras.layers.Flatten()(keras.layers.ReLU()(ink))
+    return PrototypicalNetwork(keras.Model(pixels, above))
+
+
+@pytest.mark.parametrize("light", [False, True])
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_the_pictures_look_as_those_of_training(folder, lake_dir, glyphs, light, dtype):
+    options = {"data_dir": lake_dir, "keep": False}
+    expected = evaluate_run_on_lake(folder, strong_ink(1 / 255, 0.0), **options)
+    highest = np.iinfo(dtype).max
+    ink = np.asarray(glyphs.examples)[:100].astype(dtype) * (highest // 255)
+    names = [f"class{n % 5}" for n in range(100)]
+    table = ClassTable.from_arrays("own", highest - ink if light else ink, names)
+    learner = strong_ink(-1 / highest if light else 1 / highest, float(light))
+    found = evaluate_run_on_lake(folder, learner, trained_on=table, **options)
+    # Rounding alone may tip an answer.
+    assert np.mean(found.predicted == expected.predicted) > 0.99
+    otherwise = evaluate_run_on_lake(folder, learner, **options)
+    plain = (light, dtype) == (False, "uint8")
+    assert plain == (np.mean(otherwise.predicted == expected.predicted) > 0.99)
+
+
+def test_arrays_of_other_numbers_are_refused(folder, lake_dir):
+    table = ClassTable.from_arrays(
+        "own", np.zeros((4, 28, 28, 1), "float32"), list("aabb")
+    )
+    with pytest.raises(ValueError, match="uint8 or uint16.*float32 \\('own'\\)"):
+        evaluate_run_on_lake(
+            folder, nearest_pixels(28, 28, 1), trained_on=table, data_dir=lake_dir
+        )
 
 
 def test_nothing_is_kept_that_is_not_to_be(folder, lake_dir, hash_tree):

@@ -30,7 +30,9 @@ from tfmeta.cli.tensorflow_start import start_tensorflow
     type=click.Choice(["auto", "yes", "no"]),
     default="auto",
     show_default=True,
-    help="Turn dark on light into light on dark; auto does what the run needs.",
+    help="Turn dark on light into light on dark, in --support and --query; auto does "
+    "so where all pictures are clearly the other way round than the run's, and never "
+    "to colours.",
 )
 @click.option(
     "--open-set",
@@ -77,6 +79,8 @@ def classify(
             f"Received: {query} without"
         )
     _warn(pictures.warnings)
+    for note in pictures.notes:
+        click.echo(note, err=True)
     start_tensorflow("metric")
 
     from tfmeta.runs.answers import NONE_OF_THESE, CheckedAnswers

@@ -34,8 +34,9 @@ def report_lake(run: Path, *, untrained: bool, data_dir: Path | None) -> None:
     from rich.console import Console
 
     from tfmeta.cli.progress import progress_bar
+    from tfmeta.datasets.registry import DATASETS
     from tfmeta.runs.building import build_learner
-    from tfmeta.runs.data import load_split
+    from tfmeta.runs.data import light_ground, load_split
     from tfmeta.runs.lake import evaluate_run_on_lake
     from tfmeta.runs.train import load_learner
 
@@ -44,9 +45,22 @@ def report_lake(run: Path, *, untrained: bool, data_dir: Path | None) -> None:
         learner = build_learner(config, load_split(config, "train", data_dir))
     else:
         learner = load_learner(folder)
+    trained_on = None
+    if config.dataset not in DATASETS:
+        trained_on = load_split(config, "train", data_dir)
+        if light_ground(trained_on):
+            console.print(
+                "The run was trained on dark on light and Lake's pictures are light on "
+                "dark: support and queries are inverted"
+            )
     with progress_bar(console, "Lake's test") as report:
         result = evaluate_run_on_lake(
-            folder, learner, data_dir=data_dir, on_progress=report, keep=not untrained
+            folder,
+            learner,
+            trained_on=trained_on,
+            data_dir=data_dir,
+            on_progress=report,
+            keep=not untrained,
         )
     console.print(str(result))
     if not untrained:

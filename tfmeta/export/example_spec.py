@@ -27,7 +27,8 @@ class ExampleSpec:
     @property
     def value_range(self) -> list[int] | None:
         """Lowest and highest value, where the dtype says it."""
-        return [0, 255] if self.dtype == tf.uint8 else None
+        pixels = self.dtype in (tf.uint8, tf.uint16)
+        return [0, int(self.dtype.max)] if pixels else None
 
 
 def example_spec(encoder: keras.Model, input_dtype: str | None) -> ExampleSpec:

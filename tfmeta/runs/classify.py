@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from tfmeta.datasets.own.class_folders import list_class_folders
-from tfmeta.datasets.own.picture_folder import list_pictures, load_picture_folder
-from tfmeta.datasets.reading.pictures import looks_inverted, picture_kind, read_picture
+from tfmeta.datasets.own.class_folders import list_class_files
+from tfmeta.datasets.own.picture_files import PictureForm, read_in_form
+from tfmeta.datasets.reading.ground import Ground, ground_of, invert_pictures
+from tfmeta.datasets.reading.pictures import PictureKind, picture_kind, read_picture
+from tfmeta.runs.inversion import BY_REQUEST, NOTHING, Inversion, decide_inversion
 from tfmeta.runs.query_files import QueryFiles
 from tfmeta.runs.run_folder import RunFolder, read_versioned
 
@@ -24,14 +26,16 @@ class TaskPictures:
     """A task read from folders.
 
     Attributes:
-        support: Uint8 `(support, height, width, channels)`.
+        support: Uint8 or uint16 `(support, height, width, channels)`, as the
+            model takes it.
         support_labels: Int32 `(support,)`.
-        query: Uint8 `(queries, height, width, channels)`.
+        query: Likewise, `(queries, height, width, channels)`.
         class_names: Name of each label.
         query_paths: File of each query.
         query_labels: Int32 `(queries,)`, -1 for a class that the support does not
             have; `None` where the folder of queries does not say.
         warnings: What the user should know of the pictures.
+        notes: What was done to them on request.
     """
 
     support: np.ndarray
@@ -41,6 +45,7 @@ class TaskPictures:
     query_paths: tuple[Path, ...]
     query_labels: np.ndarray | None
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def find_saved_model(path: Path) -> Path:
@@ -84,9 +89,10 @@ def read_pictures(
         support: Folder with a sub-folder per class.
         query: Folder of pictures, or with a sub-folder of them per class, named as
             in `support`.
-        invert: `"yes"`, `"no"`, or `"auto"`: invert when the ground of the
-            pictures is light and that of the training data dark, or the other
-            way round.
+        invert: `"yes"` or `"no"` for support and queries, or `"auto"`: invert
+            both when the ground of all these pictures is clearly light and that
+            of the training data dark, or the other way round
+            (`tfmeta.datasets.reading.ground`). Never for colours.
         unknown_classes: Whether sub-folders of `query` may have other names.
 
     Raises:
@@ -96,46 +102,71 @@ def read_pictures(
     """
     about = _read_description(model_folder)
     shape, dtype = about["example"]["shape"], about["example"]["dtype"]
-    if len(shape) != 3 or None in shape or shape[2] not in (1, 3) or dtype != "uint8":
+    if (
+        len(shape) != 3
+        or None in shape
+        or shape[2] not in (1, 3)
+        or dtype not in ("uint8", "uint16")
+    ):
         raise ValueError(
-            f"{model_folder} must take uint8 pictures of a fixed size and of 1 or 3 "
-            f"channels. Received: one for {dtype} examples of shape {shape}"
+            f"{model_folder} must take uint8 pictures (or uint16) of a fixed size and "
+            f"of 1 or 3 channels. Received: one for {dtype} examples of shape {shape}"
         )
-    size = (shape[0], shape[1])
-    table = load_picture_folder(support, size=size, channels=shape[2], dtype="uint8")
-    if table.num_classes < 2:
+    form = PictureForm((shape[0], shape[1]), shape[2], dtype)
+    files = list_class_files(support, what="picture")
+    names = files.class_names
+    if len(names) < 2:
         raise ValueError(
             f"{support} must hold at least 2 classes, one sub-folder each. Received: "
-            f"1, {table.class_names[0]!r}"
+            f"1, {names[0]!r}"
         )
-    files = QueryFiles.found(query, table.class_names, unknown_classes=unknown_classes)
-    paths = list(files.paths)
-    queries = np.stack([read_picture(p, size=size, channels=shape[2]) for p in paths])
-    pictures = np.asarray(table.examples)
-    warnings = _unlike(support, paths, shape)
-    light_ground = about.get("description", {}).get("light_ground")
-    if invert == "auto" and light_ground is not None:
-        turned = [looks_inverted(p) != light_ground for p in (pictures, queries)]
-        if any(turned):
-            known = "light on dark" if not light_ground else "dark on light"
-            warnings.append(
-                f"the run was trained on {known} and these pictures are the other way "
-                "round: they are inverted. Use --invert no to leave them"
-            )
-        pictures = 255 - pictures if turned[0] else pictures
-        queries = 255 - queries if turned[1] else queries
-    elif invert == "yes":
-        pictures, queries = 255 - pictures, 255 - queries
+    queries = QueryFiles.found(query, names, unknown_classes=unknown_classes)
+    paths = [*files.files, *queries.paths]
+    pictures = read_in_form(paths, form)
+    kinds = [picture_kind(path) for path in paths]
+    shots = len(files.files)
+    done = NOTHING
+    if invert == "yes":
+        done = BY_REQUEST
+    elif invert == "auto":
+        light_ground = about.get("description", {}).get("light_ground")
+        done = _decided(light_ground, form, paths, kinds, pictures, shots)
+    if done.inverted:
+        invert_pictures(pictures, out=pictures)
+    warnings = [*_unlike(kinds, form), *([done.warning] if done.warning else [])]
+    number = {name: label for label, name in enumerate(names)}
     return TaskPictures(
-        support=pictures,
-        support_labels=np.repeat(
-            np.arange(table.num_classes, dtype=np.int32), table.class_sizes
-        ),
-        query=queries,
-        class_names=table.class_names,
-        query_paths=files.paths,
-        query_labels=files.labels,
+        support=pictures[:shots],
+        support_labels=np.array([number[name] for name in files.labels], np.int32),
+        query=pictures[shots:],
+        class_names=names,
+        query_paths=queries.paths,
+        query_labels=queries.labels,
         warnings=tuple(warnings),
+        notes=(done.note,) if done.note else (),
+    )
+
+
+def _decided(
+    light_ground: bool | None,
+    form: PictureForm,
+    paths: list[Path],
+    kinds: list[PictureKind],
+    pictures: np.ndarray,
+    shots: int,
+) -> Inversion:
+    """Whether to invert the task; its first `shots` pictures are the support."""
+    # Exports of older versions have a ground for colours, too.
+    if light_ground is None or form.channels != 1:
+        return NOTHING
+    grounds: dict[Path, Ground] = {}
+    for path, kind, picture in zip(paths, kinds, pictures, strict=True):
+        if not kind.is_grey:
+            picture = read_picture(path, size=form.size, channels=3)
+        grounds[path] = ground_of(picture)
+    support, query = paths[:shots], paths[shots:]
+    return decide_inversion(
+        light_ground, {p: grounds[p] for p in support}, {p: grounds[p] for p in query}
     )
 
 
@@ -150,23 +181,20 @@ def _read_description(model_folder: Path) -> dict[str, Any]:
     return read_versioned(file, _NEWEST_DESCRIPTION, ("example",))
 
 
-def _unlike(support: Path, query_paths: list[Path], shape: list[int]) -> list[str]:
+def _unlike(kinds: list[PictureKind], form: PictureForm) -> list[str]:
     """A warning when pictures are of another size or kind than trained on."""
-    folders = list_class_folders(support)
-    paths = [p for folder in folders for p in list_pictures(folder)]
-    kinds = [picture_kind(p) for p in [*paths, *query_paths]]
     warnings = []
-    sizes = sorted({(k.height, k.width) for k in kinds} - {(shape[0], shape[1])})
+    height, width = form.size
+    sizes = sorted({(k.height, k.width) for k in kinds} - {form.size})
     if sizes:
         shown = ", ".join(f"{h} x {w}" for h, w in sizes[:3])
         more = f" and {len(sizes) - 3} more sizes" if len(sizes) > 3 else ""
         warnings.append(
-            f"the run was trained on pictures of {shape[0]} x {shape[1]}; these of "
+            f"the run was trained on pictures of {height} x {width}; these of "
             f"{shown}{more} are resized"
         )
-    grey = ("1", "L", "I", "F")  # also LA and the 16-bit kinds, I;16 and others
-    is_grey = shape[2] == 1
-    colour = sorted({k.mode for k in kinds if k.mode.startswith(grey) != is_grey})
+    is_grey = form.channels == 1
+    colour = sorted({k.mode for k in kinds if k.is_grey != is_grey})
     if colour:
         known = "grey" if is_grey else "colour"
         warnings.append(

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from tfmeta import export
 from tfmeta.datasets import ClassTable
-from tfmeta.datasets.reading.pictures import looks_inverted
 from tfmeta.learners import FewShotLearner
-from tfmeta.runs.data import kind_of
+from tfmeta.runs.data import kind_of, light_ground
 from tfmeta.runs.evaluate import read_results
 from tfmeta.runs.run_folder import RunFolder
 
@@ -31,13 +28,10 @@ def export_run(
         path: Where to write, by default the run's own `saved_model`.
 
     Returns:
-        The version folder.
+        The version folder. Its model takes pictures of the dtype that it was
+        trained on.
     """
     config = folder.read_config()
-    light_ground = None
-    if kind_of(table) == "pictures" and table.examples.dtype == np.uint8:
-        rows = np.arange(0, table.num_examples, max(1, table.num_examples // 1000))
-        light_ground = looks_inverted(np.asarray(table.examples[rows]))
     figures = [
         {
             **{k: r.protocol[k] for k in ("ways", "shots", "queries", "episodes")},
@@ -51,10 +45,12 @@ def export_run(
     return export.save(
         learner,
         path or folder.saved_model,
+        # Pixels of 16 bits must not be taken for ones of 8, nor shares for levels.
+        input_dtype=table.examples.dtype.name if kind_of(table) == "pictures" else None,
         description={
             "training_data": table.name,
             "training_data_description": table.description,
-            "light_ground": light_ground,
+            "light_ground": light_ground(table),
             "protocol": config.to_json(),
             "test_figures": figures,
         },

@@ -8,7 +8,6 @@ from PIL import Image
 
 from tfmeta.datasets.reading.pictures import (
     PictureKind,
-    looks_inverted,
     picture_kind,
     read_picture,
 )
@@ -264,14 +263,3 @@ def test_size_is_checked(size):
 def test_channels_are_checked():
     with pytest.raises(ValueError, match="`channels`.*Received: 4"):
         read_picture(stored(Image.fromarray(GREY)), channels=4)
-
-
-def test_looks_inverted():
-    light = np.full((3, 28, 28, 1), 255, np.uint8)
-    light[:, 10:14] = 0
-    assert looks_inverted(light)
-    assert not looks_inverted(255 - light)
-    with pytest.raises(ValueError, match="uint8"):
-        looks_inverted(light / 255.0)
-    with pytest.raises(ValueError, match="at least one pixel"):
-        looks_inverted(light[:0])

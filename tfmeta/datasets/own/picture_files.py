@@ -12,6 +12,7 @@ import numpy as np
 
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.datasets.reading.ground import invert_pictures
 from tfmeta.datasets.reading.pictures import (
     PictureKind,
     check_form,
@@ -123,12 +124,48 @@ def read_picture_files(
     table = read_picture_files(files, common_form(files.files, size=(84, 84)))
     ```
     """
-    count = len(files.files)
-    examples = np.empty((count, *form.size, form.channels), form.dtype)
+    examples = read_in_form(files.files, form, on_progress=on_progress)
+    if invert:
+        invert_pictures(examples, out=examples)
+    return files.to_table(examples, f"pictures of {files.source}")
+
+
+def read_in_form(
+    files: Sequence[Path],
+    form: PictureForm,
+    *,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Reads pictures, all of them in one form.
+
+    Those of a task are read by one call, support and queries, so that nothing is
+    done to one side alone.
+
+    Args:
+        files: The pictures.
+        form: What they are brought into.
+        on_progress: Called with the number of pictures read, and of all.
+
+    Returns:
+        Array of shape `(pictures, height, width, channels)` and the form's dtype.
+
+    Raises:
+        FileNotFoundError: When a file is not there.
+        ValueError: When a file cannot be read as a picture of this form.
+
+    Example:
+
+    ```python
+    read_in_form([Path("1.png")], PictureForm((28, 28), 1, "uint8")).shape
+    # (1, 28, 28, 1)
+    ```
+    """
+    count = len(files)
+    pictures = np.empty((count, *form.size, form.channels), form.dtype)
 
     def read(row: int) -> None:
-        examples[row] = read_picture(
-            files.files[row], size=form.size, channels=form.channels, dtype=form.dtype
+        pictures[row] = read_picture(
+            files[row], size=form.size, channels=form.channels, dtype=form.dtype
         )
 
     # Decoding lets other threads run, so that the cores share it.
@@ -136,9 +173,7 @@ def read_picture_files(
         for done, _ in enumerate(pool.map(read, range(count)), start=1):
             if on_progress is not None:
                 on_progress(done, count)
-    if invert:
-        np.subtract(np.iinfo(form.dtype).max, examples, out=examples)
-    return files.to_table(examples, f"pictures of {files.source}")
+    return pictures
 
 
 def _only_size(files: Sequence[Path], kinds: Sequence[PictureKind]) -> tuple[int, int]:

@@ -44,7 +44,8 @@ def load_picture_folder(
             pictures is stored in 16-bit grey. Such pictures run to 65,535: an
             encoder for them scales by 1 / 65535.
         invert: Whether to turn dark on light into light on dark, as the models
-            of characters expect it (`tfmeta.datasets.reading.pictures.looks_inverted`).
+            of characters expect it; `tfmeta.datasets.reading.ground` tells which
+            they are.
         name: Name of the table; by default that of the folder.
         on_progress: Called with the number of pictures read, and of all.
 

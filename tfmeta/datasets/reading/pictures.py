@@ -141,36 +141,6 @@ def picture_kind(source: PictureSource) -> PictureKind:
         return PictureKind(height, width, picture.mode)
 
 
-def looks_inverted(pictures: np.ndarray) -> bool:
-    """Whether pictures show dark ink on light ground.
-
-    Models of characters are trained on bright ink on a dark ground, where most
-    pixels are 0. Scans and drawings are mostly the other way round.
-
-    Args:
-        pictures: Uint8 array of any shape, one or many pictures.
-
-    Returns:
-        Whether the mean is above 127, that is, the ground is light.
-
-    Raises:
-        ValueError: When the array is empty or not uint8.
-
-    Example:
-
-    ```python
-    looks_inverted(np.full((2, 28, 28, 1), 255, np.uint8))  # True
-    ```
-    """
-    pictures = np.asarray(pictures)
-    if pictures.dtype != np.uint8 or pictures.size == 0:
-        raise ValueError(
-            "`pictures` must be a uint8 array with at least one pixel. Received: "
-            f"{pictures.dtype} of shape {pictures.shape}"
-        )
-    return bool(pictures.mean() > 127)
-
-
 def check_form(size: tuple[int, int] | None, channels: int) -> None:
     """Checks the form that pictures are to be brought into.
 
