@@ -75,6 +75,8 @@ def pairwise_squares(
 
 def root(square: tf.Tensor) -> tf.Tensor:
     """The root of squares, with 0 for the gradient at 0, where none is finite."""
-    # Written so that NaN counts as one that has a root.
-    has_root = ~(square <= 0.0)
-    return tf.where(has_root, tf.sqrt(tf.where(has_root, square, 1.0)), 0.0)
+    # Not by what is above 0, which NaN is not; nor by the negation of this, which
+    # TensorFlow's graphs rewrite to what is above 0.
+    is_zero = square <= 0.0
+    positive = tf.where(is_zero, tf.ones_like(square), square)
+    return tf.where(is_zero, tf.zeros_like(square), tf.sqrt(positive))

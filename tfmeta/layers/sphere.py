@@ -36,15 +36,16 @@ def unit_vectors(vectors: tf.Tensor, axis: int = -1) -> tf.Tensor:
     size = tf.abs(wide)
     # Numbers below the smallest normal one are 0 to many processors. NaN is not.
     tiny = tf.constant(np.finfo(wide.dtype.as_numpy_dtype).tiny, wide.dtype)
-    has_length = ~tf.reduce_all(size < tiny, axis=axis, keepdims=True)
+    is_zero = tf.reduce_all(size < tiny, axis=axis, keepdims=True)
+    one = tf.ones([], wide.dtype)
     largest = tf.reduce_max(size, axis=axis, keepdims=True)
     # The result does not depend on this scale: as a constant it leaves gradients
     # what they are.
-    scaled = wide / tf.stop_gradient(tf.where(has_length, largest, 1.0))
+    scaled = wide / tf.stop_gradient(tf.where(is_zero, one, largest))
     square = tf.reduce_sum(tf.square(scaled), axis=axis, keepdims=True)
     # The root has no finite slope at 0: zeros go through a constant branch.
-    unit = scaled * tf.math.rsqrt(tf.where(has_length, square, 1.0))
-    return tf.cast(tf.where(has_length, unit, 0.0), vectors.dtype)
+    unit = scaled * tf.math.rsqrt(tf.where(is_zero, one, square))
+    return tf.cast(tf.where(is_zero, 0 * one, unit), vectors.dtype)
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")

@@ -128,7 +128,8 @@ class BaselinePlusPlus(PretrainedLearner):
                 products = space.products(vectors)
                 squares = space.squares(vectors, products)
                 too_small = squares < _LEAST_SQUARE
-                lengths = tf.sqrt(tf.where(~too_small, squares, _LEAST_SQUARE))
+                least = tf.constant(_LEAST_SQUARE, squares.dtype)
+                lengths = tf.sqrt(tf.where(too_small, least, squares))
                 return products / lengths, lengths
 
             def gradient(parameters: Parameters) -> Parameters:

@@ -204,11 +204,12 @@ def _statistics(values: tf.Tensor, is_real: tf.Tensor) -> tf.Tensor:
     centred = values - _mean(values, is_real)
     variance = _mean(tf.square(centred), is_real)
     # Values that differ by rounding alone have no shape.
-    varies = ~(variance <= np.finfo(values.dtype.as_numpy_dtype).eps)
-    divisor = tf.where(varies, variance, 1.0)
+    alike = variance <= np.finfo(values.dtype.as_numpy_dtype).eps
+    none = tf.zeros_like(variance)
+    divisor = tf.where(alike, tf.ones_like(variance), variance)
     third, fourth = (_mean(centred**power, is_real) for power in (3, 4))
-    skewness = tf.where(varies, third / divisor**1.5, 0.0)
-    kurtosis = tf.where(varies, fourth / divisor**2, 0.0) - 3.0
+    skewness = tf.where(alike, none, third / divisor**1.5)
+    kurtosis = tf.where(alike, none, fourth / divisor**2) - 3.0
     return tf.stack(
         [s[:, 0] for s in (least, largest, variance, skewness, kurtosis)], -1
     )
