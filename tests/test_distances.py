@@ -198,9 +198,7 @@ def test_gradients_of_cosines(dtype):
             step[i, j] = 1e-5
             numeric = (total_at(query + step) - total_at(query - step)) / 2e-5
             tolerance = 1e-8 if dtype == "float64" else 1e-5
-            assert gradient[i, j] * scale[i, 0] == pytest.approx(
-                numeric, abs=tolerance
-            )
+            assert gradient[i, j] * scale[i, 0] == pytest.approx(numeric, abs=tolerance)
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])

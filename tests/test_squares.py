@@ -134,7 +134,9 @@ def test_the_offset_is_what_no_row_goes_below():
 
 @pytest.mark.parametrize("rows", [0, 2])
 def test_the_offset_of_nothing_is_0(rows):
-    np.testing.assert_array_equal(common_offset(tf.zeros((2, rows, 3))), [[[0] * 3]] * 2)
+    np.testing.assert_array_equal(
+        common_offset(tf.zeros((2, rows, 3))), [[[0] * 3]] * 2
+    )
 
 
 @pytest.mark.parametrize("queries, references", [(0, 3), (3, 0), (0, 0)])

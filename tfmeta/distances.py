@@ -100,14 +100,10 @@ class Cosine(Distance):
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
         """Pairwise cosines; see `Distance.__call__`."""
         query, reference = _tensors(query, reference)
-        return tf.matmul(
-            unit_vectors(query), unit_vectors(reference), transpose_b=True
-        )
+        return tf.matmul(unit_vectors(query), unit_vectors(reference), transpose_b=True)
 
 
-def _tensors(
-    query: tf.Tensor, reference: tf.Tensor
-) -> tuple[tf.Tensor, tf.Tensor]:
+def _tensors(query: tf.Tensor, reference: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Both in float64 where they are, else in float32."""
     query, reference = tf.convert_to_tensor(query), tf.convert_to_tensor(reference)
     wide = wide_dtype(query, reference)

@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def wide_dtype(*tensors: tf.Tensor) -> tf.DType:
-    """Float64 where a tensor is, else float32: half precision cannot rank neighbours."""
+    """Float64 where a tensor is, else float32: half precision ranks no neighbours."""
     wide = any(tensor.dtype == tf.float64 for tensor in tensors)
     return tf.float64 if wide else tf.float32
 
