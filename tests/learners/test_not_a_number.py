@@ -256,6 +256,27 @@ def test_one_of_several_references_of_a_class(number, jit_compile):
     np.testing.assert_array_equal(found[0, :, 1], expected[0, :, 1])
 
 
+METRIC = list(VECTORS)[: list(VECTORS).index("maml")]
+
+
+@pytest.mark.parametrize("name", METRIC)
+def test_padded_embeddings_are_unread(name):
+    """Where an evaluator encodes each example once, any example stands in for one."""
+    learner = VECTORS[name]((4,), 3)
+    rng = np.random.default_rng(0)
+    support, query = (rng.normal(size=(2, n, 4)).astype("float32") for n in (6, 3))
+    labels = picture_episode()[1]
+    expected = learner.compare_embeddings(
+        learner.adapt_embeddings(support, labels), query
+    )
+    padded = np.concatenate([support, np.full((2, 2, 4), np.nan, "float32")], axis=1)
+    more = np.concatenate([labels, labels[:, :2]], axis=1)
+    mask = np.arange(8)[None] < [[6], [6]]
+    state = learner.adapt_embeddings(padded, more, support_mask=mask)
+    found = learner.compare_embeddings(state, query)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
 # What Keras shows.
 
 

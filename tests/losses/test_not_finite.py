@@ -98,7 +98,7 @@ def test_a_relation_score_that_is_not_finite(number, jit_compile):
 def test_pairs_and_triplets_that_are_not_finite(number):
     pairs = tfmeta.losses.contrastive([1, 0], [number, np.nan])
     assert not np.isfinite(pairs).any()
-    triplets = tfmeta.losses.triplet([number, 0.5, np.nan], [0.5, np.nan, np.nan])
+    triplets = tfmeta.losses.triplet([number, 0.5, np.nan], [0.5, number, np.nan])
     assert not np.isfinite(triplets).any()
 
 

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.squares import wide_dtype
+
 
 def unit_vectors(vectors: tf.Tensor, axis: int = -1) -> tf.Tensor:
     """Vectors scaled to length 1; a vector of zeros stays one.
@@ -30,9 +32,7 @@ def unit_vectors(vectors: tf.Tensor, axis: int = -1) -> tf.Tensor:
     unit_vectors(tf.constant([[3e-30, 4e-30], [0.0, 0.0]]))  # [[0.6, 0.8], [0, 0]]
     ```
     """
-    # The gradient of a short vector is large, and infinite in half precision.
-    narrow = vectors.dtype in (tf.float16, tf.bfloat16)
-    wide = tf.cast(vectors, tf.float32) if narrow else vectors
+    wide = tf.cast(vectors, wide_dtype(vectors))
     size = tf.abs(wide)
     # Numbers below the smallest normal one are 0 to many processors. NaN is not.
     tiny = tf.constant(np.finfo(wide.dtype.as_numpy_dtype).tiny, wide.dtype)
@@ -84,7 +84,8 @@ class Sphere(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Vectors of length `radius`."""
-        return tf.cast(self.radius, inputs.dtype) * unit_vectors(inputs)
+        wide = tf.cast(inputs, wide_dtype(inputs))
+        return tf.cast(self.radius * unit_vectors(wide), inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """The shape of the input."""

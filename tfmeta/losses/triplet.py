@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import distances
+from tfmeta.finite import finite_or_nan
 from tfmeta.losses.embedding_loss import EmbeddingLoss
 from tfmeta.losses.margins import check_margin
 from tfmeta.losses.pairs import pair_weights, weighted_mean
@@ -27,7 +28,7 @@ def triplet(
         margin: By how much the second is to be larger.
 
     Returns:
-        The losses, in the shape of both together.
+        The losses, in the shape of both together; NaN where a distance is not finite.
 
     Example:
 
@@ -36,7 +37,7 @@ def triplet(
     ```
     """
     anchor_positive = tf.convert_to_tensor(anchor_positive)
-    return tf.nn.relu(anchor_positive - anchor_negative + margin)
+    return tf.nn.relu(finite_or_nan(anchor_positive - anchor_negative + margin))
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.finite import finite_or_nan
+from tfmeta.squares import wide_dtype
 
 
 def check_gives_vectors(encoder: keras.Model, argument: str = "encoder") -> None:
@@ -27,8 +28,7 @@ def at_least_float32(embeddings: tf.Tensor) -> tf.Tensor:
 
     Sums of half precision numbers lose shots.
     """
-    wide = tf.float64 if embeddings.dtype == tf.float64 else tf.float32
-    return tf.cast(embeddings, wide)
+    return tf.cast(embeddings, wide_dtype(embeddings))
 
 
 def real_labels(

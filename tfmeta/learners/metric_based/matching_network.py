@@ -135,6 +135,7 @@ class MatchingNetwork(MetricLearner):
         """
         embeddings = at_least_float32(embeddings)
         labels = real_labels(support_labels, support_mask, embeddings.dtype)
+        embeddings = tf.where(_real(labels)[..., None], embeddings, 0.0)
         if self.context is not None:
             order = self.context.support_order(embeddings, _real(labels))
             embeddings = tf.gather(embeddings, order, batch_dims=1)
