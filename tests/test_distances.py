@@ -126,6 +126,99 @@ def test_cosine_of_a_zero_vector_is_zero():
     np.testing.assert_array_equal(value, [[0.0, 0.0]])
 
 
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e4])
+@pytest.mark.parametrize("name", ["squared_euclidean", "euclidean"])
+def test_an_offset_does_not_change_the_nearest(name, offset):
+    rng = np.random.default_rng(0)
+    reference = rng.normal(size=(20, 64)) + offset
+    query = np.repeat(reference, 5, axis=0) + 2 * rng.normal(size=(100, 64))
+    query, reference = query.astype("float32"), reference.astype("float32")
+    found = distances.get(name)(query, reference).numpy()
+    assert found.dtype == np.float32
+    expected = by_hand(name, query.astype("float64"), reference.astype("float64"))
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    np.testing.assert_array_equal(found.argmin(1), expected.argmin(1))
+
+
+@pytest.mark.parametrize("size", [1e-30, 1e30])
+def test_euclidean_where_its_square_is_no_float32(size):
+    rows = np.array([[3.0, 4.0], [0.0, 0.0]]) * size
+    found = distances.Euclidean()(rows.astype("float32"), rows[1:].astype("float32"))
+    np.testing.assert_allclose(found, [[5 * size], [0.0]], rtol=1e-6)
+
+
+@settings(max_examples=50)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    dtype=st.sampled_from(["float32", "float64"]),
+    places=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_a_scale_does_not_change_the_cosine(seed, dtype, places):
+    """From the smallest normal number to the largest."""
+    rng = np.random.default_rng(seed)
+    query, reference = (
+        rng.choice([-1.0, 1.0], (n, 5)) * rng.uniform(0.25, 1.0, (n, 5)) for n in (3, 4)
+    )
+    limits = np.finfo(dtype)
+    low, high = np.log2(limits.tiny) + 2, np.log2(limits.max) - 1
+    scaled = []
+    for rows, place in zip((query, reference), places, strict=True):
+        scale = np.exp2(np.round(low + place * (high - low)))
+        scaled.append((rows * scale).astype(dtype))
+    found = distances.Cosine()(*scaled)
+    rounding = 20 * limits.eps
+    np.testing.assert_allclose(
+        found, by_hand("cosine", query, reference), atol=rounding
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_gradients_of_cosines(dtype):
+    """A row of zeros has none; the others have theirs, however short or long."""
+    rng = np.random.default_rng(0)
+    query, reference = rng.normal(size=(4, 5)), rng.normal(size=(3, 5))
+    query[2] = 0.0
+    scale = np.array([1.0, 1e-12, 1.0, 1e12])[:, None]
+    upstream = rng.normal(size=(4, 3))
+    x = tf.constant(query * scale, dtype)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        value = distances.Cosine()(x, tf.constant(reference, dtype))
+        total = tf.reduce_sum(tf.constant(upstream, dtype) * value)
+    gradient = tape.gradient(total, x).numpy()
+    np.testing.assert_array_equal(gradient[2], np.zeros(5))
+
+    def total_at(rows):
+        with np.errstate(invalid="ignore"):
+            return (upstream * np.nan_to_num(by_hand("cosine", rows, reference))).sum()
+
+    for i in (0, 1, 3):
+        for j in range(5):
+            step = np.zeros_like(query)
+            step[i, j] = 1e-5
+            numeric = (total_at(query + step) - total_at(query - step)) / 2e-5
+            tolerance = 1e-8 if dtype == "float64" else 1e-5
+            assert gradient[i, j] * scale[i, 0] == pytest.approx(numeric, abs=tolerance)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_not_finite_is_passed_on(name, number, jit_compile):
+    rng = np.random.default_rng(0)
+    query, reference = (rng.normal(size=(n, 4)).astype("float32") for n in (3, 5))
+    query[0], reference[2] = 0.0, 0.0
+    query[0, 1] = reference[2, 3] = number
+    distance = tf.function(distances.get(name).similarity, jit_compile=jit_compile)
+    found = distance(tf.constant(query), tf.constant(reference)).numpy()
+    broken = np.zeros((3, 5), bool)
+    broken[0], broken[:, 2] = True, True
+    np.testing.assert_array_equal(np.isfinite(found), ~broken)
+    others = np.delete(reference, 2, axis=0)
+    expected = distances.get(name).similarity(query[1:], others)
+    np.testing.assert_allclose(np.delete(found[1:], 2, axis=1), expected, rtol=1e-5)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_is_widened_before_anything_is_lost(name, dtype):

@@ -5,20 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-
-def _at_least_float32(x: tf.Tensor) -> tf.Tensor:
-    """Half precision loses the small differences that rank neighbours."""
-    x = tf.convert_to_tensor(x)
-    return x if x.dtype in (tf.float32, tf.float64) else tf.cast(x, tf.float32)
-
-
-def root(square: tf.Tensor) -> tf.Tensor:
-    """The root of squares that rounding may have left below 0, where it is 0.
-
-    The root has no finite slope at 0; here the gradient at 0 is 0.
-    """
-    positive = square > 0
-    return tf.where(positive, tf.sqrt(tf.where(positive, square, 1.0)), 0.0)
+from tfmeta.layers.sphere import unit_vectors
+from tfmeta.squares import pairwise_squares, root, wide_dtype
 
 
 class Distance:
@@ -32,7 +20,7 @@ class Distance:
     smaller_is_closer: bool = True
 
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
-        """Pairwise values.
+        """Pairwise values; not finite where an embedding is not.
 
         Args:
             query: `(..., queries, features)`, any float dtype.
@@ -71,13 +59,8 @@ class SquaredEuclidean(Distance):
 
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
         """Pairwise squared distances; see `Distance.__call__`."""
-        query, reference = _at_least_float32(query), _at_least_float32(reference)
-        # One matrix product instead of all differences: the differences would
-        # take `features` times the memory.
-        product = tf.matmul(query, reference, transpose_b=True)
-        query_norm = tf.reduce_sum(tf.square(query), axis=-1)[..., :, None]
-        reference_norm = tf.reduce_sum(tf.square(reference), axis=-1)[..., None, :]
-        return query_norm + reference_norm - 2.0 * product
+        query, reference = _tensors(query, reference)
+        return tf.cast(pairwise_squares(query, reference), query.dtype)
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -93,15 +76,17 @@ class Euclidean(Distance):
 
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
         """Pairwise distances; see `Distance.__call__`."""
-        square = SquaredEuclidean()(query, reference)
-        return root(square)
+        query, reference = _tensors(query, reference)
+        # Before the cast: the square of a distance may be too large or too small.
+        return tf.cast(root(pairwise_squares(query, reference)), query.dtype)
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
 class Cosine(Distance):
     """The cosine of the angle between embeddings: larger is closer.
 
-    A zero vector has cosine 0 with everything.
+    A positive scale of either changes nothing. A zero vector has cosine 0 with
+    everything, and gradient 0.
 
     Example:
 
@@ -114,10 +99,15 @@ class Cosine(Distance):
 
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
         """Pairwise cosines; see `Distance.__call__`."""
-        query, reference = _at_least_float32(query), _at_least_float32(reference)
-        query = tf.math.l2_normalize(query, axis=-1)
-        reference = tf.math.l2_normalize(reference, axis=-1)
-        return tf.matmul(query, reference, transpose_b=True)
+        query, reference = _tensors(query, reference)
+        return tf.matmul(unit_vectors(query), unit_vectors(reference), transpose_b=True)
+
+
+def _tensors(query: tf.Tensor, reference: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Both in float64 where they are, else in float32."""
+    query, reference = tf.convert_to_tensor(query), tf.convert_to_tensor(reference)
+    wide = wide_dtype(query, reference)
+    return tf.cast(query, wide), tf.cast(reference, wide)
 
 
 _BY_NAME: dict[str, type[Distance]] = {

@@ -24,6 +24,17 @@ def test_outputs_are_scaled_cosines():
     np.testing.assert_allclose(layer(7.0 * x), layer(x), rtol=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1e-30, 1e-7, 1e30])
+def test_the_scale_of_inputs_and_directions_does_not_matter(scale):
+    layer = make_layer()
+    x = np.random.default_rng(1).normal(size=(6, 4)).astype("float32")
+    expected = layer(x)
+    np.testing.assert_allclose(layer(x * np.float32(scale)), expected, rtol=1e-5)
+    kernel, gain = layer.get_weights()
+    layer.set_weights([kernel * np.float32(scale), gain])
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
+
+
 def test_zeros_have_cosine_0():
     np.testing.assert_array_equal(make_layer()(np.zeros((1, 4))), np.zeros((1, 3)))
 

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfmeta.layers import Sphere
+from tfmeta.layers.sphere import unit_vectors
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
@@ -35,6 +36,26 @@ def test_gradient_at_zero_is_zero(dtype):
     np.testing.assert_array_equal(gradient[0], 0.0)
     # By hand: 5 (1 - 0.6²) / 5 and -5 · 0.6 · 0.8 / 5.
     np.testing.assert_allclose(gradient[1], [0.64, -0.48], rtol=1e-2)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_every_length_comes_to_one(dtype):
+    """Float16 has numbers below its smallest normal one; they count there."""
+    limits = np.finfo(dtype if dtype.startswith("float") else "float32")
+    sizes = [limits.tiny, 1e-4, 1.0, 1e4, float(limits.max) / 8]
+    vectors = np.array([[3.0, -4.0, 0.0]]) * np.array(sizes)[:, None]
+    unit = tf.cast(unit_vectors(tf.constant(vectors, dtype)), tf.float64)
+    expected = np.tile([0.6, -0.8, 0.0], (5, 1))
+    np.testing.assert_allclose(unit, expected, atol=1e-2 if "16" in dtype else 1e-6)
+
+
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_unit_vectors_along_another_axis_and_of_what_is_not_finite(jit_compile):
+    rows = np.array([[3.0, 4.0], [0.0, 0.0], [np.nan, 0.0], [np.inf, 1.0]])
+    unit = tf.function(lambda x: unit_vectors(x, axis=0), jit_compile=jit_compile)
+    found = unit(tf.constant(rows.T)).numpy().T
+    np.testing.assert_allclose(found[:2], [[0.6, 0.8], [0.0, 0.0]], rtol=1e-12)
+    assert np.isnan(found[2:]).any(axis=1).all()
 
 
 def test_gradient_of_the_keras_layer_at_zero_is_huge():

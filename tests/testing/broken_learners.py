@@ -236,6 +236,60 @@ class CountsAbsentWaysInTraining(CountsAbsentWays):
     pass
 
 
+# Numbers that are not finite.
+
+
+@violates("check_not_a_number", "nan in a support example must be seen as NaN")
+class TakesNotANumberForAbsent(Broken):
+    def compare_embeddings(self, state, embeddings):
+        logits = super().compare_embeddings(state, embeddings)
+        return tf.where(tf.math.is_nan(logits), -float("inf"), logits)
+
+
+@violates("check_not_a_number", "inf in a support example must be seen as NaN")
+class BoundsItsEmbeddings(Broken):
+    def embed(self, examples, **options):
+        return super().embed(tf.clip_by_value(examples, -9.0, 9.0), **options)
+
+
+@violates("check_not_a_number", "must not change the logits of other tasks")
+class AveragesOverTasks(Broken):
+    def adapt_embeddings(self, *args, **options):
+        state = super().adapt_embeddings(*args, **options)
+        mean = tf.reduce_mean(state["prototypes"], axis=0, keepdims=True)
+        return {**state, "prototypes": state["prototypes"] + 0.0 * mean}
+
+
+@violates("check_not_a_number", "changes the logits of other queries")
+class AveragesOverQueries(Broken):
+    def compare_embeddings(self, state, embeddings):
+        mean = tf.reduce_mean(embeddings, axis=1, keepdims=True)
+        return super().compare_embeddings(state, embeddings + 0.0 * mean)
+
+
+class FiniteAlone(keras.losses.Loss):
+    def call(self, y_true, y_pred):
+        finite = tf.where(tf.math.is_finite(y_pred), y_pred, 0.0)
+        return keras.losses.sparse_categorical_crossentropy(
+            y_true, finite, from_logits=True
+        )
+
+
+@violates("check_not_a_number", "the loss of a batch with NaN in a query")
+class LosesNotANumber(Broken):
+    def default_loss(self):
+        return FiniteAlone()
+
+
+@violates("check_not_a_number", "NaN in the encoder's weight")
+class PoolsWithoutLooking(Broken):
+    def embed(self, examples, **options):
+        finite = super().embed(examples, **options)
+        seen = tf.reduce_all(tf.math.is_finite(examples), axis=-1, keepdims=True)
+        finite = tf.where(tf.math.is_finite(finite), finite, finite.dtype.min)
+        return tf.where(seen, finite, float("nan"))
+
+
 # Unlabelled examples.
 
 

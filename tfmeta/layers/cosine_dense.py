@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.layers.sphere import unit_vectors
+
 
 @keras.saving.register_keras_serializable(package="tfmeta")
 class CosineDense(keras.layers.Layer):
@@ -69,8 +71,8 @@ class CosineDense(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Scaled cosines."""
-        inputs = tf.math.l2_normalize(inputs, axis=-1)
-        directions = tf.math.l2_normalize(tf.convert_to_tensor(self.kernel), axis=0)
+        inputs = unit_vectors(inputs)
+        directions = unit_vectors(tf.convert_to_tensor(self.kernel), axis=0)
         return self.scale * self.gain * tf.matmul(inputs, directions)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:

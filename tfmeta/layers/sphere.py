@@ -5,7 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from tfmeta.squares import wide_dtype
+
+
+def unit_vectors(vectors: tf.Tensor, axis: int = -1) -> tf.Tensor:
+    """Vectors scaled to length 1; a vector of zeros stays one.
+
+    Whatever its length: a vector is first divided by its largest magnitude, so that
+    its square neither vanishes nor overflows from the smallest normal number to the
+    largest. (`tf.math.l2_normalize` shortens what is shorter than 1e-6.) The gradient
+    is right for every other vector, and 0 for zeros, where there is none.
+
+    Args:
+        vectors: Float, of any shape.
+        axis: The axis of a vector's numbers.
+
+    Returns:
+        Shape and dtype of `vectors`; NaN for a vector that is not finite.
+
+    Example:
+
+    ```python
+    unit_vectors(tf.constant([[3e-30, 4e-30], [0.0, 0.0]]))  # [[0.6, 0.8], [0, 0]]
+    ```
+    """
+    wide = tf.cast(vectors, wide_dtype(vectors))
+    size = tf.abs(wide)
+    # Numbers below the smallest normal one are 0 to many processors. NaN is not.
+    tiny = tf.constant(np.finfo(wide.dtype.as_numpy_dtype).tiny, wide.dtype)
+    is_zero = tf.reduce_all(size < tiny, axis=axis, keepdims=True)
+    one = tf.ones([], wide.dtype)
+    largest = tf.reduce_max(size, axis=axis, keepdims=True)
+    # The result does not depend on this scale: as a constant it leaves gradients
+    # what they are.
+    scaled = wide / tf.stop_gradient(tf.where(is_zero, one, largest))
+    square = tf.reduce_sum(tf.square(scaled), axis=axis, keepdims=True)
+    # The root has no finite slope at 0: zeros go through a constant branch.
+    unit = scaled * tf.math.rsqrt(tf.where(is_zero, one, square))
+    return tf.cast(tf.where(is_zero, 0 * one, unit), vectors.dtype)
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -44,14 +84,8 @@ class Sphere(keras.layers.Layer):
 
     def call(self, inputs: tf.Tensor) -> tf.Tensor:
         """Vectors of length `radius`."""
-        # The square of a small number underflows in half precision.
-        narrow = inputs.dtype in (tf.float16, tf.bfloat16)
-        wide = tf.cast(inputs, tf.float32) if narrow else inputs
-        square = tf.reduce_sum(tf.square(wide), axis=-1, keepdims=True)
-        # The root has no finite slope at 0: zeros go through the constant branch.
-        positive = square > 0
-        inverse = tf.where(positive, tf.math.rsqrt(tf.where(positive, square, 1)), 0)
-        return tf.cast(self.radius * wide * inverse, inputs.dtype)
+        wide = tf.cast(inputs, wide_dtype(inputs))
+        return tf.cast(self.radius * unit_vectors(wide), inputs.dtype)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """The shape of the input."""

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.finite import finite_rows, nan_unless
 from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.encoder_check import check_encoder
 
@@ -198,7 +199,16 @@ class FewShotLearner(keras.Model):
     ) -> dict[str, Any]:
         """Metrics of a batch, as `keras.Model.compute_metrics`."""
         # TensorFlow's top-k counts a row that holds -inf as a miss.
-        y_pred = tf.maximum(y_pred, y_pred.dtype.min)
+        present = tf.not_equal(y_pred, float("-inf"))
+        y_pred = tf.where(present, y_pred, y_pred.dtype.min)
+        # The largest of numbers that hold NaN is some way, and so at times the right
+        # one: the weight carries NaN into every metric instead.
+        sound = finite_rows(y_pred, y_pred.shape.rank - 1)
+        if sample_weight is None:
+            sample_weight = tf.ones_like(sound, y_pred.dtype)
+        sample_weight = tf.cast(sample_weight, y_pred.dtype)
+        if sample_weight.shape.rank == sound.shape.rank:
+            sample_weight = nan_unless(sound | (sample_weight == 0), sample_weight)
         return super().compute_metrics(x, y, y_pred, sample_weight)
 
     def _maybe_symbolic_build(

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import distances
+from tfmeta.finite import finite_or_nan
 from tfmeta.losses.pairs import alike_pairs
 
 
@@ -17,7 +18,8 @@ class EmbeddingLoss(keras.losses.Loss):
     A Keras loss, `loss(labels, embeddings, sample_weight)`: `labels` are class
     numbers `(batch,)`, `embeddings` are `(batch, features)`, and what a label
     means is only whether two rows share it. A row of weight 0 is as if it were
-    not there. It is always a mean; a loss without any pair is 0.
+    not there. It is always a mean; a loss without any pair is 0. It is NaN where the
+    embedding of a row that counts is not finite.
 
     With a leading axis, labels `(tasks, rows)` and embeddings `(tasks, rows,
     features)`, rows are compared within their task only: class 0 of one task is
@@ -66,9 +68,13 @@ class EmbeddingLoss(keras.losses.Loss):
         raise NotImplementedError
 
     def pairwise(self, embeddings: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-        """Distances `(..., rows, rows)`; whatever a row of weight 0 holds is unread."""
+        """Distances `(..., rows, rows)`; whatever a row of weight 0 holds is unread.
+
+        NaN where one is not finite: a margin would make a number of infinity.
+        """
         embeddings = tf.where(weights[..., None] > 0, embeddings, 0.0)
         values = self.distance(embeddings, embeddings)
+        values = finite_or_nan(values)
         return values if self.distance.smaller_is_closer else 1.0 - values
 
     def __call__(

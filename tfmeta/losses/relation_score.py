@@ -7,6 +7,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.finite import finite_or_nan
+
 
 @keras.saving.register_keras_serializable(package="tfmeta")
 class RelationScoreLoss(keras.losses.Loss):
@@ -15,7 +17,7 @@ class RelationScoreLoss(keras.losses.Loss):
     Sung, Yang, Zhang, Xiang, Torr and Hospedales (2018), *Learning to Compare:
     Relation Network for Few-Shot Learning*. A score is the sigmoid of a logit. A
     query's loss is the mean over the ways that are present; an absent way, whose
-    logit is `-inf`, does not count.
+    logit is `-inf`, does not count. Any other logit that is not finite makes it NaN.
 
     Args:
         reduction: As for `keras.losses.Loss`. By default padded queries, of
@@ -44,8 +46,9 @@ class RelationScoreLoss(keras.losses.Loss):
 
     def call(self, y_true: tf.Tensor, y_pred: tf.Tensor) -> tf.Tensor:
         """The loss of each query, `(..., queries)`."""
-        present = tf.math.is_finite(y_pred)
-        scores = tf.sigmoid(tf.where(present, y_pred, 0))
+        present = tf.not_equal(y_pred, float("-inf"))
+        # The sigmoid of infinity would be a score like any other.
+        scores = tf.sigmoid(finite_or_nan(tf.where(present, y_pred, 0)))
         right = tf.one_hot(
             tf.cast(y_true, tf.int32), tf.shape(y_pred)[-1], dtype=scores.dtype
         )

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import distances
+from tfmeta.finite import finite_or_nan
 from tfmeta.losses.embedding_loss import EmbeddingLoss
 from tfmeta.losses.margins import check_margin
 from tfmeta.losses.pairs import pair_weights, weighted_mean
@@ -27,7 +28,7 @@ def triplet(
         margin: By how much the second is to be larger.
 
     Returns:
-        The losses, in the shape of both together.
+        The losses, in the shape of both together; NaN where a distance is not finite.
 
     Example:
 
@@ -36,7 +37,7 @@ def triplet(
     ```
     """
     anchor_positive = tf.convert_to_tensor(anchor_positive)
-    return tf.nn.relu(anchor_positive - anchor_negative + margin)
+    return tf.nn.relu(finite_or_nan(anchor_positive - anchor_negative + margin))
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -112,7 +113,12 @@ class TripletLoss(EmbeddingLoss):
             "hard": self._hard,
             "all": self._all,
         }[self.mining]
-        return of_triplets(distance, pairs, positive, negative, weights)
+        value = of_triplets(distance, pairs, positive, negative, weights)
+        # NaN has no place in an order: among sorted distances it is just one that
+        # nobody may look at.
+        read = tf.where(pairs > 0, distance, 0.0)
+        sound = tf.reduce_all(tf.math.is_finite(read))
+        return value * tf.where(sound, tf.ones_like(value), float("nan"))
 
     def _semi_hard(
         self,
@@ -166,15 +172,23 @@ class TripletLoss(EmbeddingLoss):
     ) -> tf.Tensor:
         negatives, sizes, _ = _sorted_negatives(distance, negative, weights)
         reach = distance + self.margin
-        # Of all negatives within reach, `Σ w (reach − d)` is two running sums.
         within = tf.searchsorted(negatives, reach, side="left")
-        moments = sizes * tf.where(tf.math.is_finite(negatives), negatives, 0.0)
-        sizes, moments = _running(sizes), _running(moments)
-        costs = _pick(sizes, within) * reach - _pick(moments, within)
+        # Of all negatives within reach, `Σ w (reach − d)` is two running sums. Large
+        # distances would cancel in them: what counts is how much farther than the
+        # nearest, in float64.
+        nearest = tf.stop_gradient(negatives[..., :1])
+        nearest = tf.where(tf.math.is_finite(nearest), nearest, 0.0)
+        reach, farther, wide = (
+            tf.cast(values, tf.float64)
+            for values in (reach - nearest, negatives - nearest, sizes)
+        )
+        moments = _running(wide * tf.where(sizes > 0, farther, 0.0))
+        costs = _pick(_running(wide), within) * reach - _pick(moments, within)
+        costs = tf.cast(costs, distance.dtype)
         pairs = tf.where(positive, pairs, 0.0)
         return tf.math.divide_no_nan(
             tf.reduce_sum(pairs * costs),
-            tf.reduce_sum(pairs * sizes[..., -1:]),
+            tf.reduce_sum(pairs * tf.reduce_sum(sizes, axis=-1, keepdims=True)),
         )
 
     def get_config(self) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.layers import CosineDense
+from tfmeta.layers.sphere import unit_vectors
 from tfmeta.learners.base import State
 from tfmeta.learners.metric_based.class_sums import only_present
 from tfmeta.learners.metric_based.head_fitting import (
@@ -22,7 +23,8 @@ from tfmeta.learners.metric_based.pretrained_learner import (
     check_positive,
 )
 
-# Below it a squared length counts as 0, as in tf.math.l2_normalize.
+# Below it a squared length counts as 0. The vectors are sums of directions, whose
+# squared lengths rounding alone makes as large.
 _LEAST_SQUARE = 1e-12
 
 
@@ -119,13 +121,15 @@ class BaselinePlusPlus(PretrainedLearner):
         The length of a way's weights is what its cosines are multiplied by.
         """
         support = RealSupport.of(embeddings, support_labels, support_mask)
-        directions = tf.math.l2_normalize(support.embeddings, axis=-1)
+        directions = unit_vectors(support.embeddings)
 
         def fit(space: WeightSpace) -> Parameters:
             def cosines_of(vectors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
                 products = space.products(vectors)
                 squares = space.squares(vectors, products)
-                lengths = tf.sqrt(tf.maximum(squares, _LEAST_SQUARE))
+                too_small = squares < _LEAST_SQUARE
+                least = tf.constant(_LEAST_SQUARE, squares.dtype)
+                lengths = tf.sqrt(tf.where(too_small, least, squares))
                 return products / lengths, lengths
 
             def gradient(parameters: Parameters) -> Parameters:
@@ -159,7 +163,7 @@ class BaselinePlusPlus(PretrainedLearner):
         """Logits of the fitted head; `-inf` for absent ways."""
         weights = state["weights"]
         embeddings = tf.cast(embeddings, weights.dtype)
-        logits = tf.matmul(tf.math.l2_normalize(embeddings, axis=-1), weights)
+        logits = tf.matmul(unit_vectors(embeddings), weights)
         return only_present(logits, state["present"])
 
     def get_config(self) -> dict:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
+from tfmeta.finite import finite_or_nan
+from tfmeta.squares import wide_dtype
+
 
 def check_gives_vectors(encoder: keras.Model, argument: str = "encoder") -> None:
     """Checks that an encoder gives one vector per example.
@@ -25,8 +28,7 @@ def at_least_float32(embeddings: tf.Tensor) -> tf.Tensor:
 
     Sums of half precision numbers lose shots.
     """
-    wide = tf.float64 if embeddings.dtype == tf.float64 else tf.float32
-    return tf.cast(embeddings, wide)
+    return tf.cast(embeddings, wide_dtype(embeddings))
 
 
 def real_labels(
@@ -39,7 +41,36 @@ def real_labels(
     return labels
 
 
+def class_means(
+    embeddings: tf.Tensor, labels: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """The mean embedding of each class.
+
+    Args:
+        embeddings: `(..., support, features)`, at least float32. Rows of no class
+            are unread.
+        labels: `(..., support, ways)`, as `real_labels` gives them.
+
+    Returns:
+        `(..., ways, features)`, 0 for a way without a real row, in the embeddings'
+        dtype; and the number of rows of each, `(..., ways)`.
+    """
+    real = tf.reduce_any(labels > 0, axis=-1, keepdims=True)
+    # In float32 a large common offset takes the digits of what differs.
+    rows, shares = (
+        tf.cast(values, tf.float64)
+        for values in (tf.where(real, embeddings, 0.0), labels)
+    )
+    counts = tf.reduce_sum(shares, axis=-2)
+    sums = tf.matmul(shares, rows, transpose_a=True)
+    means = sums / tf.maximum(counts, 1.0)[..., None]
+    return tf.cast(means, embeddings.dtype), tf.cast(counts, embeddings.dtype)
+
+
 def only_present(logits: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
-    """Logits `(tasks, queries, ways)`, `-inf` for ways that are not `present`."""
+    """Logits `(tasks, queries, ways)`, `-inf` for ways that are not `present`.
+
+    And for no other: what is not finite for a way that is present is NaN.
+    """
     absent = tf.constant(float("-inf"), logits.dtype)
-    return tf.where(present[:, None, :], logits, absent)
+    return tf.where(present[:, None, :], finite_or_nan(logits), absent)

@@ -8,7 +8,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta import distances
 from tfmeta.learners.base import State
 from tfmeta.learners.metric_based.class_sums import (
     at_least_float32,
@@ -17,6 +16,7 @@ from tfmeta.learners.metric_based.class_sums import (
     real_labels,
 )
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
+from tfmeta.squares import pairwise_squares, root
 
 COVARIANCES = ("radius", "diagonal")
 # From the raw output to the inverse covariance, in the forms of the paper.
@@ -126,12 +126,22 @@ class GaussianPrototypicalNetwork(MetricLearner):
         embeddings, precisions = self.split_output(embeddings)
         labels = real_labels(support_labels, support_mask, embeddings.dtype)
         present = tf.reduce_any(labels > 0, axis=1)
-        total = tf.matmul(labels, precisions, transpose_a=True)
-        weighted = tf.matmul(labels, precisions * embeddings, transpose_a=True)
-        divisor = tf.where(present[:, :, None], total, 1.0)
+        real = tf.reduce_any(labels > 0, axis=-1, keepdims=True)
+        # In float32 a large common offset takes the digits of what differs.
+        rows, weights, members = (
+            tf.cast(values, tf.float64)
+            for values in (
+                tf.where(real, embeddings, 0.0),
+                tf.where(real, precisions, 1.0),
+                labels,
+            )
+        )
+        total = tf.matmul(members, weights, transpose_a=True)
+        weighted = tf.matmul(members, weights * rows, transpose_a=True)
+        prototypes = weighted / tf.where(present[:, :, None], total, 1.0)
         return {
-            "prototypes": weighted / divisor,
-            "precisions": total,
+            "prototypes": tf.cast(prototypes, embeddings.dtype),
+            "precisions": tf.cast(total, embeddings.dtype),
             "present": present,
         }
 
@@ -140,15 +150,8 @@ class GaussianPrototypicalNetwork(MetricLearner):
         prototypes = state["prototypes"]
         queries, _ = self.split_output(tf.cast(embeddings, prototypes.dtype))
         precisions = tf.broadcast_to(state["precisions"], tf.shape(prototypes))
-        # (q − p)ᵀ S (q − p), multiplied out: all differences at once would take
-        # `features` times the memory.
-        weighted = precisions * prototypes
-        square = (
-            tf.matmul(tf.square(queries), precisions, transpose_b=True)
-            - 2.0 * tf.matmul(queries, weighted, transpose_b=True)
-            + tf.reduce_sum(weighted * prototypes, axis=-1)[:, None, :]
-        )
-        return only_present(-distances.root(square), state["present"])
+        distance = root(pairwise_squares(queries, prototypes, precisions))
+        return only_present(-tf.cast(distance, prototypes.dtype), state["present"])
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""

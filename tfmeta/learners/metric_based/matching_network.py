@@ -13,6 +13,7 @@ from tfmeta.learners.base import State
 from tfmeta.learners.metric_based.class_sums import (
     at_least_float32,
     check_gives_vectors,
+    only_present,
     real_labels,
 )
 from tfmeta.learners.metric_based.full_context import FullContext
@@ -134,6 +135,7 @@ class MatchingNetwork(MetricLearner):
         """
         embeddings = at_least_float32(embeddings)
         labels = real_labels(support_labels, support_mask, embeddings.dtype)
+        embeddings = tf.where(_real(labels)[..., None], embeddings, 0.0)
         if self.context is not None:
             order = self.context.support_order(embeddings, _real(labels))
             embeddings = tf.gather(embeddings, order, batch_dims=1)
@@ -163,7 +165,7 @@ class MatchingNetwork(MetricLearner):
         # The logarithm of the sum of nothing has no derivative: absent ways take
         # all rows, and are selected away.
         taken = tf.where(member | ~present[..., None], attention[:, :, None], never)
-        return tf.where(present, tf.reduce_logsumexp(taken, axis=-1), never)
+        return only_present(tf.reduce_logsumexp(taken, axis=-1), present[:, 0])
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""

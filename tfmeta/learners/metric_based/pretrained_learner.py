@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfmeta.episodes.arguments import check_count
 from tfmeta.learners.metric_based.class_sums import check_gives_vectors
+from tfmeta.learners.metric_based.embedding import encode
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
 
@@ -78,7 +79,7 @@ class PretrainedLearner(MetricLearner):
 
     def base_logits(self, examples: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Logits `(batch, base_classes)` of examples `(batch, *example)`."""
-        embeddings = self.encoder(examples, training=training)
+        embeddings = encode(self.encoder, examples, training=training)
         return self.base_head(tf.cast(embeddings, self.variable_dtype))
 
     def call(

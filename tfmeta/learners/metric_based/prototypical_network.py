@@ -12,6 +12,7 @@ from tfmeta.learners.base import State
 from tfmeta.learners.metric_based.class_sums import (
     at_least_float32,
     check_gives_vectors,
+    class_means,
     only_present,
     real_labels,
 )
@@ -70,12 +71,8 @@ class PrototypicalNetwork(MetricLearner):
         """Prototypes `(tasks, ways, features)`, and which ways are present."""
         embeddings = at_least_float32(embeddings)
         labels = real_labels(support_labels, support_mask, embeddings.dtype)
-        counts = tf.reduce_sum(labels, axis=1)
-        sums = tf.matmul(labels, embeddings, transpose_a=True)
-        return {
-            "prototypes": sums / tf.maximum(counts, 1.0)[:, :, None],
-            "present": counts > 0,
-        }
+        prototypes, counts = class_means(embeddings, labels)
+        return {"prototypes": prototypes, "present": counts > 0}
 
     def compare_embeddings(self, state: State, embeddings: tf.Tensor) -> tf.Tensor:
         """Similarity of each query to each prototype; `-inf` for absent ways."""

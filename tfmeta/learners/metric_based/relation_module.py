@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.finite import all_finite, finite_rows, nan_unless
 from tfmeta.layers import BatchNormalization
 from tfmeta.seeds import spawn_seeds
 
@@ -174,6 +175,10 @@ class RelationModule(keras.layers.Layer):
         scores = tf.cond(
             some, score, lambda: tf.zeros(shape, tf.as_dtype(self.variable_dtype))
         )
+        # The poolings take NaN for the least number there is.
+        sound = finite_rows(class_maps, 2)[:, None, :] & all_finite(self.weights)
+        sound &= finite_rows(query_maps, 2)[:, :, None]
+        scores = nan_unless(sound if real is None else sound | ~real, scores)
         return tf.ensure_shape(
             scores, [class_maps.shape[0], query_maps.shape[1], class_maps.shape[1]]
         )

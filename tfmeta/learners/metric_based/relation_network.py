@@ -139,6 +139,8 @@ class RelationNetwork(MetricLearner):
         embeddings = at_least_float32(embeddings)
         labels = real_labels(support_labels, support_mask, embeddings.dtype)
         counts = tf.reduce_sum(labels, axis=1)
+        real = tf.reduce_any(labels > 0, axis=-1)[:, :, None, None, None]
+        embeddings = tf.where(real, embeddings, 0.0)
         maps = tf.einsum("tsw,tshvc->twhvc", labels, embeddings)
         if self.class_map == "mean":
             maps /= tf.maximum(counts, 1.0)[:, :, None, None, None]

@@ -12,6 +12,7 @@ from tfmeta.learners.base import State
 from tfmeta.learners.metric_based.class_sums import (
     at_least_float32,
     check_gives_vectors,
+    class_means,
     only_present,
     real_labels,
 )
@@ -174,12 +175,8 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
         """
         embeddings = at_least_float32(embeddings)
         labels = real_labels(support_labels, support_mask, embeddings.dtype)
-        shots = tf.reduce_sum(labels, axis=1)
-        sums = tf.matmul(labels, embeddings, transpose_a=True)
-        state = {
-            "prototypes": sums / tf.maximum(shots, 1.0)[:, :, None],
-            "shots": shots,
-        }
+        prototypes, shots = class_means(embeddings, labels)
+        state = {"prototypes": prototypes, "shots": shots}
         if unlabelled is None:
             return state
         if self.transductive:
@@ -216,13 +213,19 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
         unlabelled = tf.cast(unlabelled, prototypes.dtype)
         if mask is None:
             mask = tf.ones(tf.shape(unlabelled)[:2], tf.bool)
+        unlabelled = tf.where(mask[:, :, None], unlabelled, 0.0)
         present = shots > 0
-        sums = prototypes * shots[:, :, None]
+        # In float32 a large common offset takes the digits of what differs.
+        wide = tf.cast(unlabelled, tf.float64)
+        shots = tf.cast(shots, tf.float64)
+        sums = tf.cast(prototypes, tf.float64) * shots[:, :, None]
         for _ in range(self.steps):
             members = self.k_means.memberships(prototypes, present, unlabelled, mask)
+            members = tf.cast(members, tf.float64)
             weight = shots + tf.reduce_sum(members, axis=1)
-            prototypes = sums + tf.matmul(members, unlabelled, transpose_a=True)
-            prototypes /= tf.maximum(weight, 1.0)[:, :, None]
+            refined = sums + tf.matmul(members, wide, transpose_a=True)
+            refined /= tf.maximum(weight, 1.0)[:, :, None]
+            prototypes = tf.cast(refined, prototypes.dtype)
         return prototypes
 
     def get_config(self) -> dict:

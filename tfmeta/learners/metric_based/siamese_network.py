@@ -8,11 +8,14 @@ import keras
 import tensorflow as tf
 
 from tfmeta import distances
+from tfmeta.finite import finite_or_nan, nan_unless
 from tfmeta.layers import WeightedL1
 from tfmeta.learners.base import State
 from tfmeta.learners.metric_based.class_sums import (
     at_least_float32,
     check_gives_vectors,
+    class_means,
+    only_present,
     real_labels,
 )
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
@@ -131,12 +134,8 @@ class SiameseNetwork(MetricLearner):
         labels = real_labels(support_labels, support_mask, embeddings.dtype)
         if self.k_shot == "nearest":
             return {"references": embeddings, "members": labels > 0}
-        counts = tf.reduce_sum(labels, axis=1)
-        sums = tf.matmul(labels, embeddings, transpose_a=True)
-        return {
-            "references": sums / tf.maximum(counts, 1.0)[:, :, None],
-            "members": tf.linalg.diag(counts) > 0,
-        }
+        means, counts = class_means(embeddings, labels)
+        return {"references": means, "members": tf.linalg.diag(counts) > 0}
 
     def compare_embeddings(self, state: State, embeddings: tf.Tensor) -> tf.Tensor:
         """How alike each query and its most alike reference of each class are.
@@ -146,9 +145,17 @@ class SiameseNetwork(MetricLearner):
         """
         references = state["references"]
         alike = self._similarity(tf.cast(embeddings, references.dtype), references)
-        members = state["members"][:, None, :, :]
+        members = state["members"]
         nothing = tf.constant(float("-inf"), alike.dtype)
-        return tf.reduce_max(tf.where(members, alike[..., None], nothing), axis=2)
+        chosen = tf.where(members[:, None], alike[..., None], nothing)
+        # Where a maximum leaves NaN out (XLA) and where it does not, a class has no
+        # most alike example when that of one is unknown.
+        unknown = tf.matmul(
+            tf.cast(~tf.math.is_finite(alike), alike.dtype),
+            tf.cast(members, alike.dtype),
+        )
+        most = nan_unless(unknown <= 0, tf.reduce_max(chosen, axis=2))
+        return only_present(most, tf.reduce_any(members, axis=1))
 
     def _similarity(self, first: tf.Tensor, second: tf.Tensor) -> tf.Tensor:
         """`(tasks, n, m)` of `(tasks, n, features)` and `(tasks, m, features)`."""
@@ -182,8 +189,10 @@ class SiameseNetwork(MetricLearner):
         alike = alike_pairs(tf.concat([class_numbers, query_labels], axis=1))
         if self.pair_loss is not None:
             return self.pair_loss.value(embeddings, alike, weights)
+        embeddings = tf.where(weights[..., None] > 0, embeddings, 0.0)
+        scores = finite_or_nan(self._similarity(embeddings, embeddings))
         costs = tf.nn.sigmoid_cross_entropy_with_logits(
-            tf.cast(alike, embeddings.dtype), self._similarity(embeddings, embeddings)
+            tf.cast(alike, embeddings.dtype), scores
         )
         return mean_over_pairs(costs, alike, weights, balanced=True)
 

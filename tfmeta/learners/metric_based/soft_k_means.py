@@ -150,7 +150,7 @@ class MaskedSoftKMeans(SoftKMeans):
         distances = SquaredEuclidean()(unlabelled, prototypes)
         is_real = is_real[:, :, None]
         average = _mean(distances, is_real)
-        normalized = distances / tf.where(average > 0, average, 1.0)
+        normalized = distances / tf.where(tf.not_equal(average, 0.0), average, 1.0)
         threshold, slope = self._threshold_and_slope(_statistics(normalized, is_real))
         mask = tf.sigmoid(-slope * (normalized - threshold))
         return mask * _softmax_over(-distances, present)
@@ -170,14 +170,17 @@ class MaskedSoftKMeans(SoftKMeans):
 
 def _softmax_over(logits: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
     """The softmax over the clusters that are present."""
-    return tf.nn.softmax(tf.where(present[:, None, :], logits, logits.dtype.min))
+    logits = tf.where(present[:, None, :], logits, logits.dtype.min)
+    # `tf.nn.softmax` on a CPU gives 0 to all others where one is NaN.
+    return tf.exp(tf.nn.log_softmax(logits))
 
 
 def _mean(values: tf.Tensor, is_real: tf.Tensor) -> tf.Tensor:
     """The mean over real rows, `(tasks, 1, ways)`; 0 where there is none."""
     real = tf.cast(is_real, values.dtype)
     count = tf.maximum(tf.reduce_sum(real, axis=1, keepdims=True), 1.0)
-    return tf.reduce_sum(values * real, axis=1, keepdims=True) / count
+    values = tf.where(is_real, values, 0.0)
+    return tf.reduce_sum(values, axis=1, keepdims=True) / count
 
 
 def _statistics(values: tf.Tensor, is_real: tf.Tensor) -> tf.Tensor:
@@ -201,11 +204,12 @@ def _statistics(values: tf.Tensor, is_real: tf.Tensor) -> tf.Tensor:
     centred = values - _mean(values, is_real)
     variance = _mean(tf.square(centred), is_real)
     # Values that differ by rounding alone have no shape.
-    varies = variance > np.finfo(values.dtype.as_numpy_dtype).eps
-    divisor = tf.where(varies, variance, 1.0)
+    alike = variance <= np.finfo(values.dtype.as_numpy_dtype).eps
+    none = tf.zeros_like(variance)
+    divisor = tf.where(alike, tf.ones_like(variance), variance)
     third, fourth = (_mean(centred**power, is_real) for power in (3, 4))
-    skewness = tf.where(varies, third / divisor**1.5, 0.0)
-    kurtosis = tf.where(varies, fourth / divisor**2, 0.0) - 3.0
+    skewness = tf.where(alike, none, third / divisor**1.5)
+    kurtosis = tf.where(alike, none, fourth / divisor**2) - 3.0
     return tf.stack(
         [s[:, 0] for s in (least, largest, variance, skewness, kurtosis)], -1
     )

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import distances
+from tfmeta.layers.sphere import unit_vectors
 from tfmeta.learners.base import FewShotLearner, State
 from tfmeta.learners.encoder_check import check_encoder
 from tfmeta.learners.metric_based.class_sums import check_gives_vectors
@@ -116,7 +117,7 @@ class ZeroShotPrototypicalNetwork(PrototypicalNetwork):
         )
         if not self.unit_prototypes:
             return state
-        unit = tf.math.l2_normalize(state["prototypes"], axis=-1)
+        unit = unit_vectors(state["prototypes"])
         return {**state, "prototypes": unit}
 
     def embedded_logits(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import keras
 import tensorflow as tf
 
 from tfmeta.learners.optimization_based.batch_learning import (
@@ -207,7 +206,7 @@ class MetaGradient:
         if reduction != "mean_with_sample_weight":
             return ones
         of_task = tf.reduce_sum(sample_weight, axis=1)
-        return of_task / tf.maximum(tf.reduce_mean(of_task), keras.config.epsilon())
+        return tf.math.divide_no_nan(of_task, tf.reduce_mean(of_task))
 
 
 def _mean_over_tasks(values: tf.Tensor) -> tf.Tensor:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from tfmeta.finite import nan_unless
+from tfmeta.learners.metric_based.class_sums import only_present
 from tfmeta.learners.optimization_based.inner_loop import run_inner_loop
 from tfmeta.learners.optimization_based.inner_rules import Parameters
 from tfmeta.learners.optimization_based.rematerialization import rematerialized
@@ -173,6 +175,7 @@ class TaskLearning:
         training: bool,
     ) -> tf.Tensor:
         """Logits or predictions `(queries, outputs)` of one task."""
+        sound = self.network.is_finite(parameters, moving, step=step, source=source)
         features, _ = self.network.embed(
             parameters,
             query,
@@ -182,10 +185,10 @@ class TaskLearning:
             rows=mask,
             training=training,
         )
-        outputs = self.network.classify(parameters, features)
+        outputs = nan_unless(sound, self.network.classify(parameters, features))
         if self.learner.task == "regression":
             return outputs
-        return tf.where(present, outputs, tf.constant(float("-inf"), outputs.dtype))
+        return only_present(outputs[None], present[None])[0]
 
     def query_source(
         self,

@@ -8,9 +8,11 @@ from typing import Literal, TypeAlias
 import keras
 import tensorflow as tf
 
+from tfmeta.finite import all_finite, finite_rows, nan_unless
 from tfmeta.layers import BatchNormalization, batch_statistics
-from tfmeta.learners.metric_based.class_sums import at_least_float32
+from tfmeta.learners.metric_based.class_sums import at_least_float32, class_means
 from tfmeta.learners.optimization_based.inner_rules.rule import Parameters
+from tfmeta.squares import common_offset
 
 Statistics = Literal["query_batch", "support", "running"]
 # How a pass normalizes: by its own batch, as the layers do by themselves, or by
@@ -92,8 +94,8 @@ class TaskNetwork:
                 normalized by them then.
 
         Returns:
-            Vectors `(rows, features)`, at least float32, and the statistics, empty
-            when not recording.
+            Vectors `(rows, features)`, at least float32, NaN for an example that is
+            not finite; and the statistics, empty when not recording.
         """
         if rows is not None:
             shape = tf.concat([tf.shape(rows), [1] * (len(examples.shape) - 1)], 0)
@@ -115,7 +117,7 @@ class TaskNetwork:
             )
         if isinstance(step, int):
             moving[min(step, len(moving) - 1)] = list(after)
-        features = at_least_float32(features)
+        features = nan_unless(finite_rows(examples), at_least_float32(features))
         return features, found.vector(features.dtype)
 
     def classify(self, parameters: Parameters, features: tf.Tensor) -> tf.Tensor:
@@ -123,6 +125,14 @@ class TaskNetwork:
         kernel, bias = parameters[-2:]
         kernel, bias = (tf.cast(part, features.dtype) for part in (kernel, bias))
         return tf.matmul(features, kernel) + bias
+
+    def is_finite(
+        self, parameters: Parameters, moving: Moving, *, step: int, source: Source
+    ) -> tf.Tensor:
+        """A scalar bool: whether all numbers that a pass works with are finite."""
+        values = [*self._encoder_values(parameters, step), *_at_step(moving, step)]
+        given = [source] if tf.is_tensor(source) else []
+        return all_finite([*values, *parameters[-2:], *given])
 
     def _encoder_values(
         self, parameters: Parameters, step: int | tf.Tensor
@@ -167,7 +177,11 @@ def prototype_head(
 
     Triantafillou et al. (2020), *Meta-Dataset: A Dataset of Datasets for Learning to
     Learn from Few Examples*: weights `2p` and bias `-|p|^2` give the negative squared
-    Euclidean distance to prototype `p`, but for a term that all classes share.
+    Euclidean distance to prototype `p`, but for a term that all classes share. Here
+    they are `2(p - c)` and `-(|p|^2 - |c|^2)`, where `c` is what all prototypes have in
+    common: classes share one more term, which neither probabilities nor gradient
+    steps see, and a large offset of all features does not take the digits of what
+    differs.
 
     Args:
         features: `(support, features)`.
@@ -180,7 +194,11 @@ def prototype_head(
     labels = tf.cast(labels, features.dtype)
     if mask is not None:
         labels *= tf.cast(mask, features.dtype)[:, None]
-        features = tf.where(mask[:, None], features, tf.zeros_like(features))
-    counts = tf.maximum(tf.reduce_sum(labels, axis=0), 1.0)
-    prototypes = tf.matmul(features, labels, transpose_a=True) / counts
-    return [2.0 * prototypes, -tf.reduce_sum(tf.square(prototypes), axis=0)]
+    prototypes, counts = class_means(features, labels)
+    prototypes = tf.cast(prototypes, tf.float64)
+    offset = common_offset(prototypes)
+    differences = tf.where(counts[:, None] > 0, prototypes - offset, 0.0)
+    # |p|² − |c|², multiplied out so that it does not cancel.
+    bias = -tf.reduce_sum(differences * (prototypes + offset), axis=1)
+    kernel = tf.transpose(2.0 * differences)
+    return [tf.cast(part, features.dtype) for part in (kernel, bias)]
