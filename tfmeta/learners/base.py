@@ -18,6 +18,7 @@ from tfmeta.learners.run_checks import (
     check_shares,
     check_steps,
     evenly_shared,
+    refused_in_words,
 )
 
 
@@ -234,19 +235,22 @@ class FewShotLearner(keras.Model):
             size = given.get("validation_batch_size") or given.get("batch_size")
             check_shares(validation, size, self._replicas, training=False)
             self._check_steps("validation_steps", given.get("validation_steps"))
-        return super().fit(*args, **kwargs)
+        with refused_in_words():
+            return super().fit(*args, **kwargs)
 
     @functools.wraps(keras.Model.evaluate)
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
         signature = inspect.signature(keras.Model.evaluate)
         self._check_run(signature.bind(self, *args, **kwargs).arguments, "steps")
-        return super().evaluate(*args, **kwargs)
+        with refused_in_words():
+            return super().evaluate(*args, **kwargs)
 
     @functools.wraps(keras.Model.predict)
     def predict(self, *args: Any, **kwargs: Any) -> Any:
         signature = inspect.signature(keras.Model.predict)
         self._check_run(signature.bind(self, *args, **kwargs).arguments, "steps")
-        return super().predict(*args, **kwargs)
+        with refused_in_words():
+            return super().predict(*args, **kwargs)
 
     def _check_run(
         self, given: dict[str, Any], steps: str, *, training: bool = False

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -66,7 +68,7 @@ def evenly_shared(data: Any, *, training: bool) -> Any:
 
     Raises:
         tf.errors.InvalidArgumentError: Where it runs, when replicas have no equal
-            shares.
+            shares; see `refused_in_words`.
     """
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     inputs = data[0] if isinstance(data, tuple) else data
@@ -82,6 +84,25 @@ def evenly_shared(data: Any, *, training: bool) -> Any:
     with tf.control_dependencies([] if even is None else [even]):
         inputs = tf.nest.map_structure(tf.identity, inputs)
     return (inputs, *data[1:]) if isinstance(data, tuple) else inputs
+
+
+@contextlib.contextmanager
+def refused_in_words() -> Iterator[None]:
+    """Turns the refusal of `evenly_shared` into the error of `check_shares`.
+
+    Raises:
+        ValueError: In its place.
+    """
+    try:
+        yield
+    except tf.errors.InvalidArgumentError as error:
+        found = re.search(
+            r"\[(`\w+` must be a multiple of the \d+ replicas.*?)\] \[(\d+)",
+            error.message,
+        )
+        if found is None:
+            raise
+        raise ValueError(" ".join(found.groups())) from None
 
 
 def check_class_weight(data: Any, class_weight: Any) -> None:
