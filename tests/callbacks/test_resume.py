@@ -70,7 +70,7 @@ def scaled_and_accumulated():
     [
         (adam_with_schedule, {}),
         (averaged_sgd, {"jit_compile": True}),
-        (scaled_and_accumulated, {"steps_per_execution": 2}),
+        (scaled_and_accumulated, {"steps_per_execution": 5}),
     ],
 )
 def test_the_whole_optimizer_is_resumed(tmp_path, optimizer, options):
@@ -86,8 +86,7 @@ def test_the_whole_optimizer_is_resumed(tmp_path, optimizer, options):
     assert variables(parts[0]) == variables(whole[0])
     assert parts[3].history == whole[3].history
     assert parts[3].epoch == whole[3].epoch
-    batches = 5 * 6 if "steps_per_execution" in options else 5 * 5
-    assert parts[2].step == whole[2].step == batches
+    assert parts[2].step == whole[2].step == 5 * 5
     best = [tmp_path / name / "best.weights.h5" for name in ("whole", "parts")]
     assert best[0].read_bytes() == best[1].read_bytes()
 

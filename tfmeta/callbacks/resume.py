@@ -73,7 +73,9 @@ class Resume(keras.callbacks.Callback):
 
     Raises:
         TypeError: When the state of a callback in `callbacks` is not known.
-        ValueError: When a `ModelCheckpoint` writes more than one file.
+        ValueError: When a `ModelCheckpoint` writes more than one file. `fit` raises
+            it when the steps of an epoch are no multiple of `steps_per_execution`,
+            or not known: then nobody says how many batches the last call took.
 
     Example:
 
@@ -196,6 +198,7 @@ class Resume(keras.callbacks.Callback):
                 f"{' and no '.join(self._late)} before it"
             )
         self._check_restored()
+        self._check_countable()
         if self._pending is None:
             # `fit` was called again: what stopped the one before is over.
             self.finished = False
@@ -298,6 +301,15 @@ class Resume(keras.callbacks.Callback):
                     "trained, after `compile`, which makes a new optimizer. Received: "
                     "a model or an optimizer that was not restored"
                 )
+
+    def _check_countable(self) -> None:
+        steps, at_once = self.params.get("steps"), self.model.steps_per_execution
+        if at_once > 1 and (steps is None or steps % at_once):
+            raise ValueError(
+                "`steps_per_epoch` must be given beside Resume, as a multiple of "
+                f"steps_per_execution={at_once}, or batches could not be counted. "
+                f"Received: {'none' if steps is None else steps} steps an epoch"
+            )
 
     def _check_same_callbacks(self, checkpoint: Checkpoint) -> None:
         names = ("class", "monitor")

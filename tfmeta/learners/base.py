@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import functools
+import inspect
 from typing import Any
 
 import keras
@@ -11,6 +13,14 @@ import tensorflow as tf
 from tfmeta.finite import finite_rows, nan_unless
 from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.encoder_check import check_encoder
+from tfmeta.learners.logit_losses import logit_loss, logit_metrics
+from tfmeta.learners.run_checks import (
+    check_class_weight,
+    check_shares,
+    check_steps,
+    evenly_shared,
+    refused_in_words,
+)
 
 
 class FewShotLearner(keras.Model):
@@ -34,10 +44,13 @@ class FewShotLearner(keras.Model):
         uses_unlabelled: Whether `adapt` also takes `unlabelled`, `(tasks,
             unlabelled, *example)`, and `unlabelled_mask`. Episodes may have
             unlabelled examples for every learner; others ignore them.
+        task: `"classification"`, or `"regression"`, where labels are targets and
+            logits are predictions.
     """
 
     transductive: bool = False
     uses_unlabelled: bool = False
+    task: str = "classification"
     encoder_arguments: tuple[str, ...] = ("encoder",)
 
     def __init__(self, encoder: keras.Model, **kwargs: Any) -> None:
@@ -156,11 +169,13 @@ class FewShotLearner(keras.Model):
         The cross-entropy of the logits over real queries, unless the learner's
         paper trains on another.
         """
-        # Keras would cast float64 logits to its global float type.
-        wide = "float64" if self.compute_dtype == "float64" else None
-        return keras.losses.SparseCategoricalCrossentropy(
-            from_logits=True, reduction="mean_with_sample_weight", dtype=wide
+        return logit_loss(
+            keras.losses.SparseCategoricalCrossentropy, dtype=self._loss_dtype()
         )
+
+    def _loss_dtype(self) -> str | None:
+        # Keras would cast float64 logits to its global float type.
+        return "float64" if self.compute_dtype == "float64" else None
 
     def default_metrics(self) -> list[str]:
         """The metrics of `compile` when none are given: accuracy."""
@@ -177,6 +192,14 @@ class FewShotLearner(keras.Model):
     ) -> None:
         """Configures training, as `keras.Model.compile` does.
 
+        Learners give logits. Keras' sparse categorical cross-entropy is read as of
+        logits in whatever way it is given, `"crossentropy"` included; given by name,
+        class or function it is the mean over real queries, as the default loss is.
+        What else of Keras would take logits for probabilities, or class numbers for
+        one-hot labels or targets, is refused. A loss or metric of one's own is given
+        integer labels `(tasks, queries)` and logits `(tasks, queries, ways)`: `-inf`
+        for an absent way, for metrics the least finite number.
+
         Args:
             optimizer: As for Keras.
             loss: By default `default_loss()`.
@@ -184,15 +207,79 @@ class FewShotLearner(keras.Model):
                 mask, since an unweighted one would count padding.
             weighted_metrics: As `metrics`.
             **kwargs: As for `keras.Model.compile`.
+
+        Raises:
+            ValueError: When a loss or metric is not right for logits, or for what
+                the learner is for; says what to write.
         """
+        dtype = self._loss_dtype()
         if loss is None:
             loss = self.default_loss()
-        chosen = [*(metrics or []), *(weighted_metrics or [])]
+        else:
+            loss = logit_loss(loss, task=self.task, dtype=dtype)
         if metrics is None and weighted_metrics is None:
-            chosen = self.default_metrics()
+            metrics = self.default_metrics()
+        chosen = logit_metrics([metrics, weighted_metrics], task=self.task, dtype=dtype)
         super().compile(
             optimizer=optimizer, loss=loss, weighted_metrics=chosen, **kwargs
         )
+
+    @functools.wraps(keras.Model.fit)
+    def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
+        self._check_run(given, "steps_per_epoch", training=True)
+        check_class_weight(given.get("x"), given.get("class_weight"))
+        validation = given.get("validation_data")
+        if validation is not None:
+            if isinstance(validation, tuple):
+                validation = validation[0]
+            size = given.get("validation_batch_size") or given.get("batch_size")
+            check_shares(validation, size, self._replicas, training=False)
+            self._check_steps("validation_steps", given.get("validation_steps"))
+        with refused_in_words():
+            return super().fit(*args, **kwargs)
+
+    @functools.wraps(keras.Model.evaluate)
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:
+        signature = inspect.signature(keras.Model.evaluate)
+        self._check_run(signature.bind(self, *args, **kwargs).arguments, "steps")
+        with refused_in_words():
+            return super().evaluate(*args, **kwargs)
+
+    @functools.wraps(keras.Model.predict)
+    def predict(self, *args: Any, **kwargs: Any) -> Any:
+        signature = inspect.signature(keras.Model.predict)
+        self._check_run(signature.bind(self, *args, **kwargs).arguments, "steps")
+        with refused_in_words():
+            return super().predict(*args, **kwargs)
+
+    def _check_run(
+        self, given: dict[str, Any], steps: str, *, training: bool = False
+    ) -> None:
+        """Refuses what would go wrong in a later step, or without a word."""
+        self._check_steps(steps, given.get(steps))
+        check_shares(
+            given.get("x"), given.get("batch_size"), self._replicas, training=training
+        )
+
+    def _check_steps(self, argument: str, steps: int | None) -> None:
+        check_steps(argument, steps, getattr(self, "steps_per_execution", None) or 1)
+
+    @property
+    def _replicas(self) -> int:
+        return self.distribute_strategy.num_replicas_in_sync
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One step on a batch, as `keras.Model.train_step`."""
+        return super().train_step(evenly_shared(data, training=True))
+
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Metrics of a batch, as `keras.Model.test_step`."""
+        return super().test_step(evenly_shared(data, training=False))
+
+    def predict_step(self, data: Any) -> tf.Tensor:
+        """Logits of a batch, as `keras.Model.predict_step`."""
+        return super().predict_step(evenly_shared(data, training=False))
 
     def compute_metrics(
         self, x: Any, y: Any, y_pred: tf.Tensor, sample_weight: Any = None
@@ -224,7 +311,22 @@ class FewShotLearner(keras.Model):
 
     def compile_from_config(self, config: dict) -> None:
         """Restores the compile state of a saved learner, optimizer included."""
-        self.compile(**keras.saving.deserialize_keras_object(config))
+        config = keras.saving.deserialize_keras_object(config)
+        try:
+            for name in ("metrics", "weighted_metrics"):
+                if config.get(name) is not None:
+                    config[name] = logit_metrics(
+                        config[name],
+                        task=self.task,
+                        dtype=self._loss_dtype(),
+                        convert_instances=True,
+                    )
+            self.compile(**config)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}. The learner was saved with it: load it by "
+                "keras.saving.load_model(file, compile=False) and compile it anew"
+            ) from error
         self.optimizer.build(self.trainable_variables)
 
     def get_config(self) -> dict:

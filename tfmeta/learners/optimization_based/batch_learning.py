@@ -97,7 +97,7 @@ class BatchLearning(TaskLearning):
                 step=self.steps(training),
                 source=source,
                 training=training,
-            )
+            )[0]
 
         tasks = {**state, "query": query}
         if mask is not None:
@@ -106,17 +106,23 @@ class BatchLearning(TaskLearning):
 
     def episode_outputs(
         self, inputs: dict[str, tf.Tensor], *, training: bool
-    ) -> tf.Tensor:
-        """Outputs of all tasks, adapted and classified one by one."""
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Outputs of all tasks, adapted and classified one by one.
 
-        def learn_one(task: dict[str, tf.Tensor]) -> tf.Tensor:
+        With them comes what layers add to the losses in the pass of the queries, the
+        mean over the tasks; `None` where none does.
+        """
+        adds = False
+
+        def learn_one(task: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
+            nonlocal adds
             own = self.support_of(task)
             moving = self.learner.moving_values()
             parameters, _ = self.adapt_task(
                 own, moving, training=training, choose=self.learner.choose_support(None)
             )
             step = self.steps(training)
-            return self.query_outputs(
+            outputs, added = self.query_outputs(
                 parameters,
                 task["query"],
                 task.get("query_mask"),
@@ -127,10 +133,16 @@ class BatchLearning(TaskLearning):
                     parameters, own, moving, step=step, training=training
                 ),
                 training=training,
+                adding=True,
             )
+            if added is None:
+                return outputs, tf.zeros([], self.dtype)
+            adds = True
+            return outputs, added
 
-        outputs = self.outputs_spec(inputs["query"])
-        return self.map(learn_one, task_inputs(inputs), outputs)
+        result = (self.outputs_spec(inputs["query"]), tf.TensorSpec([], self.dtype))
+        outputs, added = self.map(learn_one, task_inputs(inputs), result)
+        return outputs, tf.reduce_mean(added) if adds else None
 
     def outputs_spec(self, query: tf.Tensor) -> tf.TensorSpec:
         """Of the outputs for one task's part of `query`."""

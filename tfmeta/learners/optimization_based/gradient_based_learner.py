@@ -14,7 +14,7 @@ from tfmeta.learners.base import FewShotLearner, State
 from tfmeta.learners.metric_based.class_sums import check_gives_vectors
 from tfmeta.learners.optimization_based.arguments import check_arguments
 from tfmeta.learners.optimization_based.batch_learning import BatchLearning
-from tfmeta.learners.optimization_based.inner_rules import InnerRule
+from tfmeta.learners.optimization_based.inner_rules import InnerRule, Parameters
 from tfmeta.learners.optimization_based.meta_gradient import (
     FoundGradient,
     MetaGradient,
@@ -34,6 +34,7 @@ from tfmeta.learners.optimization_based.task_network import (
     TaskNetwork,
     has_batch_normalization,
 )
+from tfmeta.learners.run_checks import evenly_shared
 from tfmeta.seeds import spawn_seeds
 
 
@@ -237,26 +238,60 @@ class GradientBasedLearner(FewShotLearner):
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> tf.Tensor:
         """Logits of an episode batch, inner loop and queries in one map."""
-        return BatchLearning(self).episode_outputs(inputs, training=training)
+        return BatchLearning(self).episode_outputs(inputs, training=training)[0]
+
+    def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
+        """Logits of an episode batch; see `FewShotLearner.call`.
+
+        What the encoder's layers add to the losses is added, as `MetaGradient` says.
+        """
+        if tf.distribute.has_strategy() and tf.distribute.in_cross_replica_context():
+            return super().call(inputs, training=training)
+        outputs, added = BatchLearning(self).episode_outputs(inputs, training=training)
+        if added is not None:
+            self.add_loss(added)
+        return outputs
+
+    def replica_part(self, added: tf.Tensor) -> tf.Tensor:
+        """What layers add to the losses, in the part that is a replica's."""
+        return self._aggregate_additional_loss(added)
 
     def train_step(self, data: Any) -> dict[str, Any]:
-        """One step of the outer loop."""
+        """One step of the outer loop.
+
+        A step that a `LossScaleOptimizer` skips, since the scaled gradient is not
+        finite, changes nothing but the scale: what the inner rule carries on and the
+        encoder's moving statistics stay as they were.
+        """
+        data = evenly_shared(data, training=True)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        # Keras does so in `call`: what was added there is no part of this loss.
+        self._clear_losses()
         found = self._find_gradient(x, y, sample_weight)
         self.optimizer.apply_gradients(
             zip(found.gradients, self.trainable_variables, strict=True)
         )
-        self.keep_moving_values(found.moving)
-        for variable, value in zip(
-            self.carried_variables(), found.carried, strict=True
-        ):
-            variable.assign(value)
+        self._keep_state(found)
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
         # compute_loss divides by the replicas; what is shown is not.
         self._loss_tracker.update_state(
             found.loss * replicas, sample_weight=tf.shape(x["support"])[0]
         )
         return self.compute_metrics(x, y, found.outputs, sample_weight=sample_weight)
+
+    def _keep_state(self, found: FoundGradient) -> None:
+        """Takes over what a step leaves besides the weights."""
+        carried = self.carried_variables()
+        moving, values = found.moving, found.carried
+        if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
+            taken = _is_finite(found.gradients)
+            before = (self.moving_values(), [v.value for v in carried])
+            moving, values = tf.nest.map_structure(
+                lambda new, old: tf.where(taken, new, old), (moving, values), before
+            )
+        self.keep_moving_values(moving)
+        for variable, value in zip(carried, values, strict=True):
+            variable.assign(value)
 
     def _find_gradient(
         self, x: dict[str, tf.Tensor], y: tf.Tensor, sample_weight: Any
@@ -278,9 +313,16 @@ class GradientBasedLearner(FewShotLearner):
         """As `FewShotLearner.compile`.
 
         Raises:
-            ValueError: When `jit_compile=True` would make second derivatives wrong.
+            ValueError: When `jit_compile=True` would make second derivatives wrong, or
+                the loss has no reduction, and so no one gradient.
         """
         super().compile(*args, **kwargs)
+        if getattr(self.loss, "reduction", "sum") in (None, "none"):
+            raise ValueError(
+                "`loss` must be one number for a learner with an inner loop. Write "
+                'reduction="mean_with_sample_weight", or "sum". Received: '
+                f"reduction={self.loss.reduction!r}"
+            )
         if self.jit_compile is True and self.adapts_encoder:
             check_jit_compile(self.encoder, first_order=self.first_order)
 
@@ -318,3 +360,13 @@ class GradientBasedLearner(FewShotLearner):
         )
         own = {name: getattr(self, name) for name in names.split()}
         return {**super().get_config(), **own}
+
+
+def _is_finite(gradients: Parameters) -> tf.Tensor:
+    """Whether all are, on every replica, where a step is taken by all or none."""
+    odd = [tf.reduce_any(~tf.math.is_finite(g)) for g in gradients]
+    count = tf.reduce_sum(tf.cast(tf.stack(odd), tf.float32))
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        context = tf.distribute.get_replica_context()
+        count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+    return count == 0

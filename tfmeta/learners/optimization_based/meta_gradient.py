@@ -28,7 +28,8 @@ class FoundGradient(NamedTuple):
     Attributes:
         loss: The mean loss of the tasks, a scalar.
         outputs: `(tasks, queries, ways)`, after the last inner step.
-        gradients: Of the loss, one for each trainable variable.
+        gradients: Of the loss, one for each trainable variable, multiplied by the
+            scale that the optimizer divides by.
         moving: The encoder's non-trainable values, averaged over the tasks.
         carried: What the inner rule carries on from task to task, averaged as well.
     """
@@ -46,10 +47,23 @@ class MetaGradient:
     Loss and gradient of a task are found inside the map over the tasks: outside,
     the fast weights of all tasks would have to be kept, and it is slower.
 
+    The loss of a batch is what Keras makes of the logits of all its tasks, whatever
+    the reduction and the weights of the queries; regularizers of weights, of the
+    start, once; and the mean over the tasks of what the encoder's layers add to the
+    losses (`activity_regularizer`, `add_loss`) in the pass of the real queries with
+    the adapted weights. Where the query losses of earlier inner steps count, so does
+    what is added in their passes. Passes of the support add nothing.
+
+    Attributes:
+        scales_loss: Whether `of_task` differentiates the loss as the optimizer scales
+            it. What another finds in the place of a gradient is scaled afterwards.
+
     Args:
         learner: Whose settings and weights count.
         phase: How it is found.
     """
+
+    scales_loss: bool = True
 
     def __init__(self, learner: GradientBasedLearner, phase: Phase) -> None:
         self.learner = learner
@@ -67,10 +81,7 @@ class MetaGradient:
             sample_weight: Weights of the queries, or `None`.
         """
         tasks = {**task_inputs(inputs), "y": y, "seed": self._seeds(y)}
-        if sample_weight is not None:
-            sample_weight = tf.convert_to_tensor(sample_weight)
-            tasks["sample_weight"] = sample_weight
-            tasks["share"] = self._shares(sample_weight)
+        tasks.update(self._query_weights(y, sample_weight))
         variables = self.learner.trainable_variables
         moving = self.learner.moving_values()
         dtype = self.learning.dtype
@@ -87,7 +98,7 @@ class MetaGradient:
         return FoundGradient(
             loss=tf.reduce_mean(losses),
             outputs=outputs,
-            gradients=[tf.reduce_mean(g, axis=0) for g in gradients],
+            gradients=self._scaled([tf.reduce_mean(g, axis=0) for g in gradients]),
             moving=tf.nest.map_structure(_mean_over_tasks, moving),
             carried=[tf.reduce_mean(values, axis=0) for values in carried],
         )
@@ -103,11 +114,7 @@ class MetaGradient:
         variables = [v.value for v in learner.trainable_variables]
         with tf.GradientTape() as tape:
             loss, outputs, moving = self._query_loss(task)
-            if "share" in task:
-                loss *= tf.cast(task["share"], loss.dtype)
-            scaled = loss
-            if learner.optimizer is not None:
-                scaled = learner.optimizer.scale_loss(loss)
+            scaled = learner.optimizer.scale_loss(loss)
         gradients = tape.gradient(
             scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
@@ -127,7 +134,7 @@ class MetaGradient:
 
         def look(parameters: Parameters, step: int) -> None:
             def find(parameters: Parameters) -> tuple[tf.Tensor, tf.Tensor]:
-                outputs = learning.query_outputs(
+                outputs, added = learning.query_outputs(
                     parameters,
                     task["query"],
                     task.get("query_mask"),
@@ -138,8 +145,9 @@ class MetaGradient:
                         parameters, support, moving, step=step, training=True
                     ),
                     training=True,
+                    adding=True,
                 )
-                return self._loss_of(outputs, task), outputs
+                return self._loss_of(outputs, added, task), outputs
 
             # The gradient begins with the last pass, which is still at hand.
             if self.learner.rematerialize and step < self.learner.inner_steps:
@@ -178,16 +186,29 @@ class MetaGradient:
             back=after is not None,
         )
 
-    def _loss_of(self, outputs: tf.Tensor, task: dict[str, tf.Tensor]) -> tf.Tensor:
+    def _loss_of(
+        self, outputs: tf.Tensor, added: tf.Tensor | None, task: dict[str, tf.Tensor]
+    ) -> tf.Tensor:
         weight = task.get("sample_weight")
         # Keras' own way to the loss: it knows of replicas and of regularization.
-        return self.learner.compute_loss(
+        loss = self.learner.compute_loss(
             x=None,
             y=task["y"][None],
             y_pred=outputs[None],
             sample_weight=None if weight is None else weight[None],
             training=True,
         )
+        if "share" in task:
+            loss *= tf.cast(task["share"], loss.dtype)
+        if added is not None:
+            loss += tf.cast(self.learner.replica_part(added), loss.dtype)
+        return loss
+
+    def _scaled(self, gradients: Parameters) -> Parameters:
+        """Gradients as the optimizer takes them, who divides by its scale."""
+        if self.scales_loss:
+            return gradients
+        return [self.learner.optimizer.scale_loss(g) for g in gradients]
 
     def _seeds(self, y: tf.Tensor) -> tf.Tensor:
         """Int32 `(tasks, 2)`: seeds of this step's tasks, for what a rule draws."""
@@ -198,15 +219,29 @@ class MetaGradient:
         )
         return tf.random.split(of_step, tf.shape(y)[0], alg="philox")
 
-    def _shares(self, sample_weight: tf.Tensor) -> tf.Tensor:
-        """Factors `(tasks,)` that make the mean over tasks that of all queries."""
-        sample_weight = tf.cast(sample_weight, self.learning.dtype)
-        ones = tf.ones_like(sample_weight[:, 0])
+    def _query_weights(self, y: tf.Tensor, sample_weight: Any) -> dict[str, tf.Tensor]:
+        """What makes the mean over tasks of their losses that of the whole batch.
+
+        `sample_weight`, and factors `share` `(tasks,)` of the tasks' losses. A sum is
+        made one by weights, which regularizers do not have: they count once.
+        """
+        dtype = self.learning.dtype
         reduction = getattr(self.learner.loss, "reduction", None)
+        if reduction == "sum":
+            queries = tf.shape(y)[:2]
+            ones = tf.ones(queries, dtype)
+            weights = ones if sample_weight is None else tf.cast(sample_weight, dtype)
+            return {"sample_weight": weights * tf.cast(queries[0], dtype)}
+        if sample_weight is None:
+            return {}
+        weights = tf.convert_to_tensor(sample_weight)
         if reduction != "mean_with_sample_weight":
-            return ones
-        of_task = tf.reduce_sum(sample_weight, axis=1)
-        return tf.math.divide_no_nan(of_task, tf.reduce_mean(of_task))
+            return {"sample_weight": weights}
+        of_task = tf.reduce_sum(tf.cast(weights, dtype), axis=1)
+        mean = tf.reduce_mean(of_task)
+        # Without any weight regularizers are what is left.
+        share = tf.where(mean > 0, tf.math.divide_no_nan(of_task, mean), 1.0)
+        return {"sample_weight": weights, "share": share}
 
 
 def _mean_over_tasks(values: tf.Tensor) -> tf.Tensor:

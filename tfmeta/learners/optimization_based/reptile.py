@@ -168,6 +168,8 @@ class Reptile(MAML):
 class WayBack(MetaGradient):
     """`start - adapted`, in the place of a gradient."""
 
+    scales_loss = False
+
     def of_task(
         self, task: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor, Parameters, Moving, Parameters]:
@@ -182,7 +184,7 @@ class WayBack(MetaGradient):
             choose=learner.choose_support(task["seed"]),
         )
         step = learner.inner_steps
-        outputs = learning.query_outputs(
+        outputs, added = learning.query_outputs(
             adapted,
             task["query"],
             task.get("query_mask"),
@@ -193,8 +195,9 @@ class WayBack(MetaGradient):
                 adapted, support, moving, step=step, training=True
             ),
             training=True,
+            adding=True,
         )
-        loss = self._loss_of(outputs, task)
+        loss = self._loss_of(outputs, added, task)
         back = [
             start - end
             for start, end in zip(learning.network.start(), adapted, strict=True)

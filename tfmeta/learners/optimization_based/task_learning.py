@@ -18,6 +18,7 @@ from tfmeta.learners.optimization_based.support_loss import (
     cross_entropy,
     squared_error,
 )
+from tfmeta.learners.optimization_based.task_map import is_vectorized
 from tfmeta.learners.optimization_based.task_network import (
     Moving,
     Source,
@@ -119,7 +120,7 @@ class TaskLearning:
                 source=source,
                 rows=part.mask,
                 training=training,
-            )[0]
+            ).features
 
         head = features = None
         if learner.head == "prototypes":
@@ -173,22 +174,52 @@ class TaskLearning:
         step: int,
         source: Source,
         training: bool,
-    ) -> tf.Tensor:
-        """Logits or predictions `(queries, outputs)` of one task."""
-        sound = self.network.is_finite(parameters, moving, step=step, source=source)
-        features, _ = self.network.embed(
-            parameters,
-            query,
-            moving,
-            step=step,
-            source=source,
-            rows=mask,
-            training=training,
+        adding: bool = False,
+    ) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """Logits or predictions `(queries, outputs)` of one task.
+
+        Args:
+            parameters: What the task adapted.
+            query: `(queries, *example)`.
+            mask: `(queries,)` bool, False is padding, or `None`.
+            present: `(ways,)` bool.
+            moving: The encoder's non-trainable values; replaced as they change.
+            step: Number of inner steps taken.
+            source: What normalizes.
+            training: Whether layers run in training mode.
+            adding: Whether what layers add to the losses is wanted.
+
+        Returns:
+            The outputs, and what layers added to the losses over real queries, `None`
+            where nothing did.
+        """
+        embed = functools.partial(
+            self.network.embed, parameters, step=step, source=source, training=training
         )
+        sound = self.network.is_finite(parameters, moving, step=step, source=source)
+        before = list(moving)
+        features, _, added = embed(query, moving, rows=mask)
+        if adding and added is not None and mask is not None:
+            # Padded rows have activities, too, and only the layer knows which.
+            self._check_gathers()
+            moving[:] = before
+            real, _, added = embed(tf.boolean_mask(query, mask), moving)
+            features = tf.scatter_nd(
+                tf.where(mask), real, tf.shape(features, out_type=tf.int64)
+            )
         outputs = nan_unless(sound, self.network.classify(parameters, features))
         if self.learner.task == "regression":
-            return outputs
-        return only_present(outputs[None], present[None])[0]
+            return outputs, added
+        return only_present(outputs[None], present[None])[0], added
+
+    def _check_gathers(self) -> None:
+        if is_vectorized(self.learner.vectorize_tasks):
+            raise ValueError(
+                "`vectorize_tasks` must be False where queries are padded and a layer "
+                "of the encoder adds a loss of its own (activity_regularizer, "
+                "ActivityRegularization, add_loss), which padding must not count in. "
+                f"Received: vectorize_tasks={self.learner.vectorize_tasks!r}"
+            )
 
     def query_source(
         self,
@@ -225,7 +256,7 @@ class TaskLearning:
             rows=support.mask,
             training=training,
             recording=True,
-        )[1]
+        ).statistics
 
     @property
     def dtype(self) -> tf.DType:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -21,6 +21,22 @@ Source: TypeAlias = Literal["batch", "layer"] | tf.Tensor
 
 # Non-trainable values of the encoder, for every step that has values of its own.
 Moving = list[list[tf.Tensor]]
+
+
+class Embedded(NamedTuple):
+    """The examples of a task, embedded.
+
+    Attributes:
+        features: Vectors `(rows, features)`, at least float32; NaN for an example
+            that is not finite.
+        statistics: Those of the batch, empty when not recording.
+        added: The sum of what layers added to the losses, such as an
+            `activity_regularizer`; `None` where none did.
+    """
+
+    features: tf.Tensor
+    statistics: tf.Tensor
+    added: tf.Tensor | None
 
 
 class TaskNetwork:
@@ -78,7 +94,7 @@ class TaskNetwork:
         rows: tf.Tensor | None = None,
         training: bool = False,
         recording: bool = False,
-    ) -> tuple[tf.Tensor, tf.Tensor]:
+    ) -> Embedded:
         """Embeds the examples of one task.
 
         Args:
@@ -92,10 +108,6 @@ class TaskNetwork:
             training: Whether layers run in training mode.
             recording: Whether to return the statistics of the batch; it is
                 normalized by them then.
-
-        Returns:
-            Vectors `(rows, features)`, at least float32, NaN for an example that is
-            not finite; and the statistics, empty when not recording.
         """
         if rows is not None:
             shape = tf.concat([tf.shape(rows), [1] * (len(examples.shape) - 1)], 0)
@@ -109,16 +121,41 @@ class TaskNetwork:
             given=given,
             recording=recording,
         ) as found:
-            features, after = self.encoder.stateless_call(
+            features, after, losses = self._call_encoder(
                 self._encoder_values(parameters, step),
                 _at_step(moving, step),
                 examples,
                 training=training,
             )
         if isinstance(step, int):
-            moving[min(step, len(moving) - 1)] = list(after)
+            moving[min(step, len(moving) - 1)] = after
         features = nan_unless(finite_rows(examples), at_least_float32(features))
-        return features, found.vector(features.dtype)
+        added = None
+        if losses:
+            added = tf.add_n(
+                [tf.reduce_sum(tf.cast(loss, features.dtype)) for loss in losses]
+            )
+        return Embedded(features, found.vector(features.dtype), added)
+
+    def _call_encoder(
+        self,
+        trainable: Sequence[tf.Tensor],
+        others: Sequence[tf.Tensor],
+        examples: tf.Tensor,
+        *,
+        training: bool,
+    ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
+        """Outputs, non-trainable values after the call, and losses of the layers.
+
+        As `stateless_call`, which mixes the losses of layers with those of weights.
+        """
+        encoder = self.encoder
+        variables = [*encoder.trainable_variables, *encoder.non_trainable_variables]
+        values = zip(variables, [*trainable, *others], strict=True)
+        with keras.StatelessScope(list(values), collect_losses=True) as scope:
+            outputs = encoder(examples, training=training)
+        after = [scope.get_current_value(v) for v in encoder.non_trainable_variables]
+        return outputs, after, list(scope.losses)
 
     def classify(self, parameters: Parameters, features: tf.Tensor) -> tf.Tensor:
         """Head outputs `(rows, outputs)` of vectors `(rows, features)`."""
