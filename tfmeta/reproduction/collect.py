@@ -11,6 +11,7 @@ from typing import Any
 from tfmeta._version import __version__
 from tfmeta.callbacks.checkpoint_folder import load_checkpoint
 from tfmeta.evaluation.training_seeds import TrainingSeeds
+from tfmeta.json_files import read_json
 from tfmeta.reproduction.earlier import earlier_budgets, earlier_runs
 from tfmeta.reproduction.figures import find_figure
 from tfmeta.reproduction.measure import check_config
@@ -19,7 +20,7 @@ from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.learners import LEARNERS
 from tfmeta.runs.provenance import git_commit
-from tfmeta.runs.run_folder import RunFolder, read_json
+from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.training_data import describe_training
 
 RESULT_FORMAT_VERSION = 1

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from tfmeta.json_files import read_json
 from tfmeta.reproduction.figures import find_figure, measure_column
 from tfmeta.reproduction.row import Row
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.pictures import draw_curve
-from tfmeta.runs.run_folder import RunFolder, read_json
+from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner, train
 
 

@@ -14,12 +14,13 @@ from tfmeta.callbacks.environment import describe_environment
 from tfmeta.datasets import ClassTable
 from tfmeta.durable import put_in_place
 from tfmeta.episodes import Episodes
+from tfmeta.json_files import read_json, write_json
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.provenance import git_commit
-from tfmeta.runs.run_folder import RunFolder, read_json, write_json
+from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.training_data import open_training
 
 
