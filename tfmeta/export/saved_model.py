@@ -123,6 +123,8 @@ def _write_archive(
 ) -> dict[str, Any]:
     """Writes the SavedModel; returns its signatures, the default one first."""
     archive = keras.export.ExportArchive()
+    # Its variables are found by the functions that use them; lookup tables are not.
+    archive.track(learner)
     signatures = {}
     for endpoint in make_endpoints(learner, examples):
         function = archive.add_endpoint(

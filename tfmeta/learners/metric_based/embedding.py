@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import tensorflow as tf
+
+from tfmeta.layers import batch_statistics
+from tfmeta.layers.empty_batch import apply_to_rows, blank_rows
+from tfmeta.learners.encoder_check import check_examples
 
 
 def embed_rows(
@@ -24,19 +30,38 @@ def embed_rows(
         training: Whether the encoder runs in training mode.
 
     Returns:
-        `(tasks, rows, *embedding)`.
+        `(tasks, rows, *embedding)`; of no rows, or of no tasks, an empty one.
+
+    Raises:
+        ValueError: When the encoder takes examples of another shape.
     """
     examples = tf.convert_to_tensor(examples)
+    check_examples(encoder, examples.shape[2:])
     leading = tf.shape(examples)[:2]
     flat = tf.reshape(examples, tf.concat([[-1], tf.shape(examples)[2:]], axis=0))
-    flat = tf.ensure_shape(flat, [None, *examples.shape[2:]])
+    count = None if None in examples.shape[:2] else math.prod(examples.shape[:2])
+    flat = tf.ensure_shape(flat, [count, *examples.shape[2:]])
     if mask is None:
-        embeddings = encoder(flat, training=training)
+
+        def encode(batch: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
+            if counted is None:
+                return encoder(batch, training=training)
+            with batch_statistics(rows=counted):
+                return encoder(batch, training=training)
+
+        embeddings = apply_to_rows(encode, flat, training=training)
     else:
-        rows = tf.where(tf.reshape(mask, [-1]))
+        shown = tf.reshape(mask, [-1])
+        rows_in_all = tf.shape(flat)[0]
+        if not training:
+            # One row that is always there: all others may be padding.
+            flat = tf.concat([flat, blank_rows(flat, 1)], axis=0)
+            shown = tf.concat([shown, [True]], axis=0)
+        rows = tf.where(shown)
         real = encoder(tf.gather(flat, rows[:, 0]), training=training)
-        shape = tf.concat([[tf.shape(flat)[0]], tf.shape(real)[1:]], axis=0)
+        shape = tf.concat([tf.shape(flat)[:1], tf.shape(real)[1:]], axis=0)
         embeddings = tf.scatter_nd(rows, real, tf.cast(shape, tf.int64))
+        embeddings = embeddings[:rows_in_all]
     shape = tf.concat([leading, tf.shape(embeddings)[1:]], axis=0)
     embeddings = tf.reshape(embeddings, shape)
     return tf.ensure_shape(embeddings, [*examples.shape[:2], *encoder.output_shape[1:]])

@@ -9,6 +9,8 @@ import keras
 import tensorflow as tf
 
 from tfmeta.layers import BatchNormalization, batch_statistics
+from tfmeta.layers.empty_batch import apply_to_rows
+from tfmeta.learners.encoder_check import check_examples
 from tfmeta.learners.metric_based.class_sums import at_least_float32
 from tfmeta.learners.optimization_based.inner_rules.rule import Parameters
 
@@ -101,22 +103,31 @@ class TaskNetwork:
                 tf.reshape(rows, shape), examples, tf.zeros_like(examples)
             )
         given = source if tf.is_tensor(source) else None
-        with batch_statistics(
-            rows=rows,
-            of_batch=given is None and source == "batch",
-            given=given,
-            recording=recording,
-        ) as found:
-            features, after = self.encoder.stateless_call(
-                self._encoder_values(parameters, step),
-                _at_step(moving, step),
-                examples,
-                training=training,
-            )
+        check_examples(self.encoder, examples.shape[1:])
+        after: list[tf.Tensor] = []
+        statistics: list[tf.Tensor] = []
+
+        def encode(batch: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
+            with batch_statistics(
+                rows=counted,
+                of_batch=given is None and source == "batch",
+                given=given,
+                recording=recording,
+            ) as found:
+                features, after[:] = self.encoder.stateless_call(
+                    self._encoder_values(parameters, step),
+                    _at_step(moving, step),
+                    batch,
+                    training=training,
+                )
+            features = at_least_float32(features)
+            statistics[:] = [found.vector(features.dtype)]
+            return features
+
+        features = apply_to_rows(encode, examples, rows=rows, training=training)
         if isinstance(step, int):
-            moving[min(step, len(moving) - 1)] = list(after)
-        features = at_least_float32(features)
-        return features, found.vector(features.dtype)
+            moving[min(step, len(moving) - 1)] = after
+        return features, statistics[0]
 
     def classify(self, parameters: Parameters, features: tf.Tensor) -> tf.Tensor:
         """Head outputs `(rows, outputs)` of vectors `(rows, features)`."""
