@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfmeta.finite import check_finite
+
 
 def over_episode_draws(accuracies: np.ndarray) -> float:
     """Half-width `1.96·s/√n` of the customary 95 % interval.
@@ -18,6 +20,7 @@ def over_episode_draws(accuracies: np.ndarray) -> float:
     Args:
         accuracies: Float array `(episodes,)`, at least two.
     """
+    check_finite("accuracies", accuracies)
     if len(accuracies) < 2:
         raise ValueError(
             "an interval needs at least 2 episodes. Received: "
@@ -52,6 +55,8 @@ def over_test_classes(
     Returns:
         The 2.5th and the 97.5th percentile of the accuracy.
     """
+    check_finite("correct", correct)
+    check_finite("total", total)
     names, codes = np.unique(np.asarray(clusters, str), return_inverse=True)
     cluster_correct = np.bincount(codes, weights=correct, minlength=len(names))
     cluster_total = np.bincount(codes, weights=total, minlength=len(names))

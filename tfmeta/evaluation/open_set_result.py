@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmeta.evaluation.intervals import over_episode_draws
 from tfmeta.evaluation.threshold import Threshold
+from tfmeta.finite import check_finite
 
 _FIGURES = (
     "accuracies",
@@ -50,6 +51,10 @@ class OpenSetResult:
     open_accuracies: np.ndarray
     known_accepted: np.ndarray
     unknown_rejected: np.ndarray
+
+    def __post_init__(self) -> None:
+        for name in _FIGURES:
+            check_finite(name, getattr(self, name))
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every per-episode result."""

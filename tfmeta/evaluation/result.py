@@ -11,6 +11,7 @@ from tfmeta.evaluation.calibration import Reliability
 from tfmeta.evaluation.confusion import Confusion
 from tfmeta.evaluation.intervals import over_episode_draws, over_test_classes
 from tfmeta.evaluation.transduction import Transduction
+from tfmeta.finite import check_finite, check_some
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -46,6 +47,13 @@ class EvaluationResult:
     reliability: Reliability | None = None
     confusion: Confusion | None = None
     transduction: Transduction | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("episode_accuracies", "class_correct", "class_total"):
+            check_finite(name, getattr(self, name))
+        check_some("episode_accuracies", self.episode_accuracies)
+        if self.episode_auroc is not None:
+            check_finite("episode_auroc", self.episode_auroc)
 
     @property
     def accuracy(self) -> float:

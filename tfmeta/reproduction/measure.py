@@ -31,11 +31,11 @@ def train_row(
 
     Raises:
         ValueError: When the folder holds another run, or the row cannot be
-            trained.
+            trained, or its training fails with numbers that are not finite.
     """
     config = row.train_config(seed=seed, budget=budget)
     check_config(folder, config)
-    if not folder.learner_file.exists():
+    if not folder.is_trained:
         train(config, folder, resume=True, data_dir=data_dir, callbacks=callbacks)
     if not folder.curve_picture.exists():
         draw_curve(read_json(folder.history_file), config, folder.curve_picture)

@@ -99,6 +99,23 @@ class RunFolder:
             not entry.name.startswith(".") for entry in self.path.iterdir()
         )
 
+    @property
+    def is_trained(self) -> bool:
+        """Whether training has come to its end."""
+        return self.learner_file.exists() and not self.failure_file.exists()
+
+    @property
+    def failure(self) -> str | None:
+        """Why training stopped before its end, `None` where it did not.
+
+        Raises:
+            ValueError: When the file that says it is damaged.
+        """
+        if not self.failure_file.exists():
+            return None
+        values = read_json(self.failure_file)
+        return str(values.get("failure") if isinstance(values, dict) else values)
+
     def check_startable(self, *, resume: bool) -> None:
         """Checks that a run can begin here, or go on.
 
