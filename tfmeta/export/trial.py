@@ -26,11 +26,10 @@ def check_answers(endpoint: Endpoint, function: Callable) -> None:
     Raises:
         ValueError: When an answer is NaN or infinite; names the endpoint and counts.
     """
-    if any(
-        None in spec.shape[1:] or spec.name == "present" for spec in endpoint.inputs
-    ):
+    inputs = endpoint.inputs
+    if any(None in spec.shape[1:] or spec.name == "present" for spec in inputs):
         return
-    answers = function(*(_trial_input(spec) for spec in endpoint.inputs))
+    answers = function(*(_trial_input(spec) for spec in inputs))
     for name, answer in answers.items():
         wrong = count_not_finite(answer.numpy())
         if wrong:
