@@ -123,7 +123,20 @@ def examples(encoder, count, dtype=None):
     return tf.cast(tf.constant(numbers), dtype or own)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+# One of each mechanism; the others take a minute together.
+USUAL = {
+    *("prototypical-conv4", "prototypical-koch", "matching-context", "relation"),
+    *("semi", "siamese", "maml-dense", "maml-query_batch", "maml-regression"),
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in USUAL else [pytest.mark.slow])
+        for name in LEARNERS
+    ],
+)
 def test_nothing_is_answered_by_nothing(name, tmp_path):
     learner = LEARNERS[name]()
     regression = getattr(learner, "task", None) == "regression"

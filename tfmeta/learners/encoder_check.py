@@ -81,7 +81,7 @@ def check_examples(encoder: keras.Model, shape: Sequence[int | None]) -> None:
 def _check_ends(encoder: keras.Model, argument: str) -> None:
     """Checks what goes in and comes out: one tensor, as a signature has it."""
     inputs, outputs = encoder.inputs, encoder.outputs
-    named = isinstance(encoder.output_shape, dict)
+    named = isinstance(getattr(encoder, "_outputs_struct", None), dict)
     if len(inputs) != 1 or len(outputs) != 1 or named:
         count = f"{'a dict of ' if named else ''}{len(outputs)}"
         raise ValueError(

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.layers import batch_statistics
-from tfmeta.layers.empty_batch import apply_to_rows, blank_rows
+from tfmeta.layers.empty_batch import apply_to_rows
 from tfmeta.learners.encoder_check import check_examples
 
 
@@ -41,27 +41,30 @@ def embed_rows(
     flat = tf.reshape(examples, tf.concat([[-1], tf.shape(examples)[2:]], axis=0))
     count = None if None in examples.shape[:2] else math.prod(examples.shape[:2])
     flat = tf.ensure_shape(flat, [count, *examples.shape[2:]])
-    if mask is None:
 
-        def encode(batch: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
-            if counted is None:
-                return encoder(batch, training=training)
-            with batch_statistics(rows=counted):
-                return encoder(batch, training=training)
+    def encode(batch: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
+        if counted is None:
+            return encoder(batch, training=training)
+        with batch_statistics(rows=counted):
+            return encoder(batch, training=training)
 
+    def encode_shown(batch: tf.Tensor, shown: tf.Tensor | None) -> tf.Tensor:
+        assert shown is not None
+        nothing = tf.logical_not(tf.reduce_any(shown))
+        if not training:
+            # Where all rows are padding, the first stands for them.
+            shown |= nothing & tf.equal(tf.range(tf.shape(shown)[0]), 0)
+        rows = tf.where(shown)
+        real = encoder(tf.gather(batch, rows[:, 0]), training=training)
+        real = tf.where(nothing, tf.zeros_like(real), real)
+        shape = tf.concat([tf.shape(batch)[:1], tf.shape(real)[1:]], axis=0)
+        return tf.scatter_nd(rows, real, tf.cast(shape, tf.int64))
+
+    if mask is None or count == 0:
         embeddings = apply_to_rows(encode, flat, training=training)
     else:
         shown = tf.reshape(mask, [-1])
-        rows_in_all = tf.shape(flat)[0]
-        if not training:
-            # One row that is always there: all others may be padding.
-            flat = tf.concat([flat, blank_rows(flat, 1)], axis=0)
-            shown = tf.concat([shown, [True]], axis=0)
-        rows = tf.where(shown)
-        real = encoder(tf.gather(flat, rows[:, 0]), training=training)
-        shape = tf.concat([tf.shape(flat)[:1], tf.shape(real)[1:]], axis=0)
-        embeddings = tf.scatter_nd(rows, real, tf.cast(shape, tf.int64))
-        embeddings = embeddings[:rows_in_all]
+        embeddings = apply_to_rows(encode_shown, flat, rows=shown, training=training)
     shape = tf.concat([leading, tf.shape(embeddings)[1:]], axis=0)
     embeddings = tf.reshape(embeddings, shape)
     return tf.ensure_shape(embeddings, [*examples.shape[:2], *encoder.output_shape[1:]])
