@@ -77,7 +77,9 @@ def test_the_very_step_is_named(step, bad):
     assert len(seen.epochs) == step // STEPS  # no failed epoch is shown to others
     first = "no step was taken before" in message
     assert first == (step == 0)
-    assert ("the learning rate, 0.01 here: lower it" in message) == (step > 0)
+    assert ("the learning rate, 0.01 when the epoch began: lower it" in message) == (
+        step > 0
+    )
 
 
 @pytest.mark.parametrize("step", [0, 4, STEPS + 1])
@@ -111,6 +113,13 @@ def test_a_skipped_step_of_float16_is_no_failure():
     fit(built, batches()(0), [StopAtNonFinite()], epochs=1, steps_per_epoch=3)
     assert float(optimizer.dynamic_scale) < 2.0**60  # steps were skipped
     np.testing.assert_array_equal(built.get_weights()[0], before)
+
+
+def test_the_learning_rate_of_a_schedule_is_that_of_the_epoch():
+    falls = keras.optimizers.schedules.CosineDecay(1e30, 2)
+    built = model(optimizer=keras.optimizers.SGD(falls))
+    with pytest.raises(NonFiniteTrainingError, match=r"rate, 1e\+30 when the epoch"):
+        fit(built, batches()(0), [StopAtNonFinite(batches())])
 
 
 def test_float16_that_overflows_is_named():
@@ -254,7 +263,9 @@ def test_learners_of_every_family_stop(name, table):
     with pytest.raises(NonFiniteTrainingError) as raised:
         fit(learner, data(0), [StopAtNonFinite(data)])
     assert f" of {name} must be finite" in str(raised.value)
-    assert "Likely: the learning rate, 1e+30 here: lower it" in str(raised.value)
+    assert "Likely: the learning rate, 1e+30 when the epoch began: lower it" in str(
+        raised.value
+    )
 
 
 @pytest.mark.parametrize("with_stop", [True, False])

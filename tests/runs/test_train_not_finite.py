@@ -111,13 +111,13 @@ def test_without_an_epoch_before_there_is_no_learner(tmp_path):
         load_learner(folder)
 
 
-@pytest.mark.parametrize("learner", ["maml", "baseline", "relation", "reptile"])
+@pytest.mark.parametrize("learner", ["maml", "baseline"])
 def test_a_learning_rate_that_is_far_too_high(tmp_path, learner):
     config = dataclasses.replace(
         CONFIG, learner=learner, learning_rate=1e30, batch_size=16, epochs=1
     )
     folder = RunFolder(tmp_path / "run")
-    with pytest.raises(NonFiniteTrainingError, match=r"learning rate, .*e\+"):
+    with pytest.raises(NonFiniteTrainingError, match=r"learning rate, 1e\+30"):
         train(config, folder)
     assert not folder.is_trained
 

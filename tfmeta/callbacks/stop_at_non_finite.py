@@ -66,6 +66,7 @@ class StopAtNonFinite(keras.callbacks.Callback):
         self._epoch = 0
         self._done = 0
         self._trained_before = False
+        self._rate: float | None = None
         self._finite: Callable[[], tf.Tensor] | None = None
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
@@ -79,6 +80,8 @@ class StopAtNonFinite(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self._trained_before = self._trained_before or epoch > 0
         self._epoch, self._done = epoch, 0
+        # It may have fallen to 0 by the time it has done its harm.
+        self._rate = _learning_rate(self.model.optimizer)
 
     def on_train_batch_end(
         self, batch: int, logs: dict[str, Any] | None = None
@@ -141,8 +144,8 @@ class StopAtNonFinite(keras.callbacks.Callback):
                 "float32"
             )
         if self._trained_before:
-            rate = _learning_rate(self.model.optimizer)
-            value = f", {rate:g} here" if rate else ""
+            rate = self._rate
+            value = "" if rate is None else f", {rate:g} when the epoch began"
             causes.append(f"the learning rate{value}: lower it")
         if not self._trained_before or (steps and self._data_from is None):
             causes.append("numbers in the data that are not finite, or huge")
