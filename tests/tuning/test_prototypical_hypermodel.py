@@ -380,7 +380,7 @@ def test_a_trial_that_is_no_number_any_more_fails_and_the_search_goes_on(
     )
     tuner.search(epochs=1, verbose=0)
     trials = tuner.oracle.trials
-    assert [trials[k].status for k in ("0", "1")] == ["INVALID", "COMPLETED"]
+    assert [trials[k].status for k in ("0", "1")] == ["FAILED", "COMPLETED"]
     (best,) = tuner.get_best_hyperparameters(1)
     assert best.values["learning_rate"] == 1e-3
 

@@ -326,7 +326,7 @@ def _range_of_rates(learning_rate: float | tuple[float, float]) -> tuple[float, 
     low, high = float(pair[0]), float(pair[-1])
     if len(pair) > 2 or not 0 < low <= high < math.inf:
         raise ValueError(
-            "`learning_rate` must be a finite number above 0, or a pair (lowest, highest) "
-            f"of such. Received: learning_rate={learning_rate!r}"
+            "`learning_rate` must be a finite number above 0, or a pair (lowest, "
+            f"highest) of such. Received: learning_rate={learning_rate!r}"
         )
     return low, high
