@@ -151,7 +151,7 @@ def noted(measure: Measure, log: str) -> Measure:
     def measure_and_note(seconds: float) -> Turn:
         turn = measure(seconds)
         with open(log, "a", encoding="utf-8") as file:
-            file.write(json.dumps(resident()) + "\n")
+            file.write(json.dumps(resident(), allow_nan=False) + "\n")
         return turn
 
     return measure_and_note

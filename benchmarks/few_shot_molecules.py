@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +36,7 @@ from tfmeta.encoders import TextEncoder
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation import EvaluationResult, compare, evaluate
 from tfmeta.evaluation.intervals import over_episode_draws
+from tfmeta.json_files import read_json
 from tfmeta.learners import PrototypicalNetwork
 
 NAME = "few_shot_molecules"
@@ -349,7 +349,7 @@ def main() -> None:
     file = arguments.results / f"{NAME}.json"
     content = {"format_version": 1, "benchmark": NAME, "data_sets": {}}
     if arguments.table_only or (arguments.data_set and file.exists()):
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
     chosen = () if arguments.table_only else arguments.data_set or DATA_SETS
     for name in chosen:
         import_where_absent(name, arguments.data_dir, arguments.source)

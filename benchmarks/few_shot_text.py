@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -33,6 +32,7 @@ from tfmeta.datasets.importers import import_dataset
 from tfmeta.encoders import TextEncoder
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation import ClassInterval, EvaluationResult, compare, evaluate
+from tfmeta.json_files import read_json
 from tfmeta.learners import PrototypicalNetwork
 
 NAME = "few_shot_text"
@@ -281,7 +281,7 @@ def main() -> None:
     arguments = parser.parse_args()
     file = arguments.results / f"{NAME}.json"
     if arguments.table_only:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_json(file)
     else:
         content = measure_all(arguments)
         write_json(file, content)

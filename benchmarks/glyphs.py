@@ -17,12 +17,12 @@ from report import (
     command_line,
     describe_machine,
     git_commit,
-    read_json,
     replace_table,
 )
 from report import write_json as write_result_json
 
 from tfmeta.evaluation import ClassInterval, EvaluationResult
+from tfmeta.json_files import read_json
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
 from tfmeta.runs.run_folder import RunFolder

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -24,6 +23,7 @@ from report import (
 )
 
 from tfmeta.evaluation import ClassInterval
+from tfmeta.json_files import read_json
 
 NAME = "realistic"
 
@@ -58,7 +58,7 @@ def measure(run: Path, arguments: argparse.Namespace) -> dict[str, Any]:
         ],
         check=True,
     )
-    results = json.loads((run / "metrics.json").read_text(encoding="utf-8"))["results"]
+    results = read_json(run / "metrics.json")["results"]
     wanted = {"shots": arguments.shots, "episodes": arguments.episodes, "seed": 0}
     found = [r for r in results if wanted.items() <= r["protocol"].items()]
     uniform = [r for r in found if not r["protocol"]["same_group"]]
@@ -73,7 +73,7 @@ def measure(run: Path, arguments: argparse.Namespace) -> dict[str, Any]:
     }
     return {
         "run": run.name,
-        "config": json.loads((run / "config.json").read_text("utf-8"))["config"],
+        "config": read_json(run / "config.json")["config"],
         "kinds": {kind: _row(rs[0]) for kind, rs in kinds.items() if rs},
     }
 

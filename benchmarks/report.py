@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import json
 import os
 import platform
 import sys
@@ -15,6 +14,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from tfmeta import json_files
 from tfmeta.reproduction.readme import put_into_readme
 from tfmeta.runs import provenance
 
@@ -147,13 +147,7 @@ def write_result(
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes JSON that people can read as well."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(content, indent=2, ensure_ascii=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def read_json(path: Path) -> Any:
-    """The content of a JSON file."""
-    return json.loads(path.read_text(encoding="utf-8"))
+    json_files.write_json(path, content)
 
 
 def replace_table(name: str, table: str) -> None:

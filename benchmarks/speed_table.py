@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from report import RESULTS, read_json, replace_table
+from report import RESULTS, replace_table
+
+from tfmeta.json_files import read_json
 
 NAMES = (
     "encoder_training",

@@ -112,7 +112,7 @@ def test_many_queries_take_little_memory():
     [
         ([[1.0, 2.0]], [[True]], r"one shape.*\(1, 2\) and \(1, 1\)"),
         ([1.0, 2.0], [True, False], r"\(tasks, queries\).*\(2,\)"),
-        ([[1.0, math.nan]], [[True, False]], "must be numbers.* 1 that are not"),
+        ([[1.0, math.nan]], [[True, False]], "must be numbers.* 1 of 2 that"),
         ([[1.0, 2.0]], [[True, True]], "2 positive and 0 negative"),
         ([[1.0, 2.0], [1.0, 2.0]], [[True, False], [False, False]], "0 positive and 2"),
     ],

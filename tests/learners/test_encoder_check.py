@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from tfmeta.encoders import Conv4
 from tfmeta.learners import PrototypicalNetwork
@@ -183,4 +184,68 @@ def test_a_model_of_two_inputs_is_refused(check):
     encoder = TwoInputs()
     encoder({"a": keras.ops.ones((1, 4)), "b": keras.ops.ones((1, 4))})
     with pytest.raises(ValueError, match="(?s)must take one tensor.*Wrap.*two_inputs"):
+        check(encoder)
+
+
+def _dense(shape=(3,), units=4):
+    inputs = keras.Input(shape)
+    return inputs, keras.layers.Dense(units)(inputs)
+
+
+def _two_inputs():
+    (a, first), (b, second) = _dense(), _dense()
+    return keras.Model([a, b], keras.layers.Concatenate()([first, second]))
+
+
+def _two_outputs():
+    inputs, outputs = _dense()
+    return keras.Model(inputs, [outputs, 2.0 * outputs])
+
+
+def _named_output():
+    inputs, outputs = _dense()
+    return keras.Model(inputs, {"embedding": outputs})
+
+
+def _whole_numbers():
+    inputs, outputs = _dense()
+    return keras.Model(inputs, keras.ops.cast(outputs, "int32"))
+
+
+def _one_for_all():
+    inputs, outputs = _dense()
+    return keras.Model(inputs, keras.ops.mean(outputs, axis=0, keepdims=True))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (_two_inputs, r"must map one tensor to one tensor.* 2 inputs and 1 outputs"),
+        (_two_outputs, r"must map one tensor to one tensor.* 1 inputs and 2 outputs"),
+        (_named_output, r"1 inputs and a dict of 1 outputs"),
+        (_whole_numbers, r"must give floating-point numbers.* gives int32"),
+        (_one_for_all, r"one embedding for each example.* gives 1 for any batch"),
+    ],
+)
+def test_what_no_signature_could_serve_is_refused(check, make, message):
+    with pytest.raises(ValueError, match=message):
+        check(make())
+
+
+@keras.saving.register_keras_serializable(package="test_encoder_check")
+class TakesTexts(keras.Model):
+    """Subclassed, so that nobody knows that it takes strings."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.dense = keras.layers.Dense(4)
+
+    def call(self, inputs):
+        return self.dense(tf.cast(tf.strings.length(inputs), tf.float32))
+
+
+def test_a_subclassed_model_of_another_dtype_is_named(check):
+    encoder = TakesTexts()
+    encoder(tf.constant([["a"], ["b"]]))
+    with pytest.raises(ValueError, match="functional model that says what it takes"):
         check(encoder)

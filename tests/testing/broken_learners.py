@@ -206,6 +206,28 @@ class AlwaysThreeWays(Broken):
         return tf.pad(logits, [[0, 0], [0, 0], [0, 2]])[:, :, :3]
 
 
+# Encoding once.
+
+
+@violates("check_encode_once", "`embedded_logits` must give the logits of")
+class SharpensWholeEpisodes(Broken):
+    def episode_logits(self, inputs, *, training=False):
+        return 2.0 * super().episode_logits(inputs, training=training)
+
+
+@violates("check_encode_once", "must override `embedded_logits` too")
+class ScalesEpisodesInTraining(Broken):
+    def episode_logits(self, inputs, *, training=False):
+        logits = super().episode_logits(inputs, training=training)
+        return 2.0 * logits if training else logits
+
+
+@violates("check_encode_once", "must give the logits of the two verbs")
+class HasTwoMinds(Broken):
+    def embedded_logits(self, inputs):
+        return 2.0 * super().embedded_logits(inputs)
+
+
 # Padding.
 
 

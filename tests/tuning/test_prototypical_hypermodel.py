@@ -350,3 +350,42 @@ def test_example_works_as_written(
     assert [t.status for t in names["tuner"].oracle.trials.values()] == [
         "COMPLETED"
     ] * 2
+
+
+def test_a_trial_that_is_no_number_any_more_fails_and_the_search_goes_on(
+    tmp_path: Path,
+) -> None:
+    hypermodel = make_hypermodel(EagerHyperModel, learning_rate=(1e-3, 1e30))
+    parameters = keras_tuner.HyperParameters()
+    hypermodel.build(parameters)
+    parameters.values["learning_rate"] = 1e30
+    learner = hypermodel.build(parameters)
+    with pytest.raises(keras_tuner.errors.FailedTrialError, match="must be finite"):
+        hypermodel.fit(parameters, learner, epochs=1, verbose=0)
+
+    class OneBadRate(keras_tuner.Oracle):
+        """Tries the rate that fails first, then one that does not."""
+
+        def populate_space(self, trial_id: str) -> dict:
+            values = {p.name: p.default for p in self.hyperparameters.space}
+            values["learning_rate"] = 1e30 if trial_id == "0" else 1e-3
+            return {"status": "RUNNING", "values": values}
+
+    objective = keras_tuner.Objective("val_accuracy", "max")
+    tuner = keras_tuner.Tuner(
+        oracle=OneBadRate(objective=objective, max_trials=2),
+        hypermodel=hypermodel,
+        directory=tmp_path,
+        project_name="bad",
+    )
+    tuner.search(epochs=1, verbose=0)
+    trials = tuner.oracle.trials
+    assert [trials[k].status for k in ("0", "1")] == ["FAILED", "COMPLETED"]
+    (best,) = tuner.get_best_hyperparameters(1)
+    assert best.values["learning_rate"] == 1e-3
+
+
+@pytest.mark.parametrize("rates", [float("inf"), (1e-3, float("inf")), float("nan")])
+def test_learning_rates_are_finite(rates: object) -> None:
+    with pytest.raises(ValueError, match="must be a finite number above 0"):
+        make_hypermodel(learning_rate=rates)

@@ -1,6 +1,15 @@
-"""Keras callbacks: resuming bit for bit, and one progress bar."""
+"""Keras callbacks: resuming bit for bit, stopping at NaN, and one progress bar."""
 
 from tfmeta.callbacks.progress import TrainingProgress
 from tfmeta.callbacks.resume import Resume
+from tfmeta.callbacks.stop_at_non_finite import (
+    NonFiniteTrainingError,
+    StopAtNonFinite,
+)
 
-__all__ = ["Resume", "TrainingProgress"]
+__all__ = [
+    "NonFiniteTrainingError",
+    "Resume",
+    "StopAtNonFinite",
+    "TrainingProgress",
+]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import re
 import shutil
@@ -20,12 +21,16 @@ from typing import Any
 import numpy as np
 
 from tfmeta.durable import flush, put_in_place
+from tfmeta.json_files import json_text, read_json
 
-FORMAT_VERSION = 1
+# 2 writes numbers that are not finite, such as the best value of a callback before
+# the first epoch, as JSON has them; 1 is read as well.
+FORMAT_VERSION = 2
 
 _MANIFEST = "manifest.json"
 _STATE = "state.json"
 _ARRAYS = "arrays.npz"
+_NOT_FINITE = "not finite"
 _NAME = re.compile(r"checkpoint-(\d{8,})")
 _BUILDING, _REMOVING = ".building-", ".removing-"
 
@@ -95,14 +100,20 @@ def save_checkpoint(
         key: {"dtype": np.asarray(array).dtype.name, "shape": np.shape(array)}
         for key, array in arrays.items()
     }
-    content = {"state": dict(state), "arrays": layout, "files": sorted(files)}
-    (building / _STATE).write_text(json.dumps(content, indent=1), "utf-8")
+    content = {
+        "state": _named(dict(state)),
+        "arrays": layout,
+        "files": sorted(files),
+    }
+    text = json_text(content, target / _STATE, indent=1)
+    (building / _STATE).write_text(text, "utf-8")
     manifest = {
         "format_version": FORMAT_VERSION,
         "environment": dict(environment),
         "sha256": {path.name: _sha256(path) for path in sorted(building.iterdir())},
     }
-    (building / _MANIFEST).write_text(json.dumps(manifest, indent=1), "utf-8")
+    text = json_text(manifest, target / _MANIFEST, indent=1)
+    (building / _MANIFEST).write_text(text, "utf-8")
     for path in building.iterdir():
         flush(path)
     flush(building)
@@ -142,7 +153,7 @@ def load_checkpoint(root: Path) -> Checkpoint | None:
         return None
     folder = folders[-1]
     try:
-        manifest = json.loads((folder / _MANIFEST).read_text("utf-8"))
+        manifest = read_json(folder / _MANIFEST)
         version = int(manifest["format_version"])
         # A later version may have renamed whatever else there is.
         readable = version <= FORMAT_VERSION
@@ -161,7 +172,9 @@ def load_checkpoint(root: Path) -> Checkpoint | None:
         found = _sha256(path) if path.is_file() else "no such file"
         if found != digest:
             raise _damaged(folder, name, f"SHA-256 {found} instead of {digest}")
-    content = json.loads((folder / _STATE).read_text("utf-8"))
+    # Format 1 may hold words that are no JSON; the digest shows that they are ours.
+    text = (folder / _STATE).read_text("utf-8")
+    content = json.loads(text, object_hook=_unnamed)
     with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
         arrays = {
             key: stored[key].view(np.dtype(layout["dtype"])).reshape(layout["shape"])
@@ -174,6 +187,22 @@ def load_checkpoint(root: Path) -> Checkpoint | None:
         arrays=arrays,
         files={name: folder / name for name in content["files"]},
     )
+
+
+def _named(value: Any) -> Any:
+    """The value with a word in place of each number that JSON does not have."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {_NOT_FINITE: str(value)}
+    if isinstance(value, Mapping):
+        return {key: _named(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_named(part) for part in value]
+    return value
+
+
+def _unnamed(value: dict[str, Any]) -> Any:
+    """What `_named` was given, of a mapping that it returned."""
+    return float(value[_NOT_FINITE]) if set(value) == {_NOT_FINITE} else value
 
 
 def replace_file(source: Path, target: Path) -> None:

@@ -13,6 +13,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.finite_checks import count_not_finite
+
 
 def get_model_state(model: keras.Model) -> dict[str, np.ndarray]:
     """Weights, random seeds and everything the optimizer holds.
@@ -70,6 +72,21 @@ def set_model_state(
             copy.assign(state.get(f"{name}.{replica}", state[name]))
 
 
+def count_non_finite_variables(model: keras.Model) -> dict[str, int]:
+    """How many numbers are NaN or infinite, by the paths of the variables with such.
+
+    Args:
+        model: A built model; of a compiled one the optimizer's are counted, too.
+    """
+    found = {}
+    for variable in _variables(model).values():
+        copies = _copies(model, variable)
+        wrong = sum(count_not_finite(copy.numpy()) for copy in copies)
+        if wrong:
+            found[variable.path] = wrong
+    return found
+
+
 def prepare_model(model: keras.Model) -> None:
     """Raises unless `model` is built and compiled; builds its optimizer.
 
@@ -96,13 +113,17 @@ def _variables(model: keras.Model) -> dict[str, keras.Variable]:
     # built in a process. Metrics are no part of it: every epoch resets them.
     groups = {
         "model": model.variables,
-        "optimizer": model.optimizer.variables if model.optimizer is not None else [],
+        "optimizer": model.optimizer.variables if _has_optimizer(model) else [],
     }
     return {
         f"{group}.{index}": variable
         for group, variables in groups.items()
         for index, variable in enumerate(variables)
     }
+
+
+def _has_optimizer(model: keras.Model) -> bool:
+    return getattr(model, "optimizer", None) is not None
 
 
 def _copies(model: keras.Model, variable: keras.Variable) -> tuple[tf.Variable, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from tfmeta.callbacks import callback_state
 from tfmeta.callbacks.checkpoint_folder import (
@@ -25,6 +26,8 @@ from tfmeta.callbacks.model_state import (
     prepare_model,
     set_model_state,
 )
+from tfmeta.callbacks.stop_at_non_finite import NonFiniteTrainingError
+from tfmeta.finite_checks import count_not_finite
 
 
 class Resume(keras.callbacks.Callback):
@@ -56,6 +59,10 @@ class Resume(keras.callbacks.Callback):
     `EarlyStopping` does so, and returns the whole history. The same holds for a
     run that has reached `epochs`; with more `epochs` that one trains on.
 
+    A checkpoint holds finite numbers alone: weights that are NaN or infinite are
+    neither saved nor restored, so that a run can go on from the epoch before.
+    `StopAtNonFinite` stops such a run at once, and says why.
+
     Args:
         folder: Where the checkpoints go. One folder belongs to one run.
         callbacks: The callbacks whose state belongs to the run:
@@ -75,7 +82,8 @@ class Resume(keras.callbacks.Callback):
         TypeError: When the state of a callback in `callbacks` is not known.
         ValueError: When a `ModelCheckpoint` writes more than one file. `fit` raises
             it when the steps of an epoch are no multiple of `steps_per_execution`,
-            or not known: then nobody says how many batches the last call took.
+            or not known, for then nobody says how many batches the last call took;
+            and when weights are not finite at the end of an epoch.
 
     Example:
 
@@ -153,12 +161,14 @@ class Resume(keras.callbacks.Callback):
 
         Raises:
             ValueError: When the checkpoint is damaged, was written by a later
-                version of tfmeta, or does not fit the model or the callbacks.
+                version of tfmeta, holds weights that are not finite, or does not fit
+                the model or the callbacks.
         """
         prepare_model(model)
         checkpoint = load_checkpoint(self.folder)
         if checkpoint is not None:
             self._check_same_callbacks(checkpoint)
+            _check_finite(checkpoint.arrays, f"checkpoint {checkpoint.folder}")
             set_model_state(model, checkpoint.arrays, f"checkpoint {checkpoint.folder}")
             self._warn_of_differences(checkpoint, model)
             for index, callback in enumerate(self.callbacks):
@@ -245,6 +255,7 @@ class Resume(keras.callbacks.Callback):
 
     def _save(self) -> None:
         arrays = get_model_state(self.model)
+        _check_finite(arrays, f"the checkpoint after epoch {self.epoch}")
         files: dict[str, Path] = {}
         kept = []
         for index, callback in enumerate(self.callbacks):
@@ -342,3 +353,18 @@ class Resume(keras.callbacks.Callback):
             record.history = {name: list(v) for name, v in self.history.items()}
             record.epoch = list(self._epochs)
             self._fill_history = False
+
+
+def _check_finite(arrays: Mapping[str, np.ndarray], source: str) -> None:
+    """Checks the variables of a model, by the names of `get_model_state`."""
+    wrong = [
+        name
+        for name, array in arrays.items()
+        if name.startswith(("model.", "optimizer.")) and count_not_finite(array)
+    ]
+    if wrong:
+        raise NonFiniteTrainingError(
+            f"{source} must hold finite numbers alone. Received: {len(wrong)} of "
+            f"{len(arrays)} arrays with NaN or infinity, the first {wrong[0]}; train "
+            "anew into another folder, with a lower learning rate"
+        )

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from tfmeta.json_files import json_text
+
 DATA_DIR = click.option(
     "--data-dir",
     type=click.Path(path_type=Path, file_okay=False),
@@ -46,7 +48,8 @@ def parse_arguments(words: Sequence[str]) -> dict[str, Any]:
     """Values by name of words `NAME=VALUE`: JSON where they parse, else text.
 
     Raises:
-        ValueError: For a word without a name, or a name that comes twice.
+        ValueError: For a word without a name, a name that comes twice, and a number
+            that is not finite.
     """
     values: dict[str, Any] = {}
     for word in words:
@@ -60,4 +63,6 @@ def parse_arguments(words: Sequence[str]) -> dict[str, Any]:
             values[name] = json.loads(value)
         except json.JSONDecodeError:
             values[name] = value
+        # Python reads more than JSON holds.
+        json_text(values[name], f"`--argument {name}`")
     return values

@@ -122,7 +122,7 @@ def _run(
     data_dir: Path | None,
 ) -> None:
     config = row.train_config(seed=seed, budget=budget)
-    if folder.learner_file.exists():
+    if folder.is_trained:
         state = "is trained already,"
     elif folder.exists:
         state = "goes on,"

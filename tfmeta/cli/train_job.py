@@ -13,13 +13,14 @@ from tfmeta.cli.progress import progress_bar
 from tfmeta.evaluation import EvaluationResult
 from tfmeta.evaluation.training_seeds import over_training_seeds
 from tfmeta.export.version_folder import list_versions
+from tfmeta.json_files import read_json
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of, load_split
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run
 from tfmeta.runs.export import export_run
 from tfmeta.runs.learners import learner_kind
 from tfmeta.runs.pictures import draw_curve, draw_episodes
-from tfmeta.runs.run_folder import RunFolder, read_json
+from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import train
 from tfmeta.runs.training_data import describe_training
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import hashlib
-import json
 import os
 import shutil
 import threading
@@ -18,6 +17,7 @@ from typing import Any
 
 from tfmeta.datasets.reading.archives import read_archive
 from tfmeta.durable import flush, put_in_place
+from tfmeta.json_files import json_text
 
 _PROBE_SECONDS = 15.0
 _UNPACKED = "unpacked"
@@ -146,7 +146,7 @@ def lay_into_cache(
         },
         "urls": [archive.url],
     }
-    (folder / "info").write_text(json.dumps(content, sort_keys=True))
+    (folder / "info").write_text(json_text(content, info), "utf-8")
     put_in_place(folder / "info", info)
     method = resource.Resource(path=cached).extract_method.name
     _unpack(archive.path, folder / _UNPACKED / f"{method}.{cached.name}", on_member)

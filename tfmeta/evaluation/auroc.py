@@ -43,7 +43,7 @@ def auroc(scores: np.ndarray, positive: np.ndarray) -> np.ndarray:
     if np.isnan(scores).any():
         raise ValueError(
             "`scores` must be numbers, others have no order. Received: "
-            f"{np.isnan(scores).sum()} that are not a number (NaN)"
+            f"{np.isnan(scores).sum()} of {scores.size} that are not a number (NaN)"
         )
     positives = positive.sum(axis=1)
     negatives = positive.shape[1] - positives

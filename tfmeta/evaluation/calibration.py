@@ -6,6 +6,8 @@ import dataclasses
 
 import numpy as np
 
+from tfmeta.finite_checks import check_finite, check_some
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Reliability:
@@ -40,11 +42,28 @@ class Reliability:
             correct: Bool `(answers,)`.
             weight: Float `(answers,)`, `None` for 1 each.
             bins: Number of bins of equal width.
+
+        Raises:
+            ValueError: When the shapes differ, there are no answers, or one of the
+                probabilities is none.
         """
         probability = np.asarray(probability, np.float64)
-        place = np.ceil(probability * bins).astype(np.int64) - 1
+        if probability.ndim != 1 or np.shape(correct) != probability.shape:
+            raise ValueError(
+                "`probability` and `correct` must have one shape, (answers,). "
+                f"Received: {probability.shape} and {np.shape(correct)}"
+            )
+        check_some("probability", probability)
+        check_finite("probability", probability)
         # Rounding may take a softmax a little beyond 1.
-        place = np.clip(place, 0, bins - 1)
+        outside = np.count_nonzero((probability < 0) | (probability > 1 + 1e-3))
+        if outside:
+            raise ValueError(
+                "`probability` must be from 0 to 1. Received: "
+                f"{outside} of {probability.size} beyond"
+            )
+        # By the edges themselves: products with `bins` lie a hair beside them.
+        place = np.searchsorted(np.arange(1, bins) / bins, probability)
 
         weight = np.ones(len(place)) if weight is None else weight
 

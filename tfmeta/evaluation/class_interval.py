@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tfmeta.evaluation.intervals import student_t
+from tfmeta.finite_checks import check_finite
 
 _NOT_KEPT = "the classes of the episodes were not kept; evaluate again"
 
@@ -127,10 +128,10 @@ def over_test_classes(
     ```
     """
     values = np.asarray(values, np.float64)
-    if values.ndim != 1 or not np.all(np.isfinite(values)):
+    check_finite("values", values)
+    if values.ndim != 1:
         raise ValueError(
-            "`values` must be finite, one for each episode. Received: shape "
-            f"{values.shape}, {np.sum(~np.isfinite(values))} not finite"
+            f"`values` must be one for each episode. Received: shape {values.shape}"
         )
     if classes is None:
         return ClassInterval(None, 0, _NOT_KEPT, unit)

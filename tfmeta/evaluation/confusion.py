@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from tfmeta.finite_checks import check_finite
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Confusion:
@@ -28,6 +30,8 @@ class Confusion:
     def of(cls, true: np.ndarray, answered: np.ndarray) -> Confusion:
         """The wrong ones among answers, arrays of class ids of one shape."""
         true, answered = np.ravel(true), np.ravel(answered)
+        check_finite("true", true)
+        check_finite("answered", answered)
         return cls._counted(true, answered, np.ones(len(true), np.int64))
 
     @classmethod

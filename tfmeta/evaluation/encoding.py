@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes
+from tfmeta.evaluation.checks import check_learner_is_finite
 from tfmeta.evaluation.progress import Progress
 from tfmeta.learners import FewShotLearner, MetricLearner
 
@@ -53,9 +54,14 @@ def encoding_work(table: ClassTable) -> int:
 def encode_table(
     learner: FewShotLearner, table: ClassTable, progress: Progress
 ) -> np.ndarray:
-    """Float32 `(examples, *embedding)`: all examples of a table, in its order."""
+    """Float32 `(examples, *embedding)`: all examples of a table, in its order.
+
+    Raises:
+        ValueError: When embeddings are not finite; counts the examples.
+    """
     assert isinstance(learner, MetricLearner)
     is_text = table.examples.dtype == object
+    check_learner_is_finite(learner)
     spec = tf.TensorSpec(
         [None, *table.example_shape], tf.string if is_text else table.examples.dtype
     )
@@ -71,4 +77,12 @@ def encode_table(
         batch = np.asarray(table.examples[start : start + _BATCH])
         parts.append(embed(tf.constant(batch)).numpy())
         progress.step()
-    return np.concatenate(parts)
+    embeddings = np.concatenate(parts)
+    wrong = ~np.isfinite(embeddings).all(axis=tuple(range(1, embeddings.ndim)))
+    if wrong.any():
+        raise ValueError(
+            f"a {type(learner).__name__} must give finite embeddings. Received: others "
+            f"for {wrong.sum():,} of {len(wrong):,} examples of table {table.name!r}, "
+            f"the first in row {int(wrong.argmax())}, so there is no figure to report"
+        )
+    return embeddings

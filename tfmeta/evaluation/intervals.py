@@ -7,6 +7,8 @@ import functools
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.finite_checks import check_finite
+
 
 def over_episode_draws(accuracies: np.ndarray) -> float:
     """Half-width `1.96·s/√n` of the customary 95 % interval.
@@ -19,6 +21,7 @@ def over_episode_draws(accuracies: np.ndarray) -> float:
     Args:
         accuracies: Float array `(episodes,)`, at least two.
     """
+    check_finite("accuracies", accuracies)
     if len(accuracies) < 2:
         raise ValueError(
             "an interval needs at least 2 episodes. Received: "

@@ -10,6 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.datasets.omniglot.lake_runs import LakeRuns
+from tfmeta.evaluation.checks import (
+    UnansweredQueries,
+    answered_ways,
+    check_learner_is_finite,
+    present_ways,
+)
 from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
 from tfmeta.evaluation.intervals import over_trials
 from tfmeta.learners import FewShotLearner
@@ -176,16 +182,20 @@ def evaluate_lake(
     @tf.function
     def predict(support: tf.Tensor, query: tf.Tensor) -> tf.Tensor:
         inputs = {"support": support, "support_labels": support_labels, "query": query}
-        return tf.argmax(learner.episode_logits(inputs), axis=-1)[0]
+        return answered_ways(learner.episode_logits(inputs), present_ways(inputs))[0]
 
     # One run at a time: at full size, all at once would not fit into memory.
     predicted = np.zeros_like(runs.labels)
+    check_learner_is_finite(learner)
     for run in range(num_runs):
         predicted[run] = predict(
             tf.constant(runs.support[None, run]), tf.constant(runs.query[None, run])
         )
         if on_progress is not None:
             on_progress(run + 1, num_runs)
+    unanswered = UnansweredQueries(learner)
+    unanswered.add(predicted)
+    unanswered.check()
     return LakeResult(
         size=runs.size,
         transductive=learner.transductive,

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmeta.datasets.omniglot.lake_runs import LakeRuns
 from tfmeta.evaluation.lake import LakeResult
+from tfmeta.finite_checks import check_finite
 
 
 def modified_hausdorff_distance(first: np.ndarray, second: np.ndarray) -> float:
@@ -114,6 +115,7 @@ class _Drawing:
     def of(cls, picture: np.ndarray) -> _Drawing:
         if picture.ndim == 3 and picture.shape[-1] == 1:
             picture = picture[..., 0]
+        check_finite("picture", picture)
         if picture.ndim != 2 or not np.any(picture > 127):
             raise ValueError(
                 "a drawing must have shape (height, width) or (height, width, 1), "

@@ -11,6 +11,7 @@ from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
 from tfmeta.evaluation.intervals import over_episode_draws
 from tfmeta.evaluation.participants import padded_rows, rows_of
 from tfmeta.evaluation.threshold import Threshold
+from tfmeta.finite_checks import check_finite
 
 _FIGURES = (
     "accuracies",
@@ -73,6 +74,10 @@ class OpenSetResult:
         return over_test_classes(
             getattr(self, figure), self.episode_classes, self.class_clusters
         )
+
+    def __post_init__(self) -> None:
+        for name in _FIGURES:
+            check_finite(name, getattr(self, name))
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every per-episode result."""

@@ -10,6 +10,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.episodes import Episodes
+from tfmeta.evaluation.checks import (
+    UnansweredQueries,
+    answered_ways,
+    check_learner_is_finite,
+    present_ways,
+)
 from tfmeta.evaluation.progress import Progress
 from tfmeta.learners import FewShotLearner, MetricLearner
 from tfmeta.learners.each_query import each_query_alone
@@ -65,9 +71,13 @@ class EpisodePredictor:
         learner: The learner.
         embeddings: Embeddings of all examples of the episodes' table, for a
             `MetricLearner`; `None` to encode those of each episode.
+
+    Raises:
+        ValueError: When the learner's weights are not finite.
     """
 
     def __init__(self, learner: FewShotLearner, embeddings: np.ndarray | None) -> None:
+        check_learner_is_finite(learner)
         self._learner = learner
         self._embeddings = embeddings
 
@@ -90,11 +100,15 @@ class EpisodePredictor:
             support_ways: How many ways of each task have a support, the first
                 ones; `None` for all. Queries of the others are classified all
                 the same.
+
+        Raises:
+            ValueError: At the end, when some answer was not finite; counts them.
         """
         stream = episodes
         if self._embeddings is not None:
             stream = episodes.with_examples(self._embeddings)
         steps = -(-num_episodes // episodes.tasks)
+        unanswered = UnansweredQueries(self._learner)
         for step, (inputs, y, *_) in enumerate(stream.as_dataset(steps=steps)):
             if support_ways is not None:
                 inputs = _without_support_of_others(inputs, support_ways)
@@ -103,14 +117,21 @@ class EpisodePredictor:
             real = np.ones(answers["predicted"].shape, bool)
             if "query_mask" in inputs:
                 real = inputs["query_mask"].numpy()[:left]
-            yield PredictedBatch(
-                class_ids=episodes.class_ids(step)[:left],
-                y=y.numpy()[:left],
-                real=real,
-                alone=self._answer_alone(inputs)[:left] if alone else None,
-                **answers,
-            )
+            alone_ways = self._answer_alone(inputs)[:left] if alone else None
+            ways = answers["predicted"]
+            if alone_ways is not None:
+                ways = np.minimum(ways, alone_ways)
+            # All are counted, but where one is missing there is no figure.
+            if unanswered.add(ways, real):
+                yield PredictedBatch(
+                    class_ids=episodes.class_ids(step)[:left],
+                    y=y.numpy()[:left],
+                    real=real,
+                    alone=alone_ways,
+                    **answers,
+                )
             progress.step()
+        unanswered.check()
 
     @functools.cached_property
     def _answer(self) -> Callable[[Inputs], dict[str, tf.Tensor]]:
@@ -123,7 +144,7 @@ class EpisodePredictor:
                 logits = learner.embedded_logits(inputs)
             else:
                 logits = learner.episode_logits(inputs, training=False)
-            return _summary(logits)
+            return _summary(logits, present_ways(inputs))
 
         return answer
 
@@ -131,10 +152,12 @@ class EpisodePredictor:
         """Int32 `(tasks, queries)`: answers that no other query has a part in."""
         adapt, classify = self._verbs
         state = adapt(inputs)
-        query = inputs["query"]
+        query, present = inputs["query"], present_ways(inputs)
         return np.concatenate(
             [
-                classify(state, query[:, start : start + _ALONE_TOGETHER]).numpy()
+                classify(
+                    state, query[:, start : start + _ALONE_TOGETHER], present
+                ).numpy()
                 for start in range(0, query.shape[1], _ALONE_TOGETHER)
             ],
             axis=1,
@@ -142,7 +165,7 @@ class EpisodePredictor:
 
     @functools.cached_property
     def _verbs(self) -> tuple[Callable, Callable]:
-        """`adapt(inputs)` and `classify(state, query)`, each query by itself."""
+        """`adapt(inputs)`, and `classify(state, query, present)` one by one."""
         learner, embedded = self._learner, self._embeddings is not None
 
         @tf.function(reduce_retracing=True)
@@ -161,23 +184,25 @@ class EpisodePredictor:
             )
 
         @tf.function(reduce_retracing=True)
-        def classify(state: dict[str, tf.Tensor], query: tf.Tensor) -> tf.Tensor:
+        def classify(
+            state: dict[str, tf.Tensor], query: tf.Tensor, present: tf.Tensor
+        ) -> tf.Tensor:
             if embedded:
                 assert isinstance(learner, MetricLearner)
                 logits = each_query_alone(learner.compare_embeddings, state, query)
             else:
                 logits = learner.predict_each_query(state, query)
-            return tf.argmax(logits, -1, output_type=tf.int32)
+            return answered_ways(logits, present)
 
         return adapt, classify
 
 
-def _summary(logits: tf.Tensor) -> dict[str, tf.Tensor]:
+def _summary(logits: tf.Tensor, present: tf.Tensor) -> dict[str, tf.Tensor]:
     # All logits of tasks of many ways would be too many to keep.
     top = tf.reduce_max(logits, axis=-1)
     wide = tf.cast(logits[..., :2], tf.float64)
     return {
-        "predicted": tf.argmax(logits, axis=-1, output_type=tf.int32),
+        "predicted": answered_ways(logits, present),
         "probability": tf.exp(top - tf.reduce_logsumexp(logits, axis=-1)),
         "top_logit": top,
         "margin": wide[..., 1] - wide[..., 0],

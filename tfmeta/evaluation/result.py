@@ -13,6 +13,7 @@ from tfmeta.evaluation.confusion import Confusion
 from tfmeta.evaluation.intervals import over_episode_draws
 from tfmeta.evaluation.participants import padded_rows, rows_of
 from tfmeta.evaluation.transduction import Transduction
+from tfmeta.finite_checks import check_finite, check_some
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,6 +52,13 @@ class EvaluationResult:
     reliability: Reliability | None = None
     confusion: Confusion | None = None
     transduction: Transduction | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("episode_accuracies", "class_correct", "class_total"):
+            check_finite(name, getattr(self, name))
+        check_some("episode_accuracies", self.episode_accuracies)
+        if self.episode_auroc is not None:
+            check_finite("episode_auroc", self.episode_auroc)
 
     @property
     def accuracy(self) -> float:

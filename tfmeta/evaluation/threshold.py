@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import fractions
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -10,6 +12,7 @@ import numpy as np
 
 from tfmeta.evaluation.auroc import auroc
 from tfmeta.evaluation.prediction import PredictedBatch
+from tfmeta.finite_checks import check_finite
 
 # The logit first: it stays when both are equally good.
 SCORES = ("logit", "probability")
@@ -47,6 +50,36 @@ class Answers:
         )
 
 
+def largest_with_recall(scores: np.ndarray, recall: float) -> float:
+    """The largest value that at least a share `recall` of the scores reach.
+
+    Args:
+        scores: Float `(n,)`, at least one.
+        recall: Above 0, at most 1, as it is written: 0.9 is nine tenths, not the
+            binary fraction beside it.
+
+    Raises:
+        ValueError: When there are no scores, scores are not finite, or `recall` is
+            out of range.
+
+    Example:
+
+    ```python
+    largest_with_recall(np.array([0.1, 0.2, 0.3, 0.4, 0.5]), 0.8)  # 0.2
+    ```
+    """
+    scores = np.ravel(scores)
+    check_finite("scores", scores)
+    if not 0 < recall <= 1 or not len(scores):
+        raise ValueError(
+            "`recall` must be above 0 and at most 1, and `scores` at least one. "
+            f"Received: recall={recall}, {len(scores)} scores"
+        )
+    # Products of binary fractions lie a hair beside whole numbers.
+    needed = math.ceil(fractions.Fraction(repr(float(recall))) * len(scores))
+    return float(np.sort(scores)[len(scores) - needed])
+
+
 @dataclasses.dataclass(frozen=True)
 class Threshold:
     """The score from which on a query counts as one of a known class.
@@ -76,17 +109,22 @@ class Threshold:
             for name, scores in answers.scores.items()
         }
         best = max(SCORES, key=areas.__getitem__)
-        known = np.sort(answers.scores[best][answers.known])
+        known = answers.scores[best][answers.known]
         return cls(
             score=best,
-            value=float(known[int((1 - recall) * len(known))]),
+            value=largest_with_recall(known, recall),
             recall=recall,
             validation_auroc=areas,
             protocol=protocol,
         )
 
     def accepts(self, scores: np.ndarray) -> np.ndarray:
-        """Bool, of the shape of the scores."""
+        """Bool, of the shape of the scores.
+
+        Raises:
+            ValueError: When scores are not finite.
+        """
+        check_finite("scores", scores)
         return scores >= self.value
 
     def to_json(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 from tfmeta.evaluation.comparison import check_same_protocol
 from tfmeta.evaluation.intervals import student_t
 from tfmeta.evaluation.result import EvaluationResult
+from tfmeta.finite_checks import check_finite
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,9 @@ class TrainingSeeds:
     """
 
     accuracies: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        check_finite("accuracies", self.accuracies)
 
     @property
     def mean(self) -> float:

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation.intervals import over_episode_draws
+from tfmeta.finite_checks import check_finite
 
 # As Veilleux et al. have it.
 CONCENTRATION = 2.0
@@ -38,6 +39,11 @@ class Transduction:
     alone: np.ndarray
     unequal: np.ndarray | None
     unequal_queries: int
+
+    def __post_init__(self) -> None:
+        check_finite("alone", self.alone)
+        if self.unequal is not None:
+            check_finite("unequal", self.unequal)
 
     def lines(self, *, unequal_already: bool = False) -> list[str]:
         """What is printed beside the transductive figure.

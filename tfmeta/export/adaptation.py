@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from tfmeta.export.endpoint import Endpoint
 from tfmeta.export.example_spec import ExampleSpec
-from tfmeta.export.label_checks import checked_labels
+from tfmeta.export.label_checks import checked_labels, checked_targets
 from tfmeta.learners.base import State
 from tfmeta.learners.metric_based.class_sums import at_least_float32
 from tfmeta.learners.optimization_based.gradient_based_learner import (
@@ -42,14 +42,16 @@ def adaptation_endpoints(
         name, output = "predict", "predictions"
 
     def adapted(support: tf.Tensor, support_labels: tf.Tensor) -> State:
+        most = None if learner.head == "prototypes" else learner.ways
         if is_regression:
-            targets = support_labels
+            found = checked_targets(support, support_labels)
         else:
-            most = None if learner.head == "prototypes" else learner.ways
             found = checked_labels(support, support_labels, most_ways=most)
-            # Without this an encoder could fail first, in words of its own.
-            with tf.control_dependencies([found]):
-                support = tf.identity(support)
+        # Without this an encoder could fail first, in words of its own.
+        with tf.control_dependencies([found]):
+            support = tf.identity(support)
+        targets = found
+        if not is_regression:
             targets = tf.one_hot(found, most or tf.reduce_max(found) + 1)
         return learner.adapt(support[tf.newaxis], targets[tf.newaxis], training=False)
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -38,8 +39,10 @@ def example_spec(encoder: keras.Model, input_dtype: str | None) -> ExampleSpec:
         encoder: A functional or sequential model with one input.
         input_dtype: The dtype, or `None` for the rule: `"uint8"` when the
             encoder takes examples of rank 3 (pictures) and holds a
-            `keras.layers.Rescaling` or `keras.layers.Normalization`, that is,
-            when it expects raw pixels; else the dtype of the encoder's input.
+            `keras.layers.Rescaling` or `keras.layers.Normalization`, or of rank 2
+            (grey pictures without an axis of channels) and holds a `Rescaling` of
+            pixels, by 1/255 or 1/127.5: that is, when it expects raw pixels; else
+            the dtype of the encoder's input.
 
     Returns:
         The specification.
@@ -60,7 +63,7 @@ def example_spec(encoder: keras.Model, input_dtype: str | None) -> ExampleSpec:
     own = tf.as_dtype(inputs[0].dtype)
     if input_dtype is not None:
         dtype = tf.as_dtype(input_dtype)
-    elif len(shape) == 3 and own.is_floating and _takes_raw_pixels(encoder):
+    elif own.is_floating and _takes_raw_pixels(encoder, len(shape)):
         dtype = tf.uint8
     else:
         dtype = own
@@ -74,9 +77,17 @@ def example_spec(encoder: keras.Model, input_dtype: str | None) -> ExampleSpec:
     return ExampleSpec(shape, dtype, float_too=own.is_floating and dtype.is_integer)
 
 
-def _takes_raw_pixels(encoder: keras.Model) -> bool:
-    preprocessing = (keras.layers.Rescaling, keras.layers.Normalization)
-    return any(isinstance(layer, preprocessing) for layer in _all_layers(encoder))
+def _takes_raw_pixels(encoder: keras.Model, rank: int) -> bool:
+    layers = list(_all_layers(encoder))
+    if rank == 3:
+        preprocessing = (keras.layers.Rescaling, keras.layers.Normalization)
+        return any(isinstance(layer, preprocessing) for layer in layers)
+    # A series has rank 2 as well, and is normalized, too.
+    return rank == 2 and any(
+        isinstance(layer, keras.layers.Rescaling)
+        and any(np.allclose(layer.scale, 1 / top) for top in (255, 127.5))
+        for layer in layers
+    )
 
 
 def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:

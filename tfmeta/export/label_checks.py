@@ -15,20 +15,7 @@ def checked_labels(
         labels: Int32 `(support,)`.
         most_ways: The ways of a head that has a fixed number, `None` for any.
     """
-    rows = tf.shape(support)[0]
-    labels = _require(
-        tf.equal(tf.shape(labels)[0], rows),
-        "`support_labels` must have one label for each support example. Received: "
-        "(support, support_labels) of length",
-        tf.stack([rows, tf.shape(labels)[0]]),
-        labels,
-    )
-    labels = _require(
-        rows > 0,
-        "`support` must have at least one example. Received: support of length",
-        rows,
-        labels,
-    )
+    labels = checked_targets(support, labels)
     labels = _require(
         tf.reduce_all(labels >= 0),
         "`support_labels` must not be negative. Received: support_labels =",
@@ -51,6 +38,29 @@ def checked_labels(
         "`support_labels` must be 0 to ways - 1 without a gap: number the classes "
         "of the task in order. Received: support_labels =",
         labels,
+        labels,
+    )
+
+
+def checked_targets(support: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """The labels, or targets, available only when there is one for each example.
+
+    Args:
+        support: `(support, *example)`, at least one.
+        labels: `(support, ...)`.
+    """
+    rows = tf.shape(support)[0]
+    labels = _require(
+        tf.equal(tf.shape(labels)[0], rows),
+        "`support_labels` must have one label for each support example. Received: "
+        "(support, support_labels) of length",
+        tf.stack([rows, tf.shape(labels)[0]]),
+        labels,
+    )
+    return _require(
+        rows > 0,
+        "`support` must have at least one example. Received: support of length",
+        rows,
         labels,
     )
 

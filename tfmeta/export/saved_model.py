@@ -16,7 +16,10 @@ import tensorflow as tf
 from tfmeta._version import __version__
 from tfmeta.export.endpoints import make_endpoints
 from tfmeta.export.example_spec import ExampleSpec, example_spec
+from tfmeta.export.trial import check_answers
 from tfmeta.export.version_folder import write_version
+from tfmeta.finite_checks import check_finite_weights
+from tfmeta.json_files import json_text
 from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
@@ -75,9 +78,10 @@ def save(
         version: Number from 1, or `None` for one above the highest there is.
         input_dtype: Dtype of `examples`, `support` and `query`. `None` is
             `"uint8"` when the encoder takes examples of rank 3 (pictures) and
-            holds a `keras.layers.Rescaling` or `keras.layers.Normalization`,
-            that is, when it expects raw pixels; else it is the dtype of the
-            encoder's input. `embed_float` exists when this is an integer dtype
+            holds a `keras.layers.Rescaling` or `keras.layers.Normalization`, or of
+            rank 2 (grey pictures without an axis of channels) and holds a
+            `Rescaling` by 1/255 or 1/127.5, that is, when it expects raw pixels;
+            else it is the dtype of the encoder's input. `embed_float` exists when this is an integer dtype
             and the encoder's input is floating-point.
         description: What a reader should know of the model, such as training
             data, protocol and accuracy; anything that JSON holds.
@@ -90,7 +94,8 @@ def save(
         TypeError: When `learner` is no `FewShotLearner`, `version` no integer,
             `input_dtype` no dtype, or `description` nothing that JSON holds.
         ValueError: When `version` is below 1, the encoder does not have one
-            input, or it cannot take `input_dtype` without loss.
+            input, or it cannot take `input_dtype` without loss; when weights are NaN
+            or infinite, or what a signature answers to trial examples is.
 
     Example:
 
@@ -106,13 +111,14 @@ def save(
             "`learner` must be a tfmeta.learners.FewShotLearner. Received: "
             f"{type(learner).__name__}"
         )
+    check_finite_weights("`learner`", learner.variables)
     described = _checked_description(description)
     examples = example_spec(learner.encoder, input_dtype)
 
     def write(folder: Path) -> None:
         signatures = _write_archive(learner, examples, folder)
         content = _describe(learner, examples, signatures, described)
-        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json_text(content, DESCRIPTION_FILE, indent=2)
         (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
 
     return write_version(Path(path), version, write)
@@ -123,11 +129,14 @@ def _write_archive(
 ) -> dict[str, Any]:
     """Writes the SavedModel; returns its signatures, the default one first."""
     archive = keras.export.ExportArchive()
+    # Its variables are found by the functions that use them; lookup tables are not.
+    archive.track(learner)
     signatures = {}
     for endpoint in make_endpoints(learner, examples):
         function = archive.add_endpoint(
             endpoint.name, endpoint.function, input_signature=list(endpoint.inputs)
         )
+        check_answers(endpoint, function)
         outputs = function.get_concrete_function().structured_outputs
         signatures[endpoint.name] = {
             "inputs": {spec.name: _tensor(spec) for spec in endpoint.inputs},
@@ -176,7 +185,7 @@ def _checked_description(description: Mapping[str, Any] | None) -> dict[str, Any
     try:
         if description is not None and not isinstance(description, Mapping):
             raise TypeError(type(description).__name__)
-        return json.loads(json.dumps(dict(description or {}), allow_nan=False))
+        return json.loads(json_text(dict(description or {}), "`description`"))
     except (TypeError, ValueError) as error:
         raise TypeError(
             "`description` must be None or a mapping that JSON holds: text, finite "

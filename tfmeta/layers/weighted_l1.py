@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.layers.empty_batch import apply_to_rows
+
 
 @keras.saving.register_keras_serializable(package="tfmeta")
 class WeightedL1(keras.layers.Layer):
@@ -104,7 +106,8 @@ def _weighted_l1(
         of_first = _rows_back(kept.stack())
         return of_first * alpha, of_second * alpha, of_alpha
 
-    return _rows_back(tf.map_fn(scores, rows)), gradient
+    found = apply_to_rows(lambda some, _: tf.map_fn(scores, some), rows)
+    return _rows_back(found), gradient
 
 
 def _rows_first(values: tf.Tensor) -> tf.Tensor:

@@ -1,6 +1,8 @@
-"""Refuses, at construction, an encoder that could not be saved and loaded."""
+"""Refuses, at construction, an encoder that could not be saved, loaded and served."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import keras
 
@@ -24,8 +26,8 @@ def check_encoder(encoder: object, argument: str = "encoder") -> keras.Model:
 
     Raises:
         TypeError: When it is no `keras.Model`.
-        ValueError: When it is not built, does not take one input, or could not
-            be loaded again.
+        ValueError: When it is not built, does not go from one tensor to one of
+            floating-point numbers, or could not be loaded again.
     """
     if not isinstance(encoder, keras.Model):
         raise TypeError(
@@ -39,8 +41,66 @@ def check_encoder(encoder: object, argument: str = "encoder") -> keras.Model:
         )
     if not hasattr(encoder, "output_shape"):
         encoder = _as_functional(encoder, argument)
+    _check_ends(encoder, argument)
     _check_round_trip(encoder, argument)
     return encoder
+
+
+def check_examples(encoder: keras.Model, shape: Sequence[int | None]) -> None:
+    """Checks that examples have the shape that an encoder takes.
+
+    Keras would add an axis of length 1 or take one away without a word. Such an
+    encoder trains on grey pictures without a channel axis, say, and then a
+    signature of its shape refuses them.
+
+    Args:
+        encoder: An encoder that `check_encoder` returned.
+        shape: The shape of one example, `None` where it is not known.
+
+    Raises:
+        ValueError: When it is another; says what to change.
+    """
+    wanted = tuple(encoder.inputs[0].shape[1:])
+    pairs = zip(wanted, shape, strict=False)
+    if len(wanted) == len(shape) and all(
+        ours == theirs or None in (ours, theirs) for ours, theirs in pairs
+    ):
+        return
+    advice = "build the encoder for this shape, or reshape the examples"
+    if wanted[-1:] == (1,) and len(wanted) == len(shape) + 1:
+        advice = (
+            "give them an axis of length 1, `examples[..., None]`, or build the "
+            f"encoder with `keras.Input({tuple(shape)})`"
+        )
+    raise ValueError(
+        f"examples must have the shape that encoder {encoder.name!r} takes, {wanted}. "
+        f"Received: examples of shape {tuple(shape)}; {advice}"
+    )
+
+
+def _check_ends(encoder: keras.Model, argument: str) -> None:
+    """Checks what goes in and comes out: one tensor, as a signature has it."""
+    inputs, outputs = encoder.inputs, encoder.outputs
+    named = isinstance(getattr(encoder, "_outputs_struct", None), dict)
+    if len(inputs) != 1 or len(outputs) != 1 or named:
+        count = f"{'a dict of ' if named else ''}{len(outputs)}"
+        raise ValueError(
+            f"`{argument}` must map one tensor to one tensor. Join what it takes or "
+            "gives by a layer, as keras.layers.Concatenate, or choose a part of it: "
+            "`keras.Model(inputs, output)`. Received: "
+            f"{encoder.name!r} with {len(inputs)} inputs and {count} outputs"
+        )
+    dtype = keras.backend.standardize_dtype(outputs[0].dtype)
+    if "float" not in dtype:
+        raise ValueError(
+            f"`{argument}` must give floating-point numbers, or nothing could be "
+            f"learned. Received: {encoder.name!r}, which gives {dtype}"
+        )
+    if outputs[0].shape[:1] not in ((None,), tuple(inputs[0].shape[:1])):
+        raise ValueError(
+            f"`{argument}` must give one embedding for each example. Received: "
+            f"{encoder.name!r}, which gives {outputs[0].shape[0]} for any batch"
+        )
 
 
 def _check_round_trip(encoder: keras.Model, argument: str) -> None:
@@ -84,4 +144,14 @@ def _as_functional(encoder: keras.Model, argument: str) -> keras.Model:
             f"{type(encoder).__name__} built with input shape {shape}"
         )
     inputs = keras.Input(shape[1:], dtype=encoder.variable_dtype)
-    return keras.Model(inputs, encoder(inputs), name=encoder.name)
+    try:
+        outputs = encoder(inputs)
+    except Exception as error:
+        raise ValueError(
+            f"`{argument}` must take floating-point numbers, or be a functional model "
+            "that says what it takes: `inputs = keras.Input(shape, dtype=...)`, "
+            f"`keras.Model(inputs, model(inputs))`. Received: {encoder.name!r}, a "
+            f"{type(encoder).__name__} that fails on {encoder.variable_dtype} "
+            f"({type(error).__name__})"
+        ) from error
+    return keras.Model(inputs, outputs, name=encoder.name)

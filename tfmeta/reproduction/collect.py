@@ -11,6 +11,7 @@ from typing import Any
 from tfmeta._version import __version__
 from tfmeta.callbacks.checkpoint_folder import load_checkpoint
 from tfmeta.evaluation.training_seeds import TrainingSeeds
+from tfmeta.json_files import null_where_not_finite, read_json
 from tfmeta.reproduction.earlier import earlier_budgets, earlier_runs
 from tfmeta.reproduction.figures import find_figure
 from tfmeta.reproduction.measure import check_config
@@ -19,7 +20,7 @@ from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.learners import LEARNERS
 from tfmeta.runs.provenance import git_commit
-from tfmeta.runs.run_folder import RunFolder, read_json
+from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.training_data import describe_training
 
 # 2 has other intervals over test classes and alphabets than 1.
@@ -37,8 +38,8 @@ def collect(
     """The figures of all runs of the table's rows in a folder, as plain values.
 
     What has not been run, or not to its end, is there without figures. A run that
-    is not the row's, or whose files cannot be read, is left out, and the result
-    says so.
+    is not the row's, whose training failed, or whose files cannot be read, is left
+    out, and the result says so.
 
     Args:
         table: The table.
@@ -105,12 +106,16 @@ def _find_runs(row: Row, directory: Path) -> dict[float, list[int]]:
 def _describe_run(
     row: Row, folder: RunFolder, seed: int, test_episodes: int
 ) -> dict[str, Any]:
-    trained = folder.learner_file.exists()
+    failure = folder.failure
+    if failure is not None:
+        raise ValueError(f"its training failed: {failure}")
+    trained = folder.is_trained
     if trained:
         history = read_json(folder.history_file)
     else:
         checkpoint = load_checkpoint(folder.checkpoints)
         history = {} if checkpoint is None else checkpoint.state["history"]
+        history = null_where_not_finite(history)
     timing = read_json(folder.timing_file) if folder.timing_file.exists() else {}
     return {
         "seed": seed,

@@ -53,10 +53,13 @@ def draw_curves(content: dict[str, Any], path: Path) -> None:
                 values = run["history"].get("val_accuracy", [])
                 if not values:
                     continue
-                best = int(np.argmax(values))
+                # None where the answers were no numbers.
+                values = np.asarray(values, np.float64)
+                finite = np.isfinite(values).any()
+                best = int(np.nanargmax(values)) if finite else 0
                 axes.plot(
                     np.arange(1, len(values) + 1),
-                    100 * np.asarray(values),
+                    100 * values,
                     color=colours(number % 10),
                     linestyle="-" if run["trained"] else "--",
                     marker="o",

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from tfmeta.json_files import write_json
 from tfmeta.reproduction.collect import RESULT_FORMAT_VERSION
 from tfmeta.reproduction.csv_table import csv_text
 from tfmeta.reproduction.curves import draw_curves
 from tfmeta.reproduction.earlier import without_former_intervals
 from tfmeta.reproduction.markdown import markdown
 from tfmeta.reproduction.readme import write_text
-from tfmeta.runs.run_folder import read_versioned, write_json
+from tfmeta.runs.run_folder import read_versioned
 
 
 def write_table(content: dict[str, Any], directory: Path) -> tuple[Path, ...]:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from tfmeta.json_files import read_json
 from tfmeta.reproduction.figures import find_figure, measure_column
 from tfmeta.reproduction.row import Row
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.earlier_results import complete_results
 from tfmeta.runs.pictures import draw_curve
-from tfmeta.runs.run_folder import RunFolder, read_json
+from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner, train
 
 
@@ -31,11 +32,11 @@ def train_row(
 
     Raises:
         ValueError: When the folder holds another run, or the row cannot be
-            trained.
+            trained, or its training fails with numbers that are not finite.
     """
     config = row.train_config(seed=seed, budget=budget)
     check_config(folder, config)
-    if not folder.learner_file.exists():
+    if not folder.is_trained:
         train(config, folder, resume=True, data_dir=data_dir, callbacks=callbacks)
     if not folder.curve_picture.exists():
         draw_curve(read_json(folder.history_file), config, folder.curve_picture)

@@ -178,7 +178,12 @@ def _read_description(model_folder: Path) -> dict[str, Any]:
             f"{model_folder} must be a SavedModel that tfmeta wrote. Received: a "
             f"folder without {file.name}"
         )
-    return read_versioned(file, _NEWEST_DESCRIPTION, ("example",))
+    about = read_versioned(file, _NEWEST_DESCRIPTION, ("example",))
+    example = about["example"]
+    if len(example["shape"]) == 2 and example["dtype"] == "uint8":
+        # Grey pictures without an axis of channels; `classify_pictures` drops it.
+        about = {**about, "example": {**example, "shape": [*example["shape"], 1]}}
+    return about
 
 
 def _unlike(kinds: list[PictureKind], form: PictureForm) -> list[str]:
@@ -208,9 +213,12 @@ def classify_pictures(model_folder: Path, task: TaskPictures) -> np.ndarray:
     """Float32 `(queries, ways)`: probabilities, from the SavedModel alone.
 
     Raises:
-        ValueError: When the SavedModel is damaged or does not classify.
+        ValueError: When the SavedModel is damaged or does not classify, or when
+            probabilities are not finite; counts the pictures.
     """
     import tensorflow as tf
+
+    from tfmeta.finite_checks import check_finite_weights
 
     try:
         loaded: Any = tf.saved_model.load(str(model_folder))
@@ -222,9 +230,34 @@ def classify_pictures(model_folder: Path, task: TaskPictures) -> np.ndarray:
             f"Received: one that cannot be used ({type(error).__name__}: {error}); "
             "write another with `tfmeta export`"
         ) from error
+    check_finite_weights(str(model_folder), classify.variables)
+    of_model = classify.structured_input_signature[1]
     answer = classify(
-        support=tf.constant(task.support),
         support_labels=tf.constant(task.support_labels),
-        query=tf.constant(task.query),
+        **{
+            name: tf.reshape(pictures, [-1, *of_model[name].shape[1:]])
+            for name, pictures in (("support", task.support), ("query", task.query))
+        },
     )
-    return answer["probabilities"].numpy()
+    probabilities = answer["probabilities"].numpy()
+    check_probabilities(probabilities, str(model_folder))
+    return probabilities
+
+
+def check_probabilities(probabilities: np.ndarray, model: str) -> None:
+    """Checks that every picture got an answer.
+
+    Args:
+        probabilities: Float `(queries, ways)`.
+        model: What gave them, for the message.
+
+    Raises:
+        ValueError: When some are NaN or infinite; counts the pictures.
+    """
+    wrong = np.count_nonzero(~np.isfinite(probabilities).all(axis=1))
+    if wrong:
+        raise ValueError(
+            f"{model} must answer with finite probabilities. Received: others for "
+            f"{wrong} of {len(probabilities)} pictures, so none is answered; train "
+            "and export again"
+        )

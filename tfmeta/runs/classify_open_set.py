@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.runs.classify import TaskPictures
+from tfmeta.finite_checks import check_finite_weights
+from tfmeta.runs.classify import TaskPictures, check_probabilities
 from tfmeta.runs.open_set import find_threshold
 from tfmeta.runs.query_files import UNKNOWN
 from tfmeta.runs.run_folder import RunFolder
@@ -34,17 +35,20 @@ def classify_open_set(folder: RunFolder, task: TaskPictures) -> OpenSetAnswers:
 
     Raises:
         FileNotFoundError: When the run has no learner, or no threshold.
-        ValueError: When a file is damaged.
+        ValueError: When a file is damaged, or an answer is not finite; counts them.
     """
     ways = len(task.class_names)
     shots = int(np.bincount(task.support_labels).min())
     threshold = find_threshold(folder, ways=ways, shots=shots)
     learner = load_learner(folder)
+    check_finite_weights(str(folder.learner_file), learner.variables)
     labels = tf.one_hot(task.support_labels, ways)
     state = learner.adapt(tf.constant(task.support)[None], labels[None])
     logits = learner.predict_query(state, tf.constant(task.query)[None])[0]
     logits = tf.cast(logits, tf.float32)
     probabilities = tf.nn.softmax(logits).numpy()
+    # The softmax of infinite logits is finite where they are below others.
+    check_probabilities(logits.numpy(), str(folder.learner_file))
     scores = {"logit": logits.numpy(), "probability": probabilities}[threshold.score]
     accepted = threshold.accepts(scores.max(axis=1))
     p, warnings = threshold.protocol, []

@@ -10,6 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tfmeta.episodes import Episodes
+from tfmeta.evaluation.checks import (
+    UnansweredQueries,
+    answered_ways,
+    present_ways,
+)
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.training_data import describe_training
@@ -20,7 +25,7 @@ _MOST_QUERIES = 8
 
 
 def draw_curve(
-    history: dict[str, list[float]], config: TrainConfig, path: Path
+    history: dict[str, list[float | None]], config: TrainConfig, path: Path
 ) -> None:
     """Loss and accuracy by epoch, of training and of validation."""
     # Training usually has more ways, and so the lower accuracy.
@@ -29,14 +34,16 @@ def draw_curve(
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = np.arange(1, len(history["loss"]) + 1)
+    # None where the answers were no numbers.
+    values = {name: np.asarray(given, np.float64) for name, given in history.items()}
     for axes, name in ((left, "loss"), (right, "accuracy")):
-        axes.plot(epochs, history[name], marker=".", label=training)
-        axes.plot(epochs, history[f"val_{name}"], marker=".", label=validation)
+        axes.plot(epochs, values[name], marker=".", label=training)
+        axes.plot(epochs, values[f"val_{name}"], marker=".", label=validation)
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-    best = int(np.argmax(history["val_accuracy"]))
+    best = int(np.nanargmax(values["val_accuracy"]))
     right.axvline(best + 1, color="grey", linestyle=":", label="selected epoch")
     left.legend()
     right.legend()
@@ -53,6 +60,9 @@ def draw_episodes(
         episodes: Episodes of pictures.
         path: PNG file to write.
         count: Number of episodes, side by side.
+
+    Raises:
+        ValueError: When an answer is not finite; counts them.
     """
     ways = min(episodes.ways, _MOST_ROWS)
     queries = min(episodes.queries, _MOST_QUERIES)
@@ -64,15 +74,12 @@ def draw_episodes(
     panels = figure.subfigures(1, count, squeeze=False, wspace=0.04)[0]
     task = 0
     step = 0
-    inputs, _, *_ = episodes.batch(step)
-    logits = learner.episode_logits(inputs)
+    inputs, answers = _answered(learner, episodes, step)
     for panel in panels:
         if task == episodes.tasks:
             task, step = 0, step + 1
-            inputs, _, *_ = episodes.batch(step)
-            logits = learner.episode_logits(inputs)
-        predicted = np.argmax(logits[task], axis=-1)
-        predicted = predicted.reshape(episodes.ways, episodes.queries)
+            inputs, answers = _answered(learner, episodes, step)
+        predicted = answers[task].reshape(episodes.ways, episodes.queries)
         support = np.asarray(inputs["support"][task])
         support = support.reshape(
             episodes.ways, episodes.shots, *episodes.table.example_shape
@@ -105,6 +112,19 @@ def draw_episodes(
             grid[0, column].set_title(title, fontsize=7, pad=2)
         task += 1
     save_figure(figure, path)
+
+
+def _answered(
+    learner: FewShotLearner, episodes: Episodes, step: int
+) -> tuple[dict, np.ndarray]:
+    """The inputs of a batch, and the ways answered to its queries."""
+    inputs, _, *_ = episodes.batch(step)
+    logits = learner.episode_logits(inputs)
+    answers = answered_ways(logits, present_ways(inputs)).numpy()
+    unanswered = UnansweredQueries(learner)
+    unanswered.add(answers)
+    unanswered.check()
+    return inputs, answers
 
 
 def _show(axes: Axes, picture: np.ndarray, colour: str, width: float) -> None:

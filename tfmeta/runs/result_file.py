@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from tfmeta.runs.run_folder import read_versioned, write_json
+from tfmeta.json_files import write_json
+from tfmeta.runs.run_folder import read_versioned
 
 
 class Result(Protocol):

@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tfmeta.durable import put_in_place
+from tfmeta.json_files import read_json, write_json
 from tfmeta.runs.config import TrainConfig
 
 FORMAT_VERSION = 1
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Writes JSON under a temporary name, then renames: whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=2, ensure_ascii=False)
-        file.write("\n")
-    put_in_place(temporary, path)
-
-
-def read_json(path: Path) -> Any:
-    """Reads JSON.
-
-    Raises:
-        FileNotFoundError: When there is no such file.
-        ValueError: When it is not valid JSON; names the file.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"{path} must be a JSON file. Received: one that does not parse "
-            f"({error}). It was cut short or edited: put an intact copy in its place"
-        ) from error
 
 
 def read_versioned(path: Path, newest: int, keys: Sequence[str]) -> dict[str, Any]:
@@ -83,6 +57,7 @@ class RunFolder:
     | `checkpoints/` | what `--resume` goes on from |
     | `best.weights.h5` | weights of the best epoch on validation classes |
     | `learner.keras` | the learner with those weights |
+    | `failure.json` | why training stopped before its end |
     | `timing.json` | seconds of training, over all resumes |
     | `history.json`, `curve.png` | losses and accuracies by epoch |
     | `metrics.json` | the test figures |
@@ -104,6 +79,7 @@ class RunFolder:
         self.best_weights = self.path / "best.weights.h5"
         self.learner_file = self.path / "learner.keras"
         self.history_file = self.path / "history.json"
+        self.failure_file = self.path / "failure.json"
         self.timing_file = self.path / "timing.json"
         self.curve_picture = self.path / "curve.png"
         self.metrics_file = self.path / "metrics.json"
@@ -122,6 +98,23 @@ class RunFolder:
         return self.path.is_dir() and any(
             not entry.name.startswith(".") for entry in self.path.iterdir()
         )
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether training has come to its end."""
+        return self.learner_file.exists() and not self.failure_file.exists()
+
+    @property
+    def failure(self) -> str | None:
+        """Why training stopped before its end, `None` where it did not.
+
+        Raises:
+            ValueError: When the file that says it is damaged.
+        """
+        if not self.failure_file.exists():
+            return None
+        values = read_json(self.failure_file)
+        return str(values.get("failure") if isinstance(values, dict) else values)
 
     def check_startable(self, *, resume: bool) -> None:
         """Checks that a run can begin here, or go on.

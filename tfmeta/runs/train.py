@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -9,17 +10,18 @@ from collections.abc import Sequence
 import keras
 
 from tfmeta._version import __version__
-from tfmeta.callbacks import Resume
+from tfmeta.callbacks import NonFiniteTrainingError, Resume, StopAtNonFinite
 from tfmeta.callbacks.environment import describe_environment
 from tfmeta.datasets import ClassTable
 from tfmeta.durable import put_in_place
 from tfmeta.episodes import Episodes
+from tfmeta.json_files import null_where_not_finite, read_json, write_json
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.provenance import git_commit
-from tfmeta.runs.run_folder import RunFolder, read_json, write_json
+from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.training_data import open_training
 
 
@@ -67,6 +69,10 @@ def train(
         FileExistsError: When the folder holds a run and `resume` is False.
         ValueError: When the folder's configuration differs, or the data do not
             allow such episodes or batches.
+        NonFiniteTrainingError: When the loss or the weights are NaN or infinite. The
+            best epoch before, if any, becomes the learner of the folder, and
+            `failure.json` says what happened. Resuming tries again from the last
+            checkpoint, which is of that epoch or a later finite one.
     """
     goes_on = resume and folder.exists
     if goes_on:
@@ -86,7 +92,7 @@ def train(
         folder.create(config, {**program, **describe_environment(learner)})
     _keep_classes(folder, train_table, validation_table)
 
-    if folder.learner_file.exists():
+    if folder.is_trained:
         return load_learner(folder)
     best = keras.callbacks.ModelCheckpoint(
         str(folder.best_weights),
@@ -94,25 +100,83 @@ def train(
         mode="max",
         save_best_only=True,
         save_weights_only=True,
+        # Without it the first figure would be the best, NaN too.
+        initial_value_threshold=-math.inf,
     )
     keep = Resume(folder.checkpoints, callbacks=[best])
     keep.restore(learner)
-    learner.fit(
-        training(keep.step),
-        initial_epoch=keep.initial_epoch,
-        epochs=config.epochs,
-        steps_per_epoch=config.steps_per_epoch,
-        validation_data=validation.as_dataset(steps=validation_steps),
-        callbacks=[best, *callbacks, _Timing(folder), keep],
-        shuffle=False,
-        verbose=0,
-    )
-    write_json(folder.history_file, keep.history)
+    try:
+        learner.fit(
+            training(keep.step),
+            initial_epoch=keep.initial_epoch,
+            epochs=config.epochs,
+            steps_per_epoch=config.steps_per_epoch,
+            validation_data=validation.as_dataset(steps=validation_steps),
+            callbacks=[
+                StopAtNonFinite(training),
+                best,
+                *callbacks,
+                _Timing(folder),
+                keep,
+            ],
+            shuffle=False,
+            verbose=0,
+        )
+        if not _has_best(best):
+            raise NonFiniteTrainingError(
+                f"validation must give finite figures after some epoch. Received: none "
+                f"in {keep.epoch} epochs of {type(learner).__name__}, whose training "
+                "loss stayed finite"
+            )
+    except NonFiniteTrainingError as error:
+        raise _keep_what_was_finite(folder, learner, keep, best, error) from error
+    _save_best(folder, learner, keep)
+    folder.failure_file.unlink(missing_ok=True)
+    return learner
+
+
+def _save_best(folder: RunFolder, learner: FewShotLearner, keep: Resume) -> None:
+    """Writes the history, and the learner with the weights of the best epoch."""
+    write_json(folder.history_file, null_where_not_finite(keep.history))
     learner.load_weights(folder.best_weights)
     temporary = folder.path / ".learner.tmp.keras"
     learner.save(temporary)
     put_in_place(temporary, folder.learner_file)
-    return learner
+
+
+def _has_best(best: keras.callbacks.ModelCheckpoint) -> bool:
+    """Whether some epoch had a finite validation figure."""
+    return best.best is not None and math.isfinite(best.best)
+
+
+def _keep_what_was_finite(
+    folder: RunFolder,
+    learner: FewShotLearner,
+    keep: Resume,
+    best: keras.callbacks.ModelCheckpoint,
+    error: NonFiniteTrainingError,
+) -> NonFiniteTrainingError:
+    """Saves the best earlier epoch, if there is one, and that training failed.
+
+    Returns:
+        The error, with what was kept.
+    """
+    kept = "No epoch was finished before it, so there is no learner"
+    has_best = keep.epoch > 0 and _has_best(best)
+    if has_best:
+        kept = (
+            f"The best of the {keep.epoch} epochs before it is kept in "
+            f"{folder.learner_file}"
+        )
+    # First: a learner without it would count as trained to its end.
+    write_json(
+        folder.failure_file, {"failure": str(error), "finished_epochs": keep.epoch}
+    )
+    folder.learner_file.unlink(missing_ok=True)
+    if has_best:
+        keep.restore(learner)  # Its optimizer is not finite either.
+        _save_best(folder, learner, keep)
+    return NonFiniteTrainingError(f"training in {folder.path} failed: {error}. {kept}")
 
 
 class _Timing(keras.callbacks.Callback):

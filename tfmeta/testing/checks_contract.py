@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.testing.comparisons import (
     ROUNDING_32,
     expect,
@@ -143,4 +144,49 @@ def check_evaluate_and_predict(subject: Subject) -> None:
         "the accuracy of `evaluate` must be that of the logits over real queries, "
         f"{count} of {real.sum()} here. Received: {accuracy:.6f}, which is "
         f"{accuracy * real.sum():.2f} of {real.sum()}",
+    )
+
+
+@learner_check()
+def check_encode_once(subject: Subject) -> None:
+    """Embeddings that are made once, outside the episode, give the same logits."""
+    learner = subject.learner()
+    if not isinstance(learner, MetricLearner):
+        return
+    names = ["query"]
+    if learner.support_encoder is learner.encoder:
+        names.append("support")
+    for unlabelled in (False, learner.uses_unlabelled):
+        for varied in (False, True):
+            inputs = subject.batch(varied=varied, unlabelled=unlabelled)[0]
+            embedded = {**inputs}
+            for name in [*names, *(["unlabelled"] if unlabelled else [])]:
+                embedded[name] = learner.embed(inputs[name])
+            direct = learner.episode_logits(inputs)
+            real = np.ones(direct.shape[:2], bool)
+            if "query_mask" in inputs:
+                real = inputs["query_mask"].numpy()
+            expect_close(
+                learner.embedded_logits(embedded).numpy()[real],
+                direct.numpy()[real],
+                ROUNDING_32,
+                "`embedded_logits` must give the logits of `episode_logits`, or an "
+                "evaluator that encodes every example once measures another learner",
+            )
+            expect_close(
+                logits_of(learner, inputs).numpy()[real],
+                direct.numpy()[real],
+                ROUNDING_32,
+                "`episode_logits` must give the logits of the two verbs outside "
+                "training",
+            )
+    lineage = type(learner).__mro__
+    whole, from_embeddings = (
+        next(i for i, kind in enumerate(lineage) if name in vars(kind))
+        for name in ("episode_logits", "embedded_logits")
+    )
+    expect(
+        from_embeddings <= whole,
+        f"{lineage[whole].__name__} overrides `episode_logits`, and must override "
+        "`embedded_logits` too, which an evaluator calls",
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import tempfile
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.json_files import json_text
 from tfmeta.testing.comparisons import (
     ROUNDING_32,
     expect,
@@ -36,7 +36,7 @@ def check_config(subject: Subject) -> None:
         "`get_config` must hold every argument of the constructor. Missing: "
         f"{', '.join(missing)}",
     )
-    json.dumps(keras.saving.serialize_keras_object(learner))
+    json_text(keras.saving.serialize_keras_object(learner), "the configuration")
     inputs = subject.batch()[0]
     expected = logits_of(learner, inputs)
     rebuilt = type(learner).from_config(config)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import keras
 import keras_tuner
+import numpy as np
 import tensorflow as tf
 
 from tfmeta import distances
+from tfmeta.callbacks import NonFiniteTrainingError, StopAtNonFinite
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Conv4
 from tfmeta.episodes import Episodes, RandomAffine
@@ -214,6 +217,9 @@ class PrototypicalHyperModel(keras_tuner.HyperModel):
         Raises:
             keras_tuner.errors.FatalTypeError: For data, or for what belongs to
                 it, such as `steps_per_epoch`.
+            keras_tuner.errors.FailedTrialError: When the loss or the weights are no
+                numbers any more, or no validation gave any: the search goes on
+                without the trial.
         """
         own = sorted(_OWN_FIT_ARGUMENTS & kwargs.keys())
         if args or own:
@@ -224,16 +230,33 @@ class PrototypicalHyperModel(keras_tuner.HyperModel):
                 "`verbose` alone; data and steps are arguments of "
                 f"PrototypicalHyperModel. Received: {', '.join(received)}"
             )
+        callbacks = kwargs.pop("callbacks", None) or []
+        if isinstance(callbacks, keras.callbacks.Callback):
+            callbacks = [callbacks]
         # Hyperband goes on with a trial at a later epoch: with episodes that
         # the trial has not seen.
         start = kwargs.get("initial_epoch", 0) * self._steps_per_epoch
-        return model.fit(
-            self.training_episodes(hp).as_dataset(start=start),
-            steps_per_epoch=self._steps_per_epoch,
-            validation_data=self._validation_data,
-            shuffle=False,
-            **kwargs,
-        )
+        episodes = self.training_episodes(hp)
+        stop = StopAtNonFinite(lambda step: episodes.as_dataset(start=step))
+        try:
+            history = model.fit(
+                episodes.as_dataset(start=start),
+                steps_per_epoch=self._steps_per_epoch,
+                validation_data=self._validation_data,
+                shuffle=False,
+                callbacks=[stop, *callbacks],
+                **kwargs,
+            )
+        except NonFiniteTrainingError as error:
+            # Any other exception would let keras-tuner try the same again.
+            raise keras_tuner.errors.FailedTrialError(str(error)) from error
+        losses = history.history.get("val_loss", [])
+        if losses and not np.isfinite(losses).any():
+            raise keras_tuner.errors.FailedTrialError(
+                "validation must give finite figures after some epoch. Received: none "
+                f"with {hp.values}"
+            )
+        return history
 
     @cached_property
     def _validation_data(self) -> tf.data.Dataset:
@@ -301,9 +324,9 @@ def _positive(name: str, value: Any) -> int:
 def _range_of_rates(learning_rate: float | tuple[float, float]) -> tuple[float, float]:
     pair = options("learning_rate", learning_rate)
     low, high = float(pair[0]), float(pair[-1])
-    if len(pair) > 2 or not 0 < low <= high:
+    if len(pair) > 2 or not 0 < low <= high < math.inf:
         raise ValueError(
-            "`learning_rate` must be a number above 0, or a pair (lowest, highest) "
-            f"of such. Received: learning_rate={learning_rate!r}"
+            "`learning_rate` must be a finite number above 0, or a pair (lowest, "
+            f"highest) of such. Received: learning_rate={learning_rate!r}"
         )
     return low, high

@@ -5,11 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+
+from tfmeta.json_files import parse_json
 
 # The largest file that tfmeta reads in this way holds 3 MB.
 MAX_BYTES = 64 * 2**20
@@ -62,12 +63,7 @@ def read_text(folder: Path, name: str, *, max_bytes: int = MAX_BYTES) -> str:
 
 def read_json(folder: Path, name: str) -> Any:
     """What `folder/name` or `folder/name.gz` holds; errors as of `read_text`."""
-    try:
-        return json.loads(read_text(folder, name))
-    except (json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(
-            f"{name} in {folder} must be JSON. Received: {error}"
-        ) from error
+    return parse_json(read_text(folder, name), f"{name} in {folder}")
 
 
 def read_csv(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import io
-import json
 import os
 import shutil
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from tfmeta.datasets.storage.layout import ENCODED_PICTURES, TEXT, TableLayout
 from tfmeta.datasets.storage.picture_files import check_picture_file
 from tfmeta.durable import flush, put_in_place
+from tfmeta.json_files import json_text, read_json, write_json
 
 FORMAT_VERSION = 1
 HEADER = "table.json"
@@ -87,8 +87,8 @@ class TableBuilding:
     def _kept_journal(self) -> np.ndarray | None:
         """The journal of what is on disk; `None` where this is another table."""
         try:
-            layout = json.loads(self._file("layout.json").read_text("utf-8"))
-            items = json.loads(self._file("progress.json").read_text("utf-8"))["items"]
+            layout = read_json(self._file("layout.json"))
+            items = read_json(self._file("progress.json"))["items"]
             journal = np.fromfile(self._file("journal.bin"), np.int64, 2 * items)
             data_bytes = self._data_path.stat().st_size
         except (OSError, ValueError):
@@ -107,13 +107,8 @@ class TableBuilding:
         self._table.mkdir()
         self._data_path.touch()
         self._file("journal.bin").touch()
-        self._write_json("layout.json", self.layout.to_json())
-        self._write_json("progress.json", {"items": 0})
-
-    def _write_json(self, name: str, value: Any) -> None:
-        temporary = self._file(name + ".tmp")
-        temporary.write_text(json.dumps(value, ensure_ascii=False), "utf-8")
-        put_in_place(temporary, self._file(name))
+        write_json(self._file("layout.json"), self.layout.to_json())
+        write_json(self._file("progress.json"), {"items": 0})
 
     def _open_data(self) -> io.FileIO:
         file = self._data_path.open("r+b", buffering=0)
@@ -204,7 +199,7 @@ class TableBuilding:
         os.fsync(self._data.fileno())
         _write_all(self._journal_file, self.journal[self._marked : self.done].tobytes())
         os.fsync(self._journal_file.fileno())
-        self._write_json("progress.json", {"items": self.done})
+        write_json(self._file("progress.json"), {"items": self.done})
         self._marked, self._unflushed = self.done, 0
 
     def finish(self) -> None:
@@ -221,7 +216,7 @@ class TableBuilding:
                 "layout": self.layout.to_json(),
                 "files": dict(sorted(sizes.items())),
             }
-            text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+            text = json_text(content, header, indent=1) + "\n"
             header.write_text(text, "utf-8")
             flush(header)
             put_in_place(self._table, self.path)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.storage.building import ARRAY, BLOB, FORMAT_VERSION, HEADER, SPANS
 from tfmeta.datasets.storage.encoded_pictures import EncodedPictures, check_spans
 from tfmeta.datasets.storage.layout import TEXT, TableLayout
+from tfmeta.json_files import parse_json
 
 # Tables from this size on stay on disk, unless asked otherwise.
 MEMORY_MAP_FROM = 256 * 2**20
@@ -71,7 +71,7 @@ def _read_header(path: Path) -> tuple[TableLayout, dict[str, int]]:
             f"Received: {'a folder' if path.is_dir() else 'a path'} without {HEADER}"
         )
     try:
-        content = json.loads(header.read_text("utf-8"))
+        content = parse_json(header.read_text("utf-8"), header)
         version = content["format_version"]
         if version > FORMAT_VERSION:
             raise ValueError(

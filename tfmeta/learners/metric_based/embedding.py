@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 import tensorflow as tf
 
 from tfmeta.finite import all_finite, finite_rows, nan_unless
+from tfmeta.layers import batch_statistics
+from tfmeta.layers.empty_batch import apply_to_rows
+from tfmeta.learners.encoder_check import check_examples
 
 
 def encode(
@@ -41,19 +46,41 @@ def embed_rows(
 
     Returns:
         `(tasks, rows, *embedding)`; NaN for an example that is not finite, and for
-        all where a weight is not.
+        all where a weight is not. Of no rows, or of no tasks, an empty one.
+
+    Raises:
+        ValueError: When the encoder takes examples of another shape.
     """
     examples = tf.convert_to_tensor(examples)
+    check_examples(encoder, examples.shape[2:])
     leading = tf.shape(examples)[:2]
     flat = tf.reshape(examples, tf.concat([[-1], tf.shape(examples)[2:]], axis=0))
-    flat = tf.ensure_shape(flat, [None, *examples.shape[2:]])
-    if mask is None:
-        embeddings = encode(encoder, flat, training=training)
+    count = None if None in examples.shape[:2] else math.prod(examples.shape[:2])
+    flat = tf.ensure_shape(flat, [count, *examples.shape[2:]])
+
+    def encode_counted(batch: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
+        if counted is None:
+            return encode(encoder, batch, training=training)
+        with batch_statistics(rows=counted):
+            return encode(encoder, batch, training=training)
+
+    def encode_shown(batch: tf.Tensor, shown: tf.Tensor | None) -> tf.Tensor:
+        assert shown is not None
+        nothing = tf.logical_not(tf.reduce_any(shown))
+        if not training:
+            # Where all rows are padding, the first stands for them.
+            shown |= nothing & tf.equal(tf.range(tf.shape(shown)[0]), 0)
+        rows = tf.where(shown)
+        real = encode(encoder, tf.gather(batch, rows[:, 0]), training=training)
+        real = tf.where(nothing, tf.zeros_like(real), real)
+        shape = tf.concat([tf.shape(batch)[:1], tf.shape(real)[1:]], axis=0)
+        return tf.scatter_nd(rows, real, tf.cast(shape, tf.int64))
+
+    if mask is None or count == 0:
+        embeddings = apply_to_rows(encode_counted, flat, training=training)
     else:
-        rows = tf.where(tf.reshape(mask, [-1]))
-        real = encode(encoder, tf.gather(flat, rows[:, 0]), training=training)
-        shape = tf.concat([[tf.shape(flat)[0]], tf.shape(real)[1:]], axis=0)
-        embeddings = tf.scatter_nd(rows, real, tf.cast(shape, tf.int64))
+        shown = tf.reshape(mask, [-1])
+        embeddings = apply_to_rows(encode_shown, flat, rows=shown, training=training)
     shape = tf.concat([leading, tf.shape(embeddings)[1:]], axis=0)
     embeddings = tf.reshape(embeddings, shape)
     return tf.ensure_shape(embeddings, [*examples.shape[:2], *encoder.output_shape[1:]])

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.layers.empty_batch import apply_to_rows
 from tfmeta.seeds import spawn_seeds
 
 
@@ -111,8 +112,10 @@ class FullContext(keras.layers.Layer):
         # Padding comes after the real rows in both directions, where it is read
         # too late to change them.
         backwards = tf.reverse_sequence(embeddings, lengths, seq_axis=1)
-        backwards = tf.reverse_sequence(self.backward(backwards), lengths, seq_axis=1)
-        context = self.forward(embeddings) + backwards
+        backwards = tf.reverse_sequence(
+            self._read_in_order(self.backward, backwards), lengths, seq_axis=1
+        )
+        context = self._read_in_order(self.forward, embeddings) + backwards
         return embeddings + tf.cast(context, embeddings.dtype)
 
     def embed_query(
@@ -141,12 +144,24 @@ class FullContext(keras.layers.Layer):
             read = tf.reshape(tf.matmul(attention, support), [-1, self.features])
             # A matrix on [h, r] is one on h and one on r: that on r stands among
             # the input weights of Keras' cell.
-            _, (state, cell) = self.reader(
-                tf.concat([flat, read], axis=-1),
-                [tf.reshape(hidden, [-1, self.features]), cell],
+            before = tf.reshape(hidden, [-1, self.features])
+            after = apply_to_rows(
+                self._read_step, tf.concat([flat, read, before, cell], axis=-1)
             )
-            hidden = tf.reshape(tf.cast(state, flat.dtype), shape) + embeddings
+            state, cell = tf.split(after, 2, axis=-1)
+            hidden = tf.reshape(state, shape) + embeddings
         return hidden
+
+    def _read_in_order(self, lstm: keras.layers.LSTM, rows: tf.Tensor) -> tf.Tensor:
+        """`(tasks, rows, features)`, of any number of tasks."""
+        return apply_to_rows(lambda batch, _: lstm(batch), rows)
+
+    def _read_step(self, joined: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
+        """State and cell of the reader, in one, from its input, state and cell."""
+        features = self.features
+        inputs, *before = tf.split(joined, [2 * features, features, features], axis=-1)
+        _, after = self.reader(inputs, before)
+        return tf.concat([tf.cast(part, joined.dtype) for part in after], axis=-1)
 
     def get_config(self) -> dict:
         """The constructor's arguments."""

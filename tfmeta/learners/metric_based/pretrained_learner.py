@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.episodes.arguments import check_count
+from tfmeta.learners.encoder_check import check_examples
 from tfmeta.learners.metric_based.class_sums import check_gives_vectors
 from tfmeta.learners.metric_based.embedding import encode
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
@@ -79,6 +80,7 @@ class PretrainedLearner(MetricLearner):
 
     def base_logits(self, examples: tf.Tensor, *, training: bool = False) -> tf.Tensor:
         """Logits `(batch, base_classes)` of examples `(batch, *example)`."""
+        check_examples(self.encoder, examples.shape[1:])
         embeddings = encode(self.encoder, examples, training=training)
         return self.base_head(tf.cast(embeddings, self.variable_dtype))
 

@@ -188,22 +188,28 @@ class RelationNetwork(MetricLearner):
             state, embeddings, query_mask=query_mask, training=training
         )
 
+    def embedded_logits(
+        self, inputs: dict[str, tf.Tensor], *, training: bool = False
+    ) -> tf.Tensor:
+        """Logits of an episode batch that holds maps in place of examples."""
+        state = self.adapt_embeddings(
+            inputs["support"],
+            inputs["support_labels"],
+            support_mask=inputs.get("support_mask"),
+        )
+        return self.compare_embeddings(
+            state,
+            inputs["query"],
+            query_mask=inputs.get("query_mask"),
+            training=training,
+        )
+
     def episode_logits(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> tf.Tensor:
         """Logits of an episode batch, all its examples encoded together."""
         embedded = self.embed_episode(inputs, training=training)
-        state = self.adapt_embeddings(
-            embedded["support"],
-            embedded["support_labels"],
-            support_mask=embedded.get("support_mask"),
-        )
-        return self.compare_embeddings(
-            state,
-            embedded["query"],
-            query_mask=embedded.get("query_mask"),
-            training=training,
-        )
+        return self.embedded_logits(embedded, training=training)
 
     def default_loss(self) -> keras.losses.Loss | None:
         """The loss of `objective`."""

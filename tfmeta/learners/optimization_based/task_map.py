@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import tensorflow as tf
 
+from tfmeta.layers.empty_batch import blank_rows
+
 
 def map_tasks(
     function: Callable[[Any], Any], tasks: Any, result: Any, *, vectorized: bool = False
@@ -34,6 +36,28 @@ def map_tasks(
     Returns:
         What the function returned, with a leading task axis.
     """
+    count = tf.nest.flatten(tasks)[0].shape[0]
+    if not count:
+        # Of no tasks nothing would be known but that there are none.
+        missing: int | tf.Tensor = 1
+        if count is None:
+            count = tf.shape(tf.nest.flatten(tasks)[0])[0]
+            missing = tf.cast(tf.equal(count, 0), tf.int32)
+
+        def with_blank(part: Any) -> tf.Tensor:
+            part = tf.convert_to_tensor(part)
+            return tf.concat([part, blank_rows(part, missing)], axis=0)
+
+        some = tf.nest.map_structure(with_blank, tasks)
+        found = _map_some(function, some, result, vectorized=vectorized)
+        return tf.nest.map_structure(lambda part: part[:count], found)
+    return _map_some(function, tasks, result, vectorized=vectorized)
+
+
+def _map_some(
+    function: Callable[[Any], Any], tasks: Any, result: Any, *, vectorized: bool
+) -> Any:
+    """`map_tasks` of at least one task."""
     if vectorized and not tf.executing_eagerly():
         # Its results must be tensors, which variables are not.
         return tf.vectorized_map(

@@ -10,6 +10,8 @@ import tensorflow as tf
 
 from tfmeta.finite import all_finite, finite_rows, nan_unless
 from tfmeta.layers import BatchNormalization, batch_statistics
+from tfmeta.layers.empty_batch import apply_to_rows
+from tfmeta.learners.encoder_check import check_examples
 from tfmeta.learners.metric_based.class_sums import at_least_float32, class_means
 from tfmeta.learners.optimization_based.inner_rules.rule import Parameters
 from tfmeta.squares import common_offset
@@ -115,27 +117,38 @@ class TaskNetwork:
                 tf.reshape(rows, shape), examples, tf.zeros_like(examples)
             )
         given = source if tf.is_tensor(source) else None
-        with batch_statistics(
-            rows=rows,
-            of_batch=given is None and source == "batch",
-            given=given,
-            recording=recording,
-        ) as found:
-            features, after, losses = self._call_encoder(
-                self._encoder_values(parameters, step),
-                _at_step(moving, step),
-                examples,
-                training=training,
-            )
+        check_examples(self.encoder, examples.shape[1:])
+        after: list[tf.Tensor] = []
+        statistics: list[tf.Tensor] = []
+        losses: list[tf.Tensor] = []
+
+        def encode(batch: tf.Tensor, counted: tf.Tensor | None) -> tf.Tensor:
+            with batch_statistics(
+                rows=counted,
+                of_batch=given is None and source == "batch",
+                given=given,
+                recording=recording,
+            ) as found:
+                features, after[:], losses[:] = self._call_encoder(
+                    self._encoder_values(parameters, step),
+                    _at_step(moving, step),
+                    batch,
+                    training=training,
+                )
+            features = at_least_float32(features)
+            statistics[:] = [found.vector(features.dtype)]
+            return features
+
+        features = apply_to_rows(encode, examples, rows=rows, training=training)
+        features = nan_unless(finite_rows(examples), features)
         if isinstance(step, int):
             moving[min(step, len(moving) - 1)] = after
-        features = nan_unless(finite_rows(examples), at_least_float32(features))
         added = None
         if losses:
             added = tf.add_n(
                 [tf.reduce_sum(tf.cast(loss, features.dtype)) for loss in losses]
             )
-        return Embedded(features, found.vector(features.dtype), added)
+        return Embedded(features, statistics[0], added)
 
     def _call_encoder(
         self,

@@ -1,0 +1,57 @@
+"""Trying a signature before it is served."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.export.endpoint import Endpoint
+from tfmeta.finite_checks import count_not_finite
+
+_LABELS = (0, 1)
+
+
+def check_answers(endpoint: Endpoint, function: Callable) -> None:
+    """Checks that an endpoint answers two examples with finite numbers.
+
+    Only those that take examples of a fixed size are tried, and what an adapted
+    state is for is tried by the endpoint that adapts.
+
+    Args:
+        endpoint: Whose inputs are known.
+        function: What computes it.
+
+    Raises:
+        ValueError: When an answer is NaN or infinite; names the endpoint and counts.
+    """
+    inputs = endpoint.inputs
+    if any(None in spec.shape[1:] or spec.name == "present" for spec in inputs):
+        return
+    answers = function(*(_trial_input(spec) for spec in inputs))
+    for name, answer in answers.items():
+        wrong = count_not_finite(answer.numpy())
+        if wrong:
+            raise ValueError(
+                f"`learner` must answer with finite numbers. Received: {wrong} of "
+                f"{np.size(answer)} that are NaN or infinite in {name!r} of its "
+                f"signature {endpoint.name!r}, for two trial examples"
+            )
+
+
+def _trial_input(spec: tf.TensorSpec) -> tf.Tensor:
+    """Two examples of small positive numbers, which any preprocessing takes."""
+    if spec.name == "support_labels" and spec.dtype.is_integer:
+        return tf.constant(_LABELS, spec.dtype)
+    shape = (2, *spec.shape[1:])
+    if spec.dtype == tf.string:
+        return tf.reshape(
+            tf.repeat(["a b", "b c"], np.prod(shape[1:], dtype=int)), shape
+        )
+    numbers = np.random.default_rng(0).uniform(size=shape)
+    if spec.dtype == tf.uint8:
+        numbers = np.floor(256 * numbers)
+    elif not spec.dtype.is_floating:
+        numbers = np.rint(numbers)
+    return tf.cast(tf.constant(numbers), spec.dtype)
