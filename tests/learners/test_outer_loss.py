@@ -1,5 +1,7 @@
 """The loss of the outer loop: that of the whole batch, with all that layers add."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -210,6 +212,7 @@ def added_by_hand(learner, inputs):
     return np.mean(of_tasks)
 
 
+@pytest.mark.filterwarnings("ignore:Reptile lowers")
 @pytest.mark.parametrize(("kind", "eagerly"), [(MAML, False), (Reptile, True)])
 def test_what_layers_add_is_shown(kind, eagerly):
     """In training and in evaluation, in whatever order they come."""
@@ -234,6 +237,14 @@ def test_what_layers_add_is_shown(kind, eagerly):
                 expected = added_by_hand(made[0], data[0])
                 found = logs[0]["loss"] - logs[1]["loss"]
                 assert found == pytest.approx(expected, rel=1e-9)
+
+
+def test_reptile_says_that_regularizers_train_nothing():
+    with pytest.warns(UserWarning, match="regularizers of dense.* train nothing"):
+        Reptile(encoder(), WAYS)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Reptile(keras.Sequential([keras.Input((5,)), keras.layers.Dense(3)]), WAYS)
 
 
 def test_more_padding_changes_no_added_loss():

@@ -118,7 +118,11 @@ def counted(data):
         number = tf.ensure_shape(tf.numpy_function(draw, [], tf.int64), [])
         return inputs, y + tf.cast(number, y.dtype)
 
-    return data.map(mark), drawn
+    # Nothing is to be drawn ahead of what a step takes.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    options.experimental_optimization.inject_prefetch = False
+    return data.map(mark).with_options(options), drawn
 
 
 def compiled(kind=PrototypicalNetwork, at_once=5):
@@ -190,6 +194,28 @@ def test_resume_counts_no_batches_that_were_not_drawn(tmp_path, data, steps):
             pairs, steps_per_epoch=steps, callbacks=[resume], verbose=0, shuffle=False
         )
     assert int(model.optimizer.iterations) == resume.step == 0
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_batch_without_a_task_is_refused(known):
+    """Its loss would be the mean of nothing, and so would the weights be."""
+    learner = compiled(MAML, at_once=1)
+    inputs, y = next(iter(episodes(1)))
+    empty = ({name: part[:0] for name, part in inputs.items()}, y[:0])
+    data = tf.data.Dataset.from_tensors(empty)
+    if not known:
+        signature = tf.nest.map_structure(
+            lambda part: tf.TensorSpec([None, *part.shape[1:]], part.dtype), empty
+        )
+        data = tf.data.Dataset.from_generator(
+            lambda: iter([empty]), output_signature=signature
+        )
+    with pytest.raises(
+        (ValueError, tf.errors.InvalidArgumentError),
+        match="`inputs` must hold at least one task",
+    ):
+        learner.fit(data, verbose=0)
+    assert all(np.isfinite(w).all() for w in learner.get_weights())
 
 
 def test_classes_have_no_weights_in_episodes():

@@ -81,9 +81,25 @@ def evenly_shared(data: Any, *, training: bool) -> Any:
     even = tf.debugging.Assert(
         total == own * replicas, [_words(inputs, replicas), total]
     )
-    with tf.control_dependencies([] if even is None else [even]):
-        inputs = tf.nest.map_structure(tf.identity, inputs)
+    inputs = _after(even, inputs)
     return (inputs, *data[1:]) if isinstance(data, tuple) else inputs
+
+
+def with_tasks(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The inputs; refuses those without a task, over which nothing has a mean.
+
+    Raises:
+        ValueError: When there is none.
+        tf.errors.InvalidArgumentError: Where it runs, when the number is not known.
+    """
+    words = "`inputs` must hold at least one task. Received: a batch without any"
+    tasks = inputs["support"].shape[0]
+    if tasks == 0:
+        raise ValueError(words)
+    if tasks is not None:
+        return inputs
+    some = tf.debugging.assert_positive(tf.shape(inputs["support"])[0], words)
+    return _after(some, inputs)
 
 
 @contextlib.contextmanager
@@ -134,6 +150,12 @@ def _known_sizes(data: Any, batch_size: int) -> Iterator[tuple[Any, int]]:
         rows = int(shape[0])
         yield data, min(rows, batch_size)
         yield data, rows % batch_size
+
+
+def _after(check: tf.Operation | None, inputs: Any) -> Any:
+    """The inputs once a check has run, before any weight changes; eagerly it has."""
+    with tf.control_dependencies([] if check is None else [check]):
+        return tf.nest.map_structure(tf.identity, inputs)
 
 
 def _is_episode(inputs: Any) -> bool:

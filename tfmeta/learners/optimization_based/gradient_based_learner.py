@@ -34,7 +34,7 @@ from tfmeta.learners.optimization_based.task_network import (
     TaskNetwork,
     has_batch_normalization,
 )
-from tfmeta.learners.run_checks import evenly_shared
+from tfmeta.learners.run_checks import evenly_shared, with_tasks
 from tfmeta.seeds import spawn_seeds
 
 
@@ -265,6 +265,7 @@ class GradientBasedLearner(FewShotLearner):
         """
         data = evenly_shared(data, training=True)
         x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
+        x = with_tasks(x)
         # Keras does so in `call`: what was added there is no part of this loss.
         self._clear_losses()
         found = self._find_gradient(x, y, sample_weight)

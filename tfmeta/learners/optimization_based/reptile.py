@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -33,6 +34,10 @@ class Reptile(MAML):
     meta-step: it falls from 1 to 0 along a line. That is why the training step does
     not differentiate anything; the loss that is shown is that of the queries, which
     training does not use.
+
+    Regularizers of the encoder, of weights or of activities, are shown in that loss
+    and train nothing, since the inner loop lowers the support's cross-entropy alone;
+    an encoder that has some is taken with a warning.
 
     The second moments of Adam go on from task to task, in training by the mean of a
     batch, and are there at test, as in the authors' code.
@@ -102,6 +107,22 @@ class Reptile(MAML):
             first_order=True,
             **kwargs,
         )
+        regularized = [
+            layer.name
+            for layer in self.encoder._flatten_layers(include_self=False)
+            if layer.activity_regularizer is not None
+            or any(
+                getattr(v, "regularizer", None) is not None
+                for v in layer._trainable_variables
+            )
+        ]
+        if regularized:
+            warnings.warn(
+                "Reptile lowers the cross-entropy of the support alone: the "
+                f"regularizers of {', '.join(regularized)} are shown in the loss, and "
+                "train nothing.",
+                stacklevel=2,
+            )
 
     def make_inner_rule(self, shapes: list[tuple[int, ...]]) -> CarriedAdam:
         """Adam without momentum, as the authors' code has it."""
