@@ -1,3 +1,5 @@
+import re
+
 """Losses and metrics by name are of logits, or refused with what to write."""
 
 import functools
@@ -18,6 +20,12 @@ from tfmeta.learners import (
     SiameseNetwork,
 )
 from tfmeta.losses import ContrastiveLoss, RelationScoreLoss, TripletLoss
+
+
+def named(value):
+    """A name without addresses, which are others in every process."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
+
 
 TASKS, QUERIES, WAYS = 2, 6, 3
 Sparse = keras.losses.SparseCategoricalCrossentropy
@@ -228,7 +236,7 @@ ONE_HOT = [
 ]
 
 
-@pytest.mark.parametrize("loss", ONE_HOT, ids=str)
+@pytest.mark.parametrize("loss", ONE_HOT, ids=named)
 def test_what_is_no_loss_of_logits_and_integers_is_refused(loss):
     learner = Fixed(make_encoder())
     line = r'`loss` must be .* Write loss="sparse_categorical_crossentropy".* Received:'
@@ -285,7 +293,7 @@ def test_one_hot_losses_of_logits_need_one_hot_labels():
         (SparseMetric(name="mine", from_logits=True), "mine"),
         (keras.metrics.serialize(SparseMetric(name="mine")), "mine"),
     ],
-    ids=str,
+    ids=named,
 )
 @pytest.mark.parametrize("argument", ["metrics", "weighted_metrics"])
 def test_metrics_read_logits(metric, name, argument):
@@ -310,7 +318,7 @@ def test_metrics_read_logits(metric, name, argument):
         keras.metrics.sparse_categorical_accuracy,
         keras.metrics.SparseTopKCategoricalAccuracy(1),
     ],
-    ids=str,
+    ids=named,
 )
 def test_accuracies_of_integers_stay(metric):
     inputs, y, weight = batch()
@@ -346,7 +354,7 @@ def test_accuracies_of_integers_stay(metric):
         keras.losses.categorical_crossentropy,
         keras.losses.MeanSquaredError(),
     ],
-    ids=str,
+    ids=named,
 )
 def test_what_is_no_metric_of_logits_and_integers_is_refused(metric):
     with pytest.raises(ValueError, match=r"` must be .* Write .*Received: "):
@@ -393,7 +401,7 @@ def test_regression_by_name_does_not_count_padding(loss):
         {"metrics": ["sparse_categorical_accuracy"]},
         {"metrics": ["AUC"]},
     ],
-    ids=str,
+    ids=named,
 )
 def test_regressions_refuse_what_is_of_classes(options):
     line = 'of a regression.* Write (loss="|metrics=."])mean_squared_error"'
