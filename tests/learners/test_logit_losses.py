@@ -228,7 +228,7 @@ ONE_HOT = [
 ]
 
 
-@pytest.mark.parametrize("loss", ONE_HOT, ids=str)
+@pytest.mark.parametrize("loss", ONE_HOT)
 def test_what_is_no_loss_of_logits_and_integers_is_refused(loss):
     learner = Fixed(make_encoder())
     line = r'`loss` must be .* Write loss="sparse_categorical_crossentropy".* Received:'
@@ -285,7 +285,6 @@ def test_one_hot_losses_of_logits_need_one_hot_labels():
         (SparseMetric(name="mine", from_logits=True), "mine"),
         (keras.metrics.serialize(SparseMetric(name="mine")), "mine"),
     ],
-    ids=str,
 )
 @pytest.mark.parametrize("argument", ["metrics", "weighted_metrics"])
 def test_metrics_read_logits(metric, name, argument):
@@ -310,7 +309,6 @@ def test_metrics_read_logits(metric, name, argument):
         keras.metrics.sparse_categorical_accuracy,
         keras.metrics.SparseTopKCategoricalAccuracy(1),
     ],
-    ids=str,
 )
 def test_accuracies_of_integers_stay(metric):
     inputs, y, weight = batch()
@@ -346,7 +344,6 @@ def test_accuracies_of_integers_stay(metric):
         keras.losses.categorical_crossentropy,
         keras.losses.MeanSquaredError(),
     ],
-    ids=str,
 )
 def test_what_is_no_metric_of_logits_and_integers_is_refused(metric):
     with pytest.raises(ValueError, match=r"` must be .* Write .*Received: "):
@@ -393,7 +390,6 @@ def test_regression_by_name_does_not_count_padding(loss):
         {"metrics": ["sparse_categorical_accuracy"]},
         {"metrics": ["AUC"]},
     ],
-    ids=str,
 )
 def test_regressions_refuse_what_is_of_classes(options):
     line = 'of a regression.* Write (loss="|metrics=."])mean_squared_error"'
