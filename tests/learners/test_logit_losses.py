@@ -236,7 +236,7 @@ ONE_HOT = [
 ]
 
 
-@pytest.mark.parametrize("loss", ONE_HOT, ids=named)
+@pytest.mark.parametrize("loss", ONE_HOT)
 def test_what_is_no_loss_of_logits_and_integers_is_refused(loss):
     learner = Fixed(make_encoder())
     line = r'`loss` must be .* Write loss="sparse_categorical_crossentropy".* Received:'
@@ -293,7 +293,6 @@ def test_one_hot_losses_of_logits_need_one_hot_labels():
         (SparseMetric(name="mine", from_logits=True), "mine"),
         (keras.metrics.serialize(SparseMetric(name="mine")), "mine"),
     ],
-    ids=named,
 )
 @pytest.mark.parametrize("argument", ["metrics", "weighted_metrics"])
 def test_metrics_read_logits(metric, name, argument):
@@ -318,7 +317,6 @@ def test_metrics_read_logits(metric, name, argument):
         keras.metrics.sparse_categorical_accuracy,
         keras.metrics.SparseTopKCategoricalAccuracy(1),
     ],
-    ids=named,
 )
 def test_accuracies_of_integers_stay(metric):
     inputs, y, weight = batch()
@@ -354,7 +352,6 @@ def test_accuracies_of_integers_stay(metric):
         keras.losses.categorical_crossentropy,
         keras.losses.MeanSquaredError(),
     ],
-    ids=named,
 )
 def test_what_is_no_metric_of_logits_and_integers_is_refused(metric):
     with pytest.raises(ValueError, match=r"` must be .* Write .*Received: "):
@@ -401,7 +398,6 @@ def test_regression_by_name_does_not_count_padding(loss):
         {"metrics": ["sparse_categorical_accuracy"]},
         {"metrics": ["AUC"]},
     ],
-    ids=named,
 )
 def test_regressions_refuse_what_is_of_classes(options):
     line = 'of a regression.* Write (loss="|metrics=."])mean_squared_error"'
