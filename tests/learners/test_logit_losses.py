@@ -1,5 +1,3 @@
-import re
-
 """Losses and metrics by name are of logits, or refused with what to write."""
 
 import functools
@@ -20,12 +18,6 @@ from tfmeta.learners import (
     SiameseNetwork,
 )
 from tfmeta.losses import ContrastiveLoss, RelationScoreLoss, TripletLoss
-
-
-def named(value):
-    """A name without addresses, which are others in every process."""
-    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
-
 
 TASKS, QUERIES, WAYS = 2, 6, 3
 Sparse = keras.losses.SparseCategoricalCrossentropy
