@@ -26,13 +26,27 @@ def test_the_functions_take_what_they_are_given(name):
         import_dataset(name, "nowhere", data_dir="unused")
 
 
-def test_nothing_heavy_is_imported():
-    program = (
-        "import sys, tfmeta.datasets.registry; "
-        "print([m for m in ('tensorflow', 'keras', 'PIL') if m in sys.modules])"
-    )
+RESOLVE_ALL = """
+from tfmeta.datasets.dataset import resolve
+from tfmeta.datasets.registry import DATASETS
+for record in DATASETS.values():
+    for place in (record.loader, record.importer):
+        place and resolve(place)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "heavy"),
+    [
+        ("import tfmeta.datasets.registry", ["tensorflow", "keras", "PIL"]),
+        # Importing a data set needs no TensorFlow, nor does loading a table.
+        (RESOLVE_ALL, ["tensorflow", "keras", "tensorflow_datasets"]),
+    ],
+)
+def test_nothing_heavy_is_imported(program, heavy):
+    program += f"\nimport sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
-    assert done.stdout.decode().strip() == "[]"
+    assert done.stdout.decode().strip() == "[]", done.stderr
 
 
 @pytest.mark.parametrize(
