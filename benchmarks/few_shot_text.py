@@ -28,7 +28,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 
 import tfmeta
 from tfmeta.datasets import ClassTable
-from tfmeta.datasets.importers import import_dataset
+from tfmeta.datasets.registry import import_dataset
 from tfmeta.encoders import TextEncoder
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation import ClassInterval, EvaluationResult, compare, evaluate

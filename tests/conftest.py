@@ -101,12 +101,12 @@ def omniglot_dir(reference_data: Path, shared_folder: Path) -> Path:
     With TFMETA_TEST_CACHE set it stays in that folder from one run to the next.
     """
     from tfmeta.datasets.omniglot.importing import import_omniglot
-    from tfmeta.datasets.omniglot.pack import packed_path
+    from tfmeta.datasets.omniglot.pictures import size_path
 
     cache = os.environ.get("TFMETA_TEST_CACHE")
     folder = Path(cache) if cache else shared_folder / "omniglot"
     with FileLock(shared_folder / "omniglot.lock"):
-        if not packed_path(folder).exists():
+        if not size_path(folder).exists():
             import_omniglot(reference_data / "omniglot", folder)
     return folder
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tfmeta.datasets.importers import import_dataset
+from tfmeta.datasets.registry import import_dataset
 
 TUTORIALS = sorted(
     (Path(__file__).resolve().parent.parent / "tutorials").glob("*.ipynb")

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -95,13 +97,17 @@ def test_a_split_of_a_named_data_set(call, tmp_path):
     assert sheet.is_file()
 
 
-def test_tfds_by_name(call, omniglot_dir):
+def test_tfds_by_name(call, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent.parent / "datasets" / "own")
+    from tiny_tfds import TinyPictures
+
+    TinyPictures(data_dir=tmp_path).download_and_prepare()
     done = call(
-        *("datasets", "describe", "tfds:omniglot", "--split", "small1[:40]"),
-        *("--size", 28, "--data-dir", omniglot_dir),
+        *("datasets", "describe", "tfds:tiny_pictures", "--split", "train[:6]"),
+        *("--size", 28, "--data-dir", tmp_path),
     )
     lines = lines_of(done.out)
-    assert "examples 40" in lines
+    assert "examples 6" in lines
     assert "stored as 28 x 28 x 3 uint8" in lines
 
 

@@ -5,7 +5,7 @@ from PIL import Image
 
 from tfmeta.datasets import load
 from tfmeta.datasets.omniglot.lake_runs import runs_path
-from tfmeta.datasets.omniglot.pack import packed_path
+from tfmeta.datasets.omniglot.pictures import size_path
 from tfmeta.runs.lake import read_lake_result
 from tfmeta.runs.run_folder import RunFolder, write_json
 
@@ -84,9 +84,9 @@ def test_no_run_no_figure(call, tmp_path):
 
 @pytest.mark.slow
 def test_from_training_to_the_figure(call, omniglot_dir, lake_dir, tmp_path):
-    for path in (packed_path(omniglot_dir), runs_path(lake_dir)):
-        (tmp_path / "packed").mkdir(exist_ok=True)
-        (tmp_path / "packed" / path.name).symlink_to(path)
+    for path in (size_path(omniglot_dir), runs_path(lake_dir)):
+        (tmp_path / "tables").mkdir(exist_ok=True)
+        (tmp_path / "tables" / path.name).symlink_to(path)
     run = tmp_path / "run"
     trained = call(
         *("train", "--dataset", "omniglot", "--protocol", "lake", "--run", run),

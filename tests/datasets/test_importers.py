@@ -6,17 +6,17 @@ import sys
 import pytest
 
 from tfmeta.datasets import load
-from tfmeta.datasets.importers import IMPORTERS, import_dataset
-from tfmeta.datasets.registry import DATASETS
+from tfmeta.datasets.import_report import ImportReport
+from tfmeta.datasets.registry import DATASETS, import_dataset, importable
 
 
 def test_everything_but_glyphs_can_be_imported():
-    assert set(IMPORTERS) == set(DATASETS) - {"glyphs"}
+    assert set(importable()) == set(DATASETS) - {"glyphs"}
 
 
-@pytest.mark.parametrize("name", IMPORTERS)
+@pytest.mark.parametrize("name", importable())
 def test_the_functions_take_what_they_are_given(name):
-    module, function = IMPORTERS[name].function.split(":")
+    module, function = DATASETS[name].importer.split(":")
     import_it = getattr(importlib.import_module(module), function)
     assert import_it.__name__ == f"import_{name}"
     parameters = list(inspect.signature(import_it).parameters)
@@ -26,13 +26,27 @@ def test_the_functions_take_what_they_are_given(name):
         import_dataset(name, "nowhere", data_dir="unused")
 
 
-def test_nothing_heavy_is_imported():
-    program = (
-        "import sys, tfmeta.datasets.importers; "
-        "print([m for m in ('tensorflow', 'keras', 'PIL') if m in sys.modules])"
-    )
+RESOLVE_ALL = """
+from tfmeta.datasets.dataset import resolve
+from tfmeta.datasets.registry import DATASETS
+for record in DATASETS.values():
+    for place in (record.loader, record.importer):
+        place and resolve(place)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "heavy"),
+    [
+        ("import tfmeta.datasets.registry", ["tensorflow", "keras", "PIL"]),
+        # Importing a data set needs no TensorFlow, nor does loading a table.
+        (RESOLVE_ALL, ["tensorflow", "keras", "tensorflow_datasets"]),
+    ],
+)
+def test_nothing_heavy_is_imported(program, heavy):
+    program += f"\nimport sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True)
-    assert done.stdout.decode().strip() == "[]"
+    assert done.stdout.decode().strip() == "[]", done.stderr
 
 
 @pytest.mark.parametrize(
@@ -51,7 +65,8 @@ def test_what_was_imported_is_loaded(reference_data, tmp_path, name, folder, exa
         data_dir=tmp_path,
         on_progress=lambda done, of_all: reports.append((done, of_all)),
     )
-    assert isinstance(done.notes, tuple)
+    assert isinstance(done, ImportReport) and not done.already_there
+    assert all((table / "table.json").is_file() for table in done.tables)
     assert reports[-1][0] == reports[-1][1]
     assert [r[0] for r in reports] == sorted(r[0] for r in reports)
     tables = [load(name, split=s, data_dir=tmp_path) for s in ("train", "test")]
@@ -62,9 +77,10 @@ def test_what_was_imported_is_loaded(reference_data, tmp_path, name, folder, exa
 
 
 def test_unknown_names_and_options_are_named(tmp_path):
-    with pytest.raises(ValueError, match="`name` must be one of .*Received: 'cifar'"):
-        import_dataset("cifar", tmp_path)
-    for name in set(IMPORTERS) - {"tiered_imagenet"}:
+    for name in ("cifar", "glyphs"):
+        with pytest.raises(ValueError, match=f"`name` must be one of .*'{name}'"):
+            import_dataset(name, tmp_path)
+    for name in set(importable()) - {"tiered_imagenet"}:
         with pytest.raises(ValueError, match=f"`partial` must be left out for {name}"):
             import_dataset(name, tmp_path, partial=True)
     with pytest.raises(ValueError, match="`seed` must be left out for omniglot"):

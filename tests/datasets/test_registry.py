@@ -44,7 +44,7 @@ def test_what_is_not_known_is_named(arguments, message):
         tfmeta.datasets.load(**arguments)
 
 
-@pytest.mark.parametrize("name", tfmeta.datasets.registry.NAMES)
+@pytest.mark.parametrize("name", tfmeta.datasets.registry.DATASETS)
 def test_loaders_take_a_split_and_say_what_is_missing(name, tmp_path):
     if name == "glyphs":
         assert tfmeta.datasets.load(name, split="test", data_dir=tmp_path).num_classes

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfmeta.datasets.registry import NAMES
+from tfmeta.datasets.registry import DATASETS
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.defaults import DEFAULTS, default_config
 
 
 def test_every_data_set_has_defaults_that_name_it():
-    assert tuple(DEFAULTS) == NAMES
+    assert tuple(DEFAULTS) == tuple(DATASETS)
     for name, config in DEFAULTS.items():
         assert config.dataset == name
 

@@ -8,13 +8,12 @@ import click
 
 from tfmeta.cli.describe_command import describe
 from tfmeta.cli.options import DATA_DIR
-from tfmeta.cli.tensorflow_start import start_tensorflow
-from tfmeta.datasets.importers import IMPORTERS, import_dataset
+from tfmeta.datasets.registry import DATASETS, import_dataset, importable
 
 
 def _needs() -> str:
     """What each folder must hold, in paragraphs that click leaves as they are."""
-    parts = [f"{name}: {entry.needs}." for name, entry in IMPORTERS.items()]
+    parts = [f"{name}: {DATASETS[name].needs}." for name in importable()]
     return "\n\n".join(["What DIR must hold:", *parts])
 
 
@@ -26,14 +25,12 @@ def datasets() -> None:
 @datasets.command("list")
 def list_() -> None:
     """Name the data sets."""
-    from tfmeta.datasets.registry import DATASETS
-
-    for name, entry in DATASETS.items():
-        click.echo(f"{name:16} {entry.description}")
+    for name, record in DATASETS.items():
+        click.echo(f"{name:16} {record.description}")
 
 
 @datasets.command("import", epilog=_needs())
-@click.argument("name", type=click.Choice(list(IMPORTERS)), metavar="NAME")
+@click.argument("name", type=click.Choice(importable()), metavar="NAME")
 @click.option(
     "--from",
     "source",
@@ -57,8 +54,6 @@ def import_(
     They are checked first, and what is not complete is refused. An import that
     was interrupted is simply run again.
     """
-    start_tensorflow("metric")
-
     from rich.console import Console
 
     from tfmeta.cli.progress import progress_bar

@@ -48,9 +48,9 @@ def describe(
     are pointed out.
     """
     from tfmeta.datasets import load
-    from tfmeta.datasets.registry import NAMES
+    from tfmeta.datasets.registry import DATASETS
 
-    known = name in NAMES
+    known = name in DATASETS
     _check_options(name, known, split=split, protocol=protocol, seed=seed, size=size)
     if contact_sheet is not None:
         from tfmeta.datasets.contact_sheet import check_target
@@ -93,7 +93,7 @@ def _open(
     name: str, split: str | None, size: int | None, data_dir: Path | None
 ) -> ClassTable | LabelledFiles:
     from tfmeta.datasets.own.open_own import is_table, is_tfds, list_own_files, open_own
-    from tfmeta.datasets.registry import NAMES
+    from tfmeta.datasets.registry import DATASETS
 
     if is_tfds(name):
         start_tensorflow("metric")
@@ -102,8 +102,8 @@ def _open(
         return open_own(name)
     if not Path(name).exists():
         raise FileNotFoundError(
-            f"{name!r} must be the name of a data set ({', '.join(NAMES)}), a path, or "
-            "'tfds:NAME'. Received: no such name, and nothing there"
+            f"{name!r} must be the name of a data set ({', '.join(DATASETS)}), a path, "
+            "or 'tfds:NAME'. Received: no such name, and nothing there"
         )
     return list_own_files(name)
 

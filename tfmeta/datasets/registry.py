@@ -1,72 +1,57 @@
-"""One door to all data sets that the package knows by name."""
+"""The list of all data sets, and the doors to them: `load`, `import_dataset`."""
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
-import inspect
 import os
+from collections.abc import Iterable
 from typing import Any
 
 from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.dataset import Dataset, resolve
+from tfmeta.datasets.import_report import ImportReport, OnProgress
+
+# The list: one line for each data set, where its record is.
+_RECORDS = (
+    "tfmeta.datasets.glyphs.dataset:GLYPHS",
+    "tfmeta.datasets.omniglot.dataset:OMNIGLOT",
+    "tfmeta.datasets.imagenet.dataset:MINI_IMAGENET",
+    "tfmeta.datasets.imagenet.dataset:TIERED_IMAGENET",
+    "tfmeta.datasets.cifar100.dataset:CIFAR_FS",
+    "tfmeta.datasets.cifar100.dataset:FC100",
+    "tfmeta.datasets.text.dataset:CLINC150",
+    "tfmeta.datasets.text.dataset:BANKING77",
+    "tfmeta.datasets.molecules.dataset:TOX21",
+    "tfmeta.datasets.molecules.dataset:SIDER",
+)
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """A data set that can be loaded by its name.
+def read_records(places: Iterable[str]) -> dict[str, Dataset]:
+    """Records by name of their data set.
 
     Args:
-        description: One line on what it is.
-        loader: Where its function is, `"module:function"`.
+        places: Where the records are, each `"module:NAME"`.
+
+    Raises:
+        ValueError: When two data sets have one name.
     """
+    records: dict[str, Dataset] = {}
+    for place in places:
+        record = resolve(place)
+        if record.name in records:
+            raise ValueError(
+                "data sets must differ in their names. Received: a second "
+                f"{record.name!r}, {place}"
+            )
+        records[record.name] = record
+    return records
 
-    description: str
-    loader: str
+
+DATASETS = read_records(_RECORDS)
 
 
-DATASETS = {
-    "glyphs": Entry(
-        "generated characters in alphabets; no download",
-        "tfmeta.datasets.glyphs.load:load_glyphs",
-    ),
-    "omniglot": Entry(
-        "1,623 handwritten characters of 50 alphabets, 20 drawings each",
-        "tfmeta.datasets.omniglot.load:load_omniglot",
-    ),
-    "mini_imagenet": Entry(
-        "100 classes of ImageNet, 600 pictures of 84 x 84 each",
-        "tfmeta.datasets.imagenet.mini:load_mini_imagenet",
-    ),
-    "tiered_imagenet": Entry(
-        "608 classes of ImageNet in 34 superclasses, 84 x 84",
-        "tfmeta.datasets.imagenet.tiered:load_tiered_imagenet",
-    ),
-    "cifar_fs": Entry(
-        "CIFAR-100 in 64, 16 and 20 classes, 32 x 32",
-        "tfmeta.datasets.cifar100.cifar_fs:load_cifar_fs",
-    ),
-    "fc100": Entry(
-        "CIFAR-100 in 60, 20 and 20 classes that share no superclass, 32 x 32",
-        "tfmeta.datasets.cifar100.fc100:load_fc100",
-    ),
-    "clinc150": Entry(
-        "150 intents of 10 domains, 150 sentences each",
-        "tfmeta.datasets.text.clinc150:load_clinc150",
-    ),
-    "banking77": Entry(
-        "77 intents of customers of a bank, 13,083 sentences",
-        "tfmeta.datasets.text.banking77:load_banking77",
-    ),
-    "tox21": Entry(
-        "toxicity of 7,831 molecules in 12 assays",
-        "tfmeta.datasets.molecules.tox21:load_tox21",
-    ),
-    "sider": Entry(
-        "side effects of 1,427 drugs in 27 organ classes",
-        "tfmeta.datasets.molecules.sider:load_sider",
-    ),
-}
-NAMES = tuple(DATASETS)
+def importable() -> list[str]:
+    """The names of the data sets that are imported from files."""
+    return [name for name, record in DATASETS.items() if record.importer is not None]
 
 
 def load(
@@ -107,18 +92,48 @@ def load(
     ```
     """
     if name not in DATASETS:
-        raise ValueError(f"`name` must be one of {list(NAMES)}. Received: {name!r}")
-    module, function = DATASETS[name].loader.split(":")
-    loader = getattr(importlib.import_module(module), function)
-    accepted = set(inspect.signature(loader).parameters) - {"split", "data_dir"}
-    given = {option: value for option, value in options.items() if value is not None}
-    for option, value in given.items():
-        if option not in accepted:
-            takes = ", ".join(f"`{a}`" for a in sorted(accepted)) or "no options"
-            raise ValueError(
-                f"`{option}` is no option of data set {name!r}, which takes {takes}. "
-                f"Received: {option}={value!r}"
-            )
-    if "data_dir" in inspect.signature(loader).parameters:
-        given["data_dir"] = data_dir
-    return loader(split, **given)
+        raise ValueError(f"`name` must be one of {list(DATASETS)}. Received: {name!r}")
+    return DATASETS[name].load(split, data_dir=data_dir, **options)
+
+
+def import_dataset(
+    name: str,
+    source: str | os.PathLike[str],
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    on_progress: OnProgress | None = None,
+    **options: Any,
+) -> ImportReport:
+    r"""Imports a data set from files on this machine, so that `load` finds it.
+
+    Args:
+        name: One of `tfmeta datasets import --help`.
+        source: The folder with the data set's files.
+        data_dir: Where data is kept; by default the environment variable
+            `TFMETA_DATA_DIR`, and without that `~/.cache/tfmeta`.
+        on_progress: Called with the pieces done, and of all.
+        **options: What else the data set's own function takes, such as
+            `partial` of `import_tiered_imagenet`. `None` stands for its
+            default.
+
+    Returns:
+        What the import did. Show its `notes` to the user.
+
+    Raises:
+        ValueError: For an unknown name, for an option that the data set does
+            not have, and when the files are damaged, unsafe or not complete.
+        FileNotFoundError: When a file is missing.
+        OSError: When the disk is too small.
+
+    Example:
+
+    ```python
+    done = import_dataset("omniglot", "~/Downloads/omniglot", on_progress=print)
+    print(*done.notes, sep="\n")
+    ```
+    """
+    if name not in importable():
+        raise ValueError(f"`name` must be one of {importable()}. Received: {name!r}")
+    return DATASETS[name].import_from(
+        source, data_dir=data_dir, on_progress=on_progress, **options
+    )

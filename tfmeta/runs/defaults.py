@@ -7,73 +7,14 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tfmeta.datasets.registry import NAMES
+from tfmeta.datasets.registry import DATASETS
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.learners import learner_kind
 
-_NATURAL_PICTURES = TrainConfig(
-    train_ways=20,
-    train_shots=5,
-    train_queries=10,
-    ways=5,
-    shots=5,
-    validation_episodes=200,
-    epochs=20,
-    steps_per_epoch=100,
-    augment=True,
-)
-# The settings of the two that follow were chosen on validation episodes of
-# CLINC150 and of Tox21.
-_TEXT = TrainConfig(
-    train_ways=60,
-    train_shots=1,
-    train_queries=5,
-    ways=10,
-    queries=10,
-    validation_episodes=200,
-    epochs=6,
-    steps_per_epoch=100,
-    learning_rate=3e-4,
-)
-_ASSAYS = TrainConfig(
-    same_group=True,
-    characters=True,
-    train_ways=2,
-    train_shots=5,
-    train_queries=16,
-    train_tasks=4,
-    ways=2,
-    shots=10,
-    queries=16,
-    validation_episodes=200,
-    epochs=3,
-    steps_per_epoch=100,
-)
-
-# Glyphs is sized to end within three minutes on two cores, Omniglot to reach the
-# paper's figures within an hour.
 DEFAULTS: dict[str, TrainConfig] = {
-    name: dataclasses.replace(config, dataset=name)
-    for name, config in {
-        "glyphs": TrainConfig(),
-        "omniglot": TrainConfig(
-            train_ways=60,
-            ways=20,
-            validation_episodes=100,
-            epochs=20,
-            steps_per_epoch=500,
-            augment=True,
-        ),
-        "mini_imagenet": _NATURAL_PICTURES,
-        "tiered_imagenet": _NATURAL_PICTURES,
-        "cifar_fs": _NATURAL_PICTURES,
-        "fc100": _NATURAL_PICTURES,
-        "clinc150": _TEXT,
-        "banking77": _TEXT,
-        "tox21": _ASSAYS,
-        "sider": _ASSAYS,
-    }.items()
+    name: TrainConfig(dataset=name, **record.training)
+    for name, record in DATASETS.items()
 }
 
 # What says how training batches of each sort are made.
@@ -112,9 +53,9 @@ def default_config(
     if not dataset.startswith("tfds:"):
         if not Path(dataset).exists():
             raise ValueError(
-                f"`dataset` must be one of {', '.join(NAMES)}, or the path of a folder "
-                "or CSV file of your own, or tfds:NAME for a data set of TensorFlow "
-                f"Datasets. Received: {dataset!r}, and there is no such path"
+                f"`dataset` must be one of {', '.join(DATASETS)}, or the path of a "
+                "folder or CSV file of your own, or tfds:NAME for a data set of "
+                f"TensorFlow Datasets. Received: {dataset!r}, and there is no such path"
             )
         # A run is evaluated from other folders, too.
         dataset = str(Path(dataset).resolve())

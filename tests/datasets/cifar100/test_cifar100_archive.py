@@ -1,11 +1,11 @@
 import gzip
 
+import numpy as np
 import pytest
-from cifar100_archive import members, write_archive
+from cifar100_archive import FINE, label, members, picture, write_archive
 
-from tfmeta.datasets.cifar100.archive import EACH, check_archive
+from tfmeta.datasets.cifar100.archive import EACH, OFFICIAL_SHA256, read_cifar_archive
 
-OFFICIAL = "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"
 SMALL = {"train": 3, "test": 1}
 
 
@@ -23,13 +23,25 @@ def files():
 def test_a_complete_archive_is_accepted(files, tmp_path):
     path = write_archive(tmp_path / "cifar-100-binary.tar.gz", files)
     counts = []
-    report = check_archive(path, OFFICIAL, on_pictures=counts.append)
+    report, found = read_cifar_archive(path, on_pictures=counts.append)
     assert counts == [300, 100]
     assert not report.official
     (note,) = report.notes
-    assert "100 classes, 400 pictures" in note and OFFICIAL in note
-    same = check_archive(path, report.sha256)
-    assert same.official and same.notes == ()
+    assert "100 classes, 400 pictures" in note and OFFICIAL_SHA256 in note
+    assert found.class_names == tuple(FINE)
+    for part, start in (("train", 0), ("test", 300)):
+        for index in (0, 77, 99):
+            assert found.labels[start + index] == label(part, index)
+            np.testing.assert_array_equal(
+                found.pictures[start + index], picture(part, index)
+            )
+
+
+def test_the_official_archive_is_the_one_that_tfds_knows(tmp_path):
+    import tensorflow_datasets as tfds
+
+    (info,) = tfds.builder("cifar100", data_dir=tmp_path).url_infos.values()
+    assert info.checksum == OFFICIAL_SHA256
 
 
 def test_names_in_another_order_are_followed(files, tmp_path):
@@ -40,12 +52,11 @@ def test_names_in_another_order_are_followed(files, tmp_path):
         for name, content in lists.items()
     }
     with pytest.raises(ValueError, match="each class its superclass"):
-        check_archive(
+        read_cifar_archive(
             write_archive(
                 tmp_path / "one.tar.gz",
                 {**files, "fine_label_names.txt": turned["fine_label_names.txt"]},
-            ),
-            OFFICIAL,
+            )
         )
     relabelled = {}
     for part in SMALL:
@@ -54,7 +65,7 @@ def test_names_in_another_order_are_followed(files, tmp_path):
         content[1::3074] = bytes(99 - c for c in content[1::3074])
         relabelled[f"{part}.bin"] = bytes(content)
     path = write_archive(tmp_path / "both.tar.gz", {**turned, **relabelled})
-    assert check_archive(path, OFFICIAL).content == "100 classes, 400 pictures"
+    assert read_cifar_archive(path)[0].content == "100 classes, 400 pictures"
 
 
 def changed(content, position, value):
@@ -98,7 +109,7 @@ def changed(content, position, value):
 def test_what_is_not_complete_is_refused(files, tmp_path, change, message):
     path = write_archive(tmp_path / "bad.tar.gz", change(files))
     with pytest.raises(ValueError, match=message) as caught:
-        check_archive(path, OFFICIAL)
+        read_cifar_archive(path)
     assert str(path) in str(caught.value)
 
 
@@ -107,7 +118,7 @@ def test_what_is_no_such_archive_is_refused(files, tmp_path):
     write_archive(path, files)
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="bad.tar.gz must be whole"):
-        check_archive(path, OFFICIAL)
+        read_cifar_archive(path)
     path.write_bytes(gzip.compress(b"not an archive" * 99))
     with pytest.raises(ValueError, match="bad.tar.gz must be a whole tar archive"):
-        check_archive(path, OFFICIAL)
+        read_cifar_archive(path)

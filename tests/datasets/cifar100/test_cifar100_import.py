@@ -3,11 +3,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
 from cifar100_archive import FINE, label, members, picture, write_archive
+from local_tfds import prepare_from, take_downloads_from
 
 from tfmeta.datasets import load
 from tfmeta.datasets.cifar100.archive import EACH
@@ -15,6 +15,7 @@ from tfmeta.datasets.cifar100.cifar_fs import load_cifar_fs
 from tfmeta.datasets.cifar100.class_lists import SPLITS, superclasses
 from tfmeta.datasets.cifar100.fc100 import load_fc100
 from tfmeta.datasets.cifar100.importing import import_cifar_fs, import_fc100
+from tfmeta.datasets.reading.archives import read_archive
 
 SMALL = {"train": 5, "test": 2}
 LOADERS = {"cifar_fs": load_cifar_fs, "fc100": load_fc100}
@@ -95,20 +96,20 @@ def test_each_picture_is_in_its_class_and_in_order(imported, name):
 
 
 def test_pieces_are_reported(imported):
-    _, done, reports = imported
+    data_dir, done, reports = imported
     counts = [count for count, _ in reports]
     assert counts == sorted(set(counts))
-    assert {of_all for _, of_all in reports} == {2100}
-    assert counts[-1] == 2100 and len(counts) >= 10
+    assert {of_all for _, of_all in reports} == {1400}
+    assert counts[-1] == 1400 and len(counts) >= 9
     (note,) = done.notes
     assert "not the authors' file byte for byte" in note
-    assert not done.already_prepared
+    assert not done.already_there
+    assert done.tables == (data_dir / "tables" / "cifar100",)
 
 
 def test_nothing_temporary_is_left(imported):
     data_dir, _, _ = imported
-    names = {p.name for p in data_dir.iterdir()}
-    assert names == {"cifar100", "downloads", "tables"}
+    assert {p.name for p in data_dir.iterdir()} == {"locks", "tables"}
     assert [p.name for p in (data_dir / "tables").iterdir()] == ["cifar100"]
     assert list(data_dir.rglob("*incomplete*")) == []
 
@@ -119,35 +120,74 @@ def test_the_other_import_finds_it_done(imported, source, hash_tree):
     archive = source / "cifar-100-binary.tar.gz"
     reports = []
     done = import_fc100(archive, data_dir, on_progress=lambda *r: reports.append(r))
-    assert done.already_prepared
+    assert done.already_there
     assert "which CIFAR-FS and FC100 share" in done.notes[-1]
     assert hash_tree(data_dir) == before
-    assert reports[-1] == (2100, 2100)
+    assert reports[-1] == (1400, 1400)
 
 
-def test_what_tfds_has_prepared_is_taken(imported, tmp_path, monkeypatch):
-    data_dir, _, _ = imported
-    (tmp_path / "cifar100").symlink_to(data_dir / "cifar100")
-    table = load_cifar_fs("test", data_dir=tmp_path)
-    expected = load_cifar_fs("test", data_dir=data_dir)
-    np.testing.assert_array_equal(table.examples, expected.examples)
+@pytest.fixture(scope="module")
+def unpacked(source, tmp_path_factory):
+    """What TensorFlow Datasets would download, by the last part of its address."""
+    folder = tmp_path_factory.mktemp("unpacked")
+    archive = source / "cifar-100-binary.tar.gz"
+    for name, content in read_archive(archive):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    return {archive.name: folder}
 
 
-def test_prepared_data_that_is_not_whole_is_named(imported, tmp_path, monkeypatch):
-    data_dir, _, _ = imported
-    (tmp_path / "cifar100").symlink_to(data_dir / "cifar100")
+@pytest.fixture(scope="module")
+def tfds_dir(unpacked, tmp_path_factory):
+    """A data folder in which TensorFlow Datasets has prepared `cifar100`."""
+    data_dir = tmp_path_factory.mktemp("tfds")
+    with pytest.MonkeyPatch.context() as patch:
+        prepare_from(unpacked, "cifar100", data_dir, patch)
+    return data_dir
+
+
+def assert_same_tables(one, other):
+    for split in SPLITS:
+        found, expected = (load_fc100(split, data_dir=d) for d in (one, other))
+        assert found.class_names == expected.class_names
+        assert (found.groups, found.description) == (
+            expected.groups,
+            expected.description,
+        )
+        np.testing.assert_array_equal(found.examples, expected.examples)
+
+
+def test_what_tfds_has_prepared_is_taken(imported, tfds_dir, tmp_path):
+    (tmp_path / "cifar100").symlink_to(tfds_dir / "cifar100")
+    assert_same_tables(tmp_path, imported[0])
+
+
+def test_what_tfds_can_download_is_taken(imported, unpacked, tmp_path, monkeypatch):
+    take_downloads_from(unpacked, monkeypatch)
+    monkeypatch.setattr(
+        "tfmeta.datasets.tfds_builders.connection_problem", lambda url: None
+    )
+    assert_same_tables(tmp_path, imported[0])
+    assert (tmp_path / "cifar100").is_dir()
+
+
+def test_what_tfds_cannot_prepare_is_named(unpacked, tmp_path, monkeypatch):
+    empty = {name: tmp_path for name in unpacked}
+    take_downloads_from(empty, monkeypatch)
+    monkeypatch.setattr(
+        "tfmeta.datasets.tfds_builders.connection_problem", lambda url: None
+    )
+    with pytest.raises(OSError, match="must be able to prepare 'cifar100' in"):
+        load_cifar_fs(data_dir=tmp_path / "data")
+    assert not (tmp_path / "data" / "tables").exists()
+
+
+def test_prepared_data_that_is_not_whole_is_named(tfds_dir, tmp_path, monkeypatch):
+    (tmp_path / "cifar100").symlink_to(tfds_dir / "cifar100")
     monkeypatch.setitem(EACH, "train", 500)
     with pytest.raises(ValueError, match="must hold the 100 classes.*with 7 to 7"):
         load_cifar_fs("test", data_dir=tmp_path)
     assert not (tmp_path / "tables" / "cifar100").exists()
-
-
-def test_tfds_itself_unpacks_nothing(source, tmp_path, monkeypatch):
-    from tensorflow_datasets.core.download import extractor
-
-    monkeypatch.setattr(extractor, "iter_archive", None)
-    import_cifar_fs(source, tmp_path)
-    assert load_cifar_fs("test", data_dir=tmp_path).num_classes == 20
 
 
 def test_a_damaged_archive_reaches_no_cache(source, tmp_path):
@@ -204,8 +244,8 @@ import_cifar_fs(sys.argv[1], sys.argv[2], on_progress=report)
 @pytest.mark.slow
 def test_a_killed_import_is_run_again(imported, source, tmp_path):
     data_dir, _, _ = imported
-    # While it is checked, prepared (early and late) and read.
-    for pieces in (500, 800, 1300, 1900):
+    # While it is checked, and while it is written, early and late.
+    for pieces in (500, 800, 1300):
         with subprocess.Popen(
             [sys.executable, "-c", KILLED, source, tmp_path, str(pieces)],
             stdin=subprocess.PIPE,
@@ -217,11 +257,8 @@ def test_a_killed_import_is_run_again(imported, source, tmp_path):
             os.kill(process.pid, signal.SIGKILL)
         assert not (tmp_path / "tables" / "cifar100").exists()
     import_cifar_fs(source, tmp_path)
-    assert {p.name for p in tmp_path.iterdir()} == {"cifar100", "downloads", "tables"}
-    for split in list(SPLITS)[:3]:
-        found, expected = (load_fc100(split, data_dir=d) for d in (tmp_path, data_dir))
-        assert found.class_names == expected.class_names
-        np.testing.assert_array_equal(found.examples, expected.examples)
+    assert {p.name for p in tmp_path.iterdir()} == {"locks", "tables"}
+    assert_same_tables(tmp_path, data_dir)
 
 
 @pytest.mark.slow
@@ -241,4 +278,3 @@ def test_all_sixty_thousand(tmp_path, monkeypatch):
     last = table.class_names[-1]
     index = max(i for i in range(10_000) if FINE[label("test", i)] == last)
     np.testing.assert_array_equal(table.examples[-1], picture("test", index))
-    assert Path(tmp_path / "data" / "cifar100").is_dir()

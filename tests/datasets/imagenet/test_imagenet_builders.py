@@ -24,12 +24,13 @@ from drawn_copies import (
 )
 from PIL import Image
 
+from tfmeta.datasets.data_dir import table_path
 from tfmeta.datasets.imagenet.builders import (
     MiniImagenet,
     TieredImagenet,
     TieredImagenetPartial,
 )
-from tfmeta.datasets.imagenet.importing import import_pictures, table_path
+from tfmeta.datasets.imagenet.importing import import_pictures
 from tfmeta.datasets.imagenet.prepared import PreparedPictures
 from tfmeta.datasets.storage.table_folder import open_table
 
@@ -258,7 +259,7 @@ def test_a_prepared_data_set_gives_the_table_of_an_import(
     imported = import_pictures(
         lambda: builder.open_source(source, catalogue), catalogue, tmp_path
     )
-    one, other = open_table(packed.table_path), open_table(imported.table_path)
+    one, other = open_table(packed.tables[0]), open_table(imported.tables[0])
     assert one.class_names == other.class_names
     assert one.groups == other.groups
     np.testing.assert_array_equal(one.class_sizes, other.class_sizes)
@@ -267,6 +268,7 @@ def test_a_prepared_data_set_gives_the_table_of_an_import(
 
 def test_loading_packs_what_is_prepared(tmp_path, monkeypatch):
     from tfmeta.datasets.imagenet import builders
+    from tfmeta.datasets.imagenet.dataset import MINI_IMAGENET
     from tfmeta.datasets.imagenet.loading import open_or_pack
 
     class MiniImagenetHere(MiniImagenet):
@@ -280,13 +282,13 @@ def test_loading_packs_what_is_prepared(tmp_path, monkeypatch):
 
     here = dataclasses.replace(MINI, name="mini_imagenet_here")
     monkeypatch.setattr(builders, "MiniImagenetHere", MiniImagenetHere, raising=False)
-    options = {"builder_name": "MiniImagenetHere", "command": "", "forms": ""}
+    options = {"builder_name": "MiniImagenetHere"}
     source = write_caches(tmp_path / "source", MINI)
-    with pytest.raises(FileNotFoundError):
-        open_or_pack(here, "test", tmp_path, **options)
+    with pytest.raises(FileNotFoundError, match="import mini_imagenet --from DIR"):
+        open_or_pack(MINI_IMAGENET, here, "test", tmp_path, **options)
     prepare(MiniImagenetHere, source, tmp_path)
-    table = open_or_pack(here, "test", tmp_path, **options)
-    assert table_path(here, tmp_path).is_dir()
+    table = open_or_pack(MINI_IMAGENET, here, "test", tmp_path, **options)
+    assert table_path(tmp_path, here.name).is_dir()
     assert table.class_names == MINI.classes["test"]
     for class_id, pictures in enumerate(drawn(MINI, "test").values()):
         np.testing.assert_array_equal(table.examples_of(class_id), np.stack(pictures))

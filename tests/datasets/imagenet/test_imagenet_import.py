@@ -23,7 +23,8 @@ from drawn_copies import (
     write_tar,
 )
 
-from tfmeta.datasets.imagenet.importing import import_pictures, table_path
+from tfmeta.datasets.data_dir import table_path
+from tfmeta.datasets.imagenet.importing import import_pictures
 from tfmeta.datasets.imagenet.loading import take_split
 from tfmeta.datasets.imagenet.mini import load_mini_imagenet
 from tfmeta.datasets.imagenet.sources import open_mini, open_tiered
@@ -51,10 +52,10 @@ def test_the_table_has_the_pictures_in_the_order_of_their_names(archive, tmp_pat
     report = import_mini(
         archive, tmp_path, on_progress=lambda done, of: seen.append((done, of))
     )
-    assert report.table_path == table_path(MINI, tmp_path)
-    assert not report.already_prepared
+    assert report.tables == (table_path(tmp_path, MINI.name),)
+    assert not report.already_there
     assert seen == [(k, 40) for k in range(1, 41)]
-    table = open_table(report.table_path)
+    table = open_table(report.tables[0])
     assert table.name == "mini_imagenet"
     assert table.class_names == tuple(MINI.split_of)
     assert table.groups is None
@@ -75,7 +76,7 @@ def test_importing_again_reads_nothing(archive, tmp_path):
     import_mini(archive, tmp_path)
     archive.unlink()
     report = import_mini(archive, tmp_path)
-    assert report.already_prepared
+    assert report.already_there
     assert "already holds" in report.notes[0]
 
 
@@ -97,11 +98,11 @@ def test_a_stopped_import_goes_on(archive, tmp_path):
 
     with pytest.raises(Stopped):
         import_mini(archive, tmp_path, on_progress=stop)
-    assert not table_path(MINI, tmp_path).exists()
+    assert not table_path(tmp_path, MINI.name).exists()
     import_mini(archive, tmp_path)
     import_mini(archive, tmp_path / "other")
     one, other = (
-        open_table(table_path(MINI, d)) for d in (tmp_path, tmp_path / "other")
+        open_table(table_path(d, MINI.name)) for d in (tmp_path, tmp_path / "other")
     )
     np.testing.assert_array_equal(one.examples, other.examples)
 
@@ -148,7 +149,7 @@ def test_a_killed_import_goes_on(tmp_path):
             break
     process.wait()
     process.stdout.close()
-    assert not table_path(catalogue, tmp_path).exists()
+    assert not table_path(tmp_path, catalogue.name).exists()
     done = []
     import_pictures(
         functools.partial(open_mini, source, catalogue),
@@ -158,7 +159,7 @@ def test_a_killed_import_goes_on(tmp_path):
     )
     assert 1 < done[0] <= 1200  # not from the beginning
     assert done[-1] == 2000
-    table = open_table(table_path(catalogue, tmp_path))
+    table = open_table(table_path(tmp_path, catalogue.name))
     for class_id, pictures in enumerate(
         p for split in SIZES for p in drawn(catalogue, split).values()
     ):
@@ -169,7 +170,7 @@ def test_a_killed_import_goes_on(tmp_path):
 def test_tiered_tables_have_superclasses(tmp_path, write):
     source = write(tmp_path / "source", TIERED)
     opener = functools.partial(open_tiered, source, TIERED)
-    path = import_pictures(opener, TIERED, tmp_path).table_path
+    path = import_pictures(opener, TIERED, tmp_path).tables[0]
     assert path.name == "tiered_imagenet"
     table = open_table(path)
     assert table.group_level == "superclass"
@@ -194,7 +195,7 @@ def test_numbered_classes_keep_their_splits(tmp_path):
     source = write_npz(tmp_path / "source", TIERED, change=number)
     opener = functools.partial(open_tiered, source, TIERED)
     report = import_pictures(opener, TIERED, tmp_path)
-    table = open_table(report.table_path)
+    table = open_table(report.tables[0])
     part = take_split(table, TIERED, ("validation",))
     assert part.class_names == ("validation/000", "validation/001")
     assert part.groups is None
@@ -210,7 +211,7 @@ def test_a_partial_copy_is_another_data_set(tmp_path):
     source = write_files(tmp_path / "source", files)
     opener = functools.partial(open_tiered, source, catalogue)
     report = import_pictures(opener, catalogue, tmp_path)
-    assert report.table_path.name == "tiered_imagenet_partial"
+    assert report.tables[0].name == "tiered_imagenet_partial"
     assert "4 of 8 classes" in report.notes[-1]
     assert "not those of tieredImageNet" in report.notes[-1]
     table = load_tiered_imagenet("train", data_dir=tmp_path, partial=True)

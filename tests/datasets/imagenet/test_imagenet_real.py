@@ -11,6 +11,7 @@ from drawn_copies import write_files
 from filelock import FileLock
 from PIL import Image
 
+from tfmeta.datasets.data_dir import table_path
 from tfmeta.datasets.imagenet.catalogue import (
     SPLITS,
     mini_catalogue,
@@ -19,7 +20,6 @@ from tfmeta.datasets.imagenet.catalogue import (
 from tfmeta.datasets.imagenet.importing import (
     import_mini_imagenet,
     import_tiered_imagenet,
-    table_path,
 )
 from tfmeta.datasets.imagenet.mini import load_mini_imagenet
 from tfmeta.datasets.imagenet.picture_tree import PictureTree
@@ -116,7 +116,7 @@ def test_every_picture_of_mini_imagenet_is_that_of_the_archive(mini, data_dir):
 @pytest.mark.slow
 def test_every_stand_in_is_that_of_the_archive(tiered, tmp_path):
     import_tiered_imagenet(tiered, tmp_path, partial=True)
-    path = table_path(tiered_catalogue(partial=True), tmp_path)
+    path = table_path(tmp_path, tiered_catalogue(partial=True).name)
     assert path.name == "tiered_imagenet_partial"
     by_class = {}
     for name, content in members(tiered / "tiered_classes_tiny64_jpeg.tar.gz"):

@@ -7,9 +7,11 @@ import io
 import pytest
 
 from tfmeta.datasets import load
-from tfmeta.datasets.importers import import_dataset
-from tfmeta.datasets.molecules.sider import SIDER, load_sider
-from tfmeta.datasets.molecules.tox21 import TOX21, import_tox21, load_tox21
+from tfmeta.datasets.molecules.sider import ASSAYS as SIDER
+from tfmeta.datasets.molecules.sider import load_sider
+from tfmeta.datasets.molecules.tox21 import ASSAYS as TOX21
+from tfmeta.datasets.molecules.tox21 import import_tox21, load_tox21
+from tfmeta.datasets.registry import import_dataset
 from tfmeta.episodes import Episodes
 
 COLLECTIONS = (TOX21, SIDER)
@@ -36,7 +38,9 @@ TEST_ASSAYS = {"tox21": 3, "sider": 6}
 def molecule_dir(reference_data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("molecules")
     for collection in COLLECTIONS:
-        import_dataset(collection.name, reference_data / "molecules", data_dir=folder)
+        import_dataset(
+            collection.record.name, reference_data / "molecules", data_dir=folder
+        )
     return folder
 
 
@@ -46,9 +50,9 @@ def rows_of(reference_data, name):
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-@pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda c: c.name)
+@pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda c: c.record.name)
 def test_classes_are_the_outcomes_of_the_file(collection, reference_data, molecule_dir):
-    name = collection.name
+    name = collection.record.name
     rows = rows_of(reference_data, name)
     tables = [
         load(name, split=s, data_dir=molecule_dir)
@@ -74,14 +78,14 @@ def test_classes_are_the_outcomes_of_the_file(collection, reference_data, molecu
         assert table.groups == tuple(n.rsplit("/", 1)[0] for n in table.class_names)
 
 
-@pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda c: c.name)
+@pytest.mark.parametrize("collection", COLLECTIONS, ids=lambda c: c.record.name)
 def test_splits(collection, molecule_dir):
     splits = {
-        s: set(load(collection.name, split=s, data_dir=molecule_dir).groups)
+        s: set(load(collection.record.name, split=s, data_dir=molecule_dir).groups)
         for s in ("train", "validation", "test", "trainval")
     }
     # The last assays of the file, as in Meta-MGNN.
-    last = collection.assays[-TEST_ASSAYS[collection.name] :]
+    last = collection.assays[-TEST_ASSAYS[collection.record.name] :]
     assert splits["test"] == set(last)
     assert splits["trainval"] == splits["train"] | splits["validation"]
     assert not splits["train"] & splits["validation"]

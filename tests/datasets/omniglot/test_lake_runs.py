@@ -12,8 +12,9 @@ from PIL import Image
 from tfmeta.datasets import load
 from tfmeta.datasets.omniglot.importing import import_omniglot
 from tfmeta.datasets.omniglot.lake_runs import load_lake_runs, runs_path, write_runs
-from tfmeta.datasets.omniglot.pack import packed_path
+from tfmeta.datasets.omniglot.pictures import size_path
 from tfmeta.datasets.omniglot.runs_archive import RUNS_ARCHIVE, read_runs_archive
+from tfmeta.datasets.storage.table_folder import open_table
 
 
 @pytest.fixture
@@ -205,9 +206,9 @@ def test_an_archive_zipped_anew_is_the_same(write_archive, members, source):
 @pytest.fixture
 def data_dir(omniglot_dir, tmp_path):
     """A data folder with Omniglot, without the runs."""
-    packed = packed_path(tmp_path / "data")
-    packed.parent.mkdir(parents=True)
-    packed.symlink_to(packed_path(omniglot_dir))
+    small = size_path(tmp_path / "data")
+    small.parent.mkdir(parents=True)
+    small.symlink_to(size_path(omniglot_dir))
     return tmp_path / "data"
 
 
@@ -215,7 +216,7 @@ def test_the_runs_can_be_added_alone(write_archive, members, data_dir, full_size
     report = import_omniglot(write_archive(members).parent, data_dir)
     (note,) = report.notes
     assert "evaluate RUN --protocol lake" in note
-    assert not list(data_dir.rglob("*.building")) + list(data_dir.glob("*.importing"))
+    assert not list(data_dir.rglob("*.building"))
     runs = load_lake_runs(data_dir=data_dir, size=105)
     np.testing.assert_array_equal(runs.query, full_size.query)
 
@@ -227,14 +228,16 @@ def test_without_omniglot_the_runs_alone_are_not_enough(source, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_a_broken_archive_leaves_what_was_there(write_archive, members, data_dir):
+def test_a_broken_archive_leaves_what_was_there(
+    write_archive, members, data_dir, hash_tree
+):
     path = write_archive(members)
     import_omniglot(path.parent, data_dir)
-    before = runs_path(data_dir).read_bytes()
+    before = hash_tree(runs_path(data_dir))
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(ValueError, match="must be a whole zip archive"):
         import_omniglot(path.parent, data_dir)
-    assert runs_path(data_dir).read_bytes() == before
+    assert hash_tree(runs_path(data_dir)) == before
 
 
 def test_what_is_not_there_is_said_with_the_command(tmp_path):
@@ -246,59 +249,77 @@ def test_what_is_not_there_is_said_with_the_command(tmp_path):
 
 @pytest.fixture
 def damage(lake_dir, tmp_path):
-    """Writes the runs' file with other bytes; returns the data folder."""
+    """Writes a file of the runs' table with other bytes; returns the data folder."""
 
-    def damage(change):
-        path = runs_path(tmp_path)
-        path.parent.mkdir(exist_ok=True)
-        path.write_bytes(change(runs_path(lake_dir).read_bytes()))
-        return tmp_path
+    def damage(change, file="examples.bin"):
+        shutil.rmtree(tmp_path / "damaged", ignore_errors=True)
+        table = shutil.copytree(runs_path(lake_dir), runs_path(tmp_path / "damaged"))
+        (table / file).write_bytes(change((table / file).read_bytes()))
+        return tmp_path / "damaged"
 
     return damage
 
 
+FILES = ("examples.bin", "spans.npy", "table.json")
+
+
+@pytest.mark.parametrize("file", FILES)
 @pytest.mark.parametrize(
     "change",
     [
         lambda content: b"",
         lambda content: b"rubbish",
         lambda content: content[:1000],
-        lambda content: content[:-1],
+        lambda content: content[:-2],
         lambda content: content[:9000] + b"rubbish" + content[9007:],
     ],
 )
-def test_a_damaged_file_is_named(damage, change):
-    folder = damage(change)
+def test_a_damaged_file_is_named(damage, change, file):
+    folder = damage(change, file)
     with pytest.raises(ValueError, match="delete it and import again") as caught:
         load_lake_runs(data_dir=folder)
     assert str(runs_path(folder)) in str(caught.value)
 
 
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(place=st.floats(0, 1, exclude_max=True), bit=st.integers(0, 7))
-def test_a_flipped_bit_shows_or_changes_nothing(damage, full_size, place, bit):
+@given(
+    file=st.sampled_from(FILES),
+    place=st.floats(0, 1, exclude_max=True),
+    bit=st.integers(0, 7),
+)
+def test_a_flipped_bit_shows_or_changes_nothing(damage, full_size, file, place, bit):
     def flip(content):
         index = int(place * len(content))
         changed = bytes([content[index] ^ (1 << bit)])
         return content[:index] + changed + content[index + 1 :]
 
     try:
-        runs = load_lake_runs(data_dir=damage(flip), size=105)
+        runs = load_lake_runs(data_dir=damage(flip, file), size=105)
     except ValueError as error:
         assert "delete it and import again" in str(error)
-    else:  # a date in the zip file, for one
+    else:  # a name in the header, for one
         np.testing.assert_array_equal(runs.query, full_size.query)
         np.testing.assert_array_equal(runs.labels, full_size.labels)
 
 
-def test_other_pictures_in_the_data_folder_are_refused(lake_dir, tmp_path):
-    with np.load(runs_path(lake_dir)) as stored:
-        scans, labels = stored["scans"], stored["labels"]
+def test_other_pictures_in_the_data_folder_are_refused(source, tmp_path):
+    scans, labels = read_runs_archive(source / RUNS_ARCHIVE)
     write_runs(scans, labels[:, ::-1].copy(), tmp_path)
     with pytest.raises(ValueError, match="of other content"):
         load_lake_runs(data_dir=tmp_path)
-    write_runs(scans, labels, tmp_path)
-    assert load_lake_runs(data_dir=tmp_path).labels.max() == 19
+    write_runs(scans, labels, tmp_path / "right")
+    assert load_lake_runs(data_dir=tmp_path / "right").labels.max() == 19
+
+
+def test_the_table_pairs_support_and_query(lake_dir, full_size):
+    table = open_table(runs_path(lake_dir))
+    assert (table.num_classes, set(table.class_sizes.tolist())) == (400, {2})
+    place = table.class_names.index("run07/class03")
+    support, query = table.examples_of(place)
+    np.testing.assert_array_equal(support, full_size.support[6, 2])
+    item = table.class_attributes[place]
+    np.testing.assert_array_equal(query, full_size.query[6, item])
+    assert full_size.labels[6, item] == 2
 
 
 @pytest.mark.parametrize("size", [0, 106, 28.0, True, "28"])

@@ -1,16 +1,22 @@
+import dataclasses
+import hashlib
 import io
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tfmeta.datasets.omniglot.load import (
+from tfmeta.datasets.omniglot.characters import (
+    LAKE_TEST,
     LAKE_VALIDATION,
-    load_omniglot,
+    all_characters,
     vinyals_characters,
 )
-from tfmeta.datasets.omniglot.pack import packed_path, read_packed, shrink
+from tfmeta.datasets.omniglot.load import load_omniglot
+from tfmeta.datasets.omniglot.pictures import open_size, shrink, size_path
 from tfmeta.datasets.reading.archives import read_archive
+from tfmeta.datasets.storage.table_folder import save_table
 
 
 def antialiased(size, target):
@@ -23,8 +29,8 @@ def antialiased(size, target):
 
 
 @pytest.fixture(scope="module")
-def packed(omniglot_dir):
-    return read_packed(packed_path(omniglot_dir))
+def small(omniglot_dir):
+    return open_size(28, omniglot_dir)
 
 
 @pytest.fixture(scope="module")
@@ -39,34 +45,36 @@ def sets(reference_data):
     return found
 
 
-def test_shrinking_inverts_and_averages():
-    scan = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (105, 105))
+def test_shrinking_averages():
+    ink = np.random.default_rng(0).choice(np.array([0, 255], np.uint8), (105, 105))
     weights = antialiased(105, 28)
-    expected = weights @ (255.0 - scan) @ weights.T
-    assert np.abs(shrink(scan) - expected).max() <= 1  # two roundings of Pillow
+    expected = weights @ ink.astype(float) @ weights.T
+    assert np.abs(shrink(ink) - expected).max() <= 1  # two roundings of Pillow
 
 
-def test_every_picture_is_that_of_the_archive(packed, reference_data):
-    place = {name: index for index, name in enumerate(packed.class_names)}
+def test_every_picture_is_that_of_the_archive(small, reference_data):
+    place = {name: index for index, name in enumerate(small.class_names)}
     expected = {}
     for part in ("background", "evaluation"):
         archive = reference_data / "omniglot" / f"images_{part}.zip"
         for name, content in read_archive(archive):
             character = "/".join(name.split("/")[1:3])
             if place[character] % 20 == 0:
-                scan = np.asarray(Image.open(io.BytesIO(content)).convert("L"))
-                expected.setdefault(character, []).append(shrink(scan).tobytes())
+                ink = 255 - np.asarray(Image.open(io.BytesIO(content)).convert("L"))
+                expected.setdefault(character, []).append(shrink(ink).tobytes())
     assert len(expected) == 82
     for character, pictures in expected.items():
         start = 20 * place[character]
-        found = packed.examples[start : start + 20]
+        found = small.examples[start : start + 20]
         assert sorted(p.tobytes() for p in found) == sorted(pictures)
 
 
-def test_packed_characters_are_those_of_the_archives(packed, sets):
-    marked = np.asarray(packed.class_names)
-    assert set(marked[packed.background]) == sets["background"]
-    assert set(marked[~packed.background]) == sets["evaluation"]
+def test_characters_are_those_of_the_archives(small, sets):
+    assert small.class_names == all_characters()
+    assert len(all_characters()) == 1623
+    evaluation = {n for n in all_characters() if n.split("/")[0] in LAKE_TEST}
+    assert evaluation == sets["evaluation"]
+    assert {*all_characters()} - evaluation == sets["background"]
 
 
 @pytest.mark.parametrize(
@@ -147,64 +155,61 @@ def test_ink_is_bright(omniglot_dir):
     assert np.median(examples[:, 0, 0]) == 0
 
 
-def test_tensorflow_datasets_reads_the_same_folder(omniglot_dir):
-    import tensorflow_datasets as tfds
+DIGESTS = {
+    ("vinyals", "train"): "16d04ce89c15e9d0",
+    ("vinyals", "validation"): "d73c8c6e7d328432",
+    ("vinyals", "test"): "a2a960b4643ef8a4",
+    ("vinyals", "trainval"): "1257c027af31aa67",
+    ("lake", "train"): "4bf4c0628d879361",
+    ("lake", "validation"): "64ee68133f0b26f2",
+    ("lake", "test"): "05a9efd327258666",
+    ("lake", "background"): "9faa5e9d0355d798",
+}
 
-    builder = tfds.builder("omniglot", data_dir=omniglot_dir)
-    counts = {split: info.num_examples for split, info in builder.info.splits.items()}
-    assert counts == {"train": 19280, "test": 13180, "small1": 2720, "small2": 3120}
+
+@pytest.mark.parametrize(("protocol", "split"), DIGESTS)
+def test_pictures_and_their_order_never_change(omniglot_dir, protocol, split):
+    """Episodes draw by place: figures that were measured depend on the order."""
+    table = load_omniglot(split, protocol=protocol, data_dir=omniglot_dir)
+    digest = hashlib.sha256(table.examples.tobytes()).hexdigest()
+    assert digest.startswith(DIGESTS[protocol, split])
 
 
 @pytest.fixture
-def damaged(omniglot_dir, tmp_path):
-    """A data folder of its own with a copy of the packed file."""
-    path = packed_path(tmp_path)
-    path.parent.mkdir()
-    path.write_bytes(packed_path(omniglot_dir).read_bytes())
-    return path
+def copied(omniglot_dir, tmp_path):
+    """A data folder of its own with a copy of the table."""
+    return shutil.copytree(size_path(omniglot_dir), size_path(tmp_path))
 
 
-@pytest.mark.parametrize("keep", [0, 1, 1000, -1])
-def test_truncated_packed_file_is_refused(damaged, tmp_path, keep):
-    damaged.write_bytes(damaged.read_bytes()[:keep])
-    with pytest.raises(ValueError, match=r"omniglot_28x28.npz.*delete it.*--from DIR"):
+@pytest.mark.parametrize("file", ["table.json", "examples.npy"])
+@pytest.mark.parametrize("keep", [0, 1, 1000, -2])
+def test_a_truncated_table_is_refused(copied, tmp_path, file, keep):
+    path = copied / file
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(ValueError, match=r"omniglot_28x28 .*damaged: remove the fold"):
         load_omniglot("test", data_dir=tmp_path)
 
 
-def test_changed_packed_file_is_refused(damaged, tmp_path):
-    content = bytearray(damaged.read_bytes())
+def test_a_changed_table_is_refused(copied, tmp_path):
+    content = bytearray((copied / "examples.npy").read_bytes())
     content[len(content) // 2] ^= 0xFF
-    damaged.write_bytes(content)
-    with pytest.raises(ValueError, match="delete it and import again"):
+    (copied / "examples.npy").write_bytes(content)
+    with pytest.raises(ValueError, match="examples.npy with checksum"):
         load_omniglot("test", data_dir=tmp_path)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        {"format": np.int64(2)},
-        {"examples": np.zeros((32460, 28, 28, 1), np.float32)},
-        {"examples": np.zeros((32440, 28, 28, 1), np.uint8)},
-        {"class_names": np.array(["a"] * 1623)},
-        {"class_names": np.array(["a"] * 1623, object)},
-        {"background": np.zeros(1623, bool)},
+        lambda t: dataclasses.replace(t, examples=t.examples.astype(np.float32)),
+        lambda t: t.take_classes(range(1622)),
+        lambda t: t.take_classes([1, 0, *range(2, 1623)]),
     ],
 )
-def test_packed_file_of_other_content_is_refused(packed, tmp_path, change):
-    content = {
-        "format": np.int64(1),
-        "examples": packed.examples,
-        "class_names": np.asarray(packed.class_names),
-        "background": packed.background,
-    }
-    path = tmp_path / "packed.npz"
-    np.savez(path, **{**content, **change})
-    with pytest.raises(ValueError, match="packed.npz.*Received"):
-        read_packed(path)
-    incomplete = {k: v for k, v in content.items() if k not in change}
-    np.savez(path, **incomplete)
-    with pytest.raises(ValueError, match="packed.npz.*Received"):
-        read_packed(path)
+def test_a_table_of_other_content_is_refused(small, tmp_path, change):
+    save_table(change(small), size_path(tmp_path))
+    with pytest.raises(ValueError, match="must be Omniglot in pictures of 28x28.*Rec"):
+        load_omniglot("test", data_dir=tmp_path)
 
 
 def test_without_data_and_without_connection(tmp_path, monkeypatch):

@@ -2,18 +2,22 @@ import io
 import shutil
 import zipfile
 
-import numpy as np
 import pytest
 from PIL import Image
 
-from tfmeta.datasets.omniglot.archives import ARCHIVES, check_archive
+from tfmeta.datasets.omniglot.archives import (
+    ARCHIVES,
+    OmniglotArchive,
+    read_drawings,
+)
 from tfmeta.datasets.omniglot.importing import import_omniglot
 from tfmeta.datasets.omniglot.lake_runs import runs_path
-from tfmeta.datasets.omniglot.load import load_omniglot
-from tfmeta.datasets.omniglot.pack import packed_path, read_packed
+from tfmeta.datasets.omniglot.pictures import size_path
 
+# The authors' smaller archive, of some of the background characters.
 SMALL = "images_background_small1.zip"
 OFFICIAL = "f38eb80f801274ac2b4dff5b24289016bfaba4a7d5bb50deebf27104ad6cb8a4"
+EXPECTED = OmniglotArchive(SMALL, 136, OFFICIAL, "train")
 
 
 @pytest.fixture
@@ -44,20 +48,35 @@ def png(size=(105, 105)):
 
 def test_the_official_archive_is_recognised(source):
     checked = []
-    report = check_archive(
-        source / SMALL, OFFICIAL, on_picture=lambda: checked.append(1)
+    report, drawings = read_drawings(
+        source, EXPECTED, on_picture=lambda: checked.append(1)
     )
     assert report.official and report.notes == ()
     assert report.content == "136 characters, 2,720 pictures"
     assert len(checked) == 2720
+    assert sum(map(len, drawings.values())) == 2720
+    with zipfile.ZipFile(source / SMALL) as archive:
+        names = [n for n in archive.namelist() if "Greek/character05/" in n]
+        expected = {archive.read(name) for name in names if name.endswith(".png")}
+    assert len(expected) == 20 and {*drawings["Greek/character05"]} == expected
 
 
-def test_an_archive_zipped_anew_is_complete_but_not_official(rewritten):
+def test_an_archive_zipped_anew_is_complete_but_not_official(rewritten, source):
     path = rewritten(lambda i, name, content: [(name, content)])
-    report = check_archive(path, OFFICIAL)
+    report, drawings = read_drawings(path.parent, EXPECTED)
     assert not report.official
     (note,) = report.notes
     assert "2,720 pictures" in note and OFFICIAL in note and report.sha256 in note
+    assert drawings == read_drawings(source, EXPECTED)[1]
+
+
+def test_checksums_are_those_that_tfds_knows(tmp_path):
+    import tensorflow_datasets as tfds
+
+    infos = tfds.builder("omniglot", data_dir=tmp_path).url_infos
+    known = {url.rsplit("/")[-1]: info.checksum for url, info in infos.items()}
+    for archive in (*ARCHIVES, EXPECTED):
+        assert archive.official_sha256 == known[archive.file_name]
 
 
 @pytest.mark.parametrize(
@@ -101,22 +120,23 @@ def test_an_archive_zipped_anew_is_complete_but_not_official(rewritten):
 def test_archives_that_are_not_whole_are_refused(rewritten, change, message):
     path = rewritten(change)
     with pytest.raises(ValueError) as caught:
-        check_archive(path, OFFICIAL)
+        read_drawings(path.parent, EXPECTED)
     assert message in str(caught.value)
     assert str(path) in str(caught.value)
 
 
 def test_archives_must_agree_on_labels(source):
     with pytest.raises(ValueError, match="label 0108"):
-        check_archive(source / SMALL, OFFICIAL, {"0108": "Greek/character01"})
+        read_drawings(source, EXPECTED, {"0108": "Greek/character01"})
 
 
-def test_a_missing_archive_is_named_at_once(source, tmp_path):
-    shutil.copy(source / SMALL, tmp_path)
+@pytest.mark.parametrize("there", [0, 1])
+def test_a_missing_archive_is_named_at_once(source, tmp_path, there):
+    shutil.copy(source / ARCHIVES[there].file_name, tmp_path)
     with pytest.raises(FileNotFoundError) as caught:
         import_omniglot(tmp_path, tmp_path / "data")
     missing = str(caught.value).split("without ")[1].split(", ")
-    assert missing == [name for name in ARCHIVES if name != SMALL]
+    assert missing == [ARCHIVES[1 - there].file_name]
     assert not (tmp_path / "data").exists()
 
 
@@ -125,83 +145,53 @@ def test_a_missing_folder_is_named(tmp_path):
         import_omniglot(tmp_path / "nowhere", tmp_path / "data")
 
 
-def test_a_broken_archive_reaches_no_cache(source, tmp_path):
-    for name in ARCHIVES:
-        shutil.copy(source / name, tmp_path / name)
-    last = tmp_path / list(ARCHIVES)[-1]
+def test_a_broken_archive_reaches_no_table(source, tmp_path):
+    for archive in ARCHIVES:
+        shutil.copy(source / archive.file_name, tmp_path)
+    last = tmp_path / ARCHIVES[-1].file_name
     last.chmod(0o644)
     last.write_bytes(last.read_bytes()[:-100])
-    with pytest.raises(ValueError, match="small2.zip must be a whole zip archive"):
+    with pytest.raises(ValueError, match="evaluation.zip must be a whole zip archive"):
         import_omniglot(tmp_path, tmp_path / "data")
-    assert not list((tmp_path / "data").rglob("*.*"))
+    assert not (tmp_path / "data").exists()
 
 
-def test_importing_again_changes_nothing(source, omniglot_dir):
-    path = packed_path(omniglot_dir)
-    before = (path.stat().st_ino, path.stat().st_mtime_ns)
+def test_importing_again_changes_nothing(source, omniglot_dir, hash_tree):
+    before = hash_tree(omniglot_dir)
     reports = []
     report = import_omniglot(
         str(source),
         str(omniglot_dir),
         on_progress=lambda done, of_all: reports.append((done, of_all)),
     )
-    # Each picture checked, unpacked and prepared, those of the large archives packed;
-    # the 800 of Lake's test read.
-    of_all = 3 * (19280 + 13180 + 2720 + 3120) + 19280 + 13180 + 800
+    # Each picture checked and in two tables; the 800 of Lake's test read and in one.
+    of_all = 3 * (19280 + 13180) + 2 * 800
     assert {all_ for _, all_ in reports} == {of_all}
     assert [done for done, _ in reports] == sorted({done for done, _ in reports})
     assert reports[-1][0] == of_all and len(reports) > 300
-    assert (path.stat().st_ino, path.stat().st_mtime_ns) == before
-    assert report.packed_path == path
-    assert report.already_prepared
-    assert [a.path.name for a in report.archives] == list(ARCHIVES)
-    for archive in report.archives:
-        noted = any(archive.path.name in note for note in report.notes)
-        assert noted != archive.official
-        if noted:
-            assert any(archive.official_sha256 in note for note in report.notes)
-    assert report.runs and "evaluate RUN --protocol lake" in report.notes[-2]
+    assert hash_tree(omniglot_dir) == before
+    assert report.tables == (
+        size_path(omniglot_dir, 105),
+        size_path(omniglot_dir),
+        runs_path(omniglot_dir),
+    )
+    assert report.already_there
+    assert "evaluate RUN --protocol lake" in report.notes[-2]
     assert "only checked" in report.notes[-1]
 
 
 def test_nothing_temporary_is_left(omniglot_dir):
     assert list(omniglot_dir.rglob(".*")) == []
-    assert list(omniglot_dir.rglob("*incomplete*")) == []
-    assert list(omniglot_dir.rglob("*.importing")) == []
     assert list(omniglot_dir.rglob("*.building")) == []
-    assert not (omniglot_dir / "downloads" / "extracted").exists()
 
 
-@pytest.fixture
-def prepared(omniglot_dir, tmp_path):
-    """A data folder of its own, prepared but not packed."""
-    shutil.copytree(omniglot_dir / "omniglot", tmp_path / "omniglot")
-    return tmp_path
-
-
-def test_a_damaged_packed_file_is_made_anew_by_an_import(
-    source, omniglot_dir, prepared
-):
-    path = packed_path(prepared)
-    path.parent.mkdir()
-    path.write_bytes(packed_path(omniglot_dir).read_bytes()[:1000])
-    # What a process leaves that is killed while it packs.
-    path.with_name(path.name + ".building").write_bytes(b"half")
-    (prepared / "omniglot.importing" / "unpacked").mkdir(parents=True)
-    import_omniglot(source, prepared)
-    found, expected = read_packed(path), read_packed(packed_path(omniglot_dir))
-    assert found.class_names == expected.class_names
-    np.testing.assert_array_equal(found.examples, expected.examples)
-    names = {path.name, runs_path(prepared).name}
-    assert {p.name for p in path.parent.iterdir()} == names
-    assert not (prepared / "omniglot.importing").exists()
-
-
-def test_damaged_prepared_data_is_named(prepared):
-    (record,) = (prepared / "omniglot").rglob("omniglot-train.tfrecord*")
-    content = bytearray(record.read_bytes())
-    content[len(content) // 10] ^= 0xFF
-    record.write_bytes(content)
-    with pytest.raises(ValueError, match="omniglot.3.0.0 must be readable; delete"):
-        load_omniglot(data_dir=prepared)
-    assert not packed_path(prepared).exists()
+def test_a_damaged_table_is_not_taken_for_omniglot(source, omniglot_dir, tmp_path):
+    for size in (105, 28):
+        path = size_path(tmp_path, size)
+        path.parent.mkdir(exist_ok=True)
+        path.symlink_to(size_path(omniglot_dir, size))
+    path.unlink()
+    shutil.copytree(size_path(omniglot_dir), path)
+    (path / "examples.npy").write_bytes(b"half")
+    with pytest.raises(ValueError, match="omniglot_28x28 must be a whole table"):
+        import_omniglot(source, tmp_path)

@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from tfmeta.datasets.omniglot.load import load_omniglot
 from tfmeta.datasets.own.tfds_by_name import load_tfds
 
 
@@ -132,30 +131,3 @@ def test_damaged_data_is_named(tiny, tmp_path):
     file.write_bytes(file.read_bytes()[:40] + b"x" * 40)
     with pytest.raises(ValueError, match="delete that folder and prepare it again"):
         load_tfds("tiny_series", data_dir=tmp_path)
-
-
-def test_omniglot_is_that_of_the_package(omniglot_dir):
-    ours = load_omniglot("background", data_dir=omniglot_dir, protocol="lake")
-    done = []
-    table = load_tfds(
-        "omniglot",
-        split="small1",
-        data_dir=omniglot_dir,
-        group="alphabet",
-        size=(28, 28),
-        channels=1,
-        on_progress=lambda *counts: done.append(counts),
-    )
-    assert done[0] == (1, 2720) and done[-1] == (2720, 2720)
-    assert table.num_classes == 136
-    assert set(table.groups) <= set(ours.groups) and len(set(table.groups)) == 5
-    for class_id in range(0, table.num_classes, 9):
-        # `Angelic_0` of TFDS is `Angelic/character01` here; ink is dark there.
-        alphabet, index = table.class_names[class_id].rsplit("_", 1)
-        name = f"{alphabet}/character{int(index) + 1:02d}"
-        assert table.groups[class_id] == alphabet
-        a = 255.0 - table.examples_of(class_id)[:, None]
-        b = ours.examples_of(ours.class_names.index(name))[None]
-        # Ours are inverted before they are resized, which rounds otherwise.
-        same = np.abs(a - b).max(axis=(2, 3, 4)) <= 1
-        assert same.sum() == 20 and same.any(0).all() and same.any(1).all()

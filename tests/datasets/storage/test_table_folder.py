@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import functools
+import json
 import os
 import subprocess
 import sys
@@ -95,6 +96,34 @@ def test_a_large_table_is_mapped_by_itself(tmp_path, monkeypatch):
     assert isinstance(open_table(tmp_path / "t").examples, np.memmap)
     monkeypatch.setattr("tfmeta.datasets.storage.opening.MEMORY_MAP_FROM", size + 1)
     assert not isinstance(open_table(tmp_path / "t").examples, np.memmap)
+
+
+@pytest.mark.parametrize(
+    "make", [make_table, make_text_table, lambda: encoded(make_table())]
+)
+def test_other_bytes_than_were_written_are_refused(make, tmp_path):
+    """Also those that make a table of their own, such as another letter of a text."""
+    save_table(make(), tmp_path / "t")
+    path = tmp_path / "t" / ("examples.npy" if make is make_table else "examples.bin")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=f"It is damaged.*{path.name} with checksum"):
+        open_table(tmp_path / "t")
+
+
+def test_tables_without_checksums_are_opened(tmp_path, monkeypatch):
+    """Earlier versions wrote none, and there are none of what stays on disk."""
+    save_table(make_table(), tmp_path / "t")
+    header = tmp_path / "t" / "table.json"
+    content = json.loads(header.read_text())
+    assert set(content.pop("crc32")) == {"examples.npy"}
+    header.write_text(json.dumps(content))
+    table = open_table(tmp_path / "t")
+    np.testing.assert_array_equal(table.examples, make_table().examples)
+    monkeypatch.setattr("tfmeta.datasets.storage.building.MEMORY_MAP_FROM", 1)
+    save_table(table, tmp_path / "large")
+    assert "crc32" not in json.loads((tmp_path / "large" / "table.json").read_text())
 
 
 @settings(max_examples=15, deadline=None)

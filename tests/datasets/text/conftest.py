@@ -2,7 +2,7 @@
 
 import pytest
 
-from tfmeta.datasets.importers import import_dataset
+from tfmeta.datasets.registry import import_dataset
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfmeta import export
 from tfmeta.datasets import ClassTable, load
-from tfmeta.datasets.importers import import_dataset
+from tfmeta.datasets.registry import import_dataset
 from tfmeta.encoders import TextEncoder
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation import evaluate

@@ -1,7 +1,8 @@
-"""The archive of CIFAR-100: what it must hold, and a check of it."""
+"""The archive of CIFAR-100: what it must hold, read and checked."""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import numpy as np
 
 from tfmeta.datasets.cifar100.class_lists import superclasses
 from tfmeta.datasets.reading.archives import read_archive
-from tfmeta.datasets.tfds_archives import CheckedArchive, sha256_of
+from tfmeta.datasets.reading.checked_archive import CheckedArchive, sha256_of
 
 ARCHIVE = "cifar-100-binary.tar.gz"
 URL = f"https://www.cs.toronto.edu/~kriz/{ARCHIVE}"
+OFFICIAL_SHA256 = "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec"
 SIZE = 32
 # Pictures of each class in each of the two files.
 EACH = {"train": 500, "test": 100}
@@ -24,21 +26,32 @@ _RECORD = 2 + 3 * SIZE * SIZE
 _MAX_BYTES = 512 * 2**20
 
 
-def check_archive(
-    path: Path,
-    official_sha256: str,
-    *,
-    on_pictures: Callable[[int], None] | None = None,
-) -> CheckedArchive:
-    """Opens the archive of CIFAR-100's binary version and counts its pictures.
+@dataclasses.dataclass(frozen=True, eq=False)
+class CifarPictures:
+    """All pictures of CIFAR-100, in the order of the authors' files.
+
+    Args:
+        pictures: Uint8 of shape `(pictures, 32, 32, 3)`, those of training first.
+        labels: Int array of shape `(pictures,)`: the class of each.
+        class_names: What the labels stand for.
+    """
+
+    pictures: np.ndarray
+    labels: np.ndarray
+    class_names: tuple[str, ...]
+
+
+def read_cifar_archive(
+    path: Path, *, on_pictures: Callable[[int], None] | None = None
+) -> tuple[CheckedArchive, CifarPictures]:
+    """Reads the archive of CIFAR-100's binary version and counts its pictures.
 
     Args:
         path: The archive.
-        official_sha256: The checksum that the authors' archive has.
         on_pictures: Called with a number of pictures, when they were checked.
 
     Returns:
-        The archive.
+        The archive, and what is in it.
 
     Raises:
         ValueError: When the archive is unsafe, damaged, laid out in another
@@ -62,12 +75,20 @@ def check_archive(
     names = _names(path, "fine_label_names.txt", files, sorted(known))
     groups = _names(path, "coarse_label_names.txt", files, sorted({*known.values()}))
     superclass_of = np.array([groups.index(known[name]) for name in names])
+    records = []
     for part, each in EACH.items():
-        _check_records(path, f"{part}.bin", files, names, superclass_of, each)
+        records.append(
+            _read_records(path, f"{part}.bin", files, names, superclass_of, each)
+        )
         if on_pictures is not None:
             on_pictures(each * len(names))
     found = f"{len(names)} classes, {sum(EACH.values()) * len(names):,} pictures"
-    return CheckedArchive(path, found, sha256_of(path), URL, official_sha256)
+    rows = np.concatenate(records)
+    pictures = rows[:, 2:].reshape(-1, 3, SIZE, SIZE).transpose(0, 2, 3, 1)
+    return (
+        CheckedArchive(path, found, sha256_of(path), OFFICIAL_SHA256),
+        CifarPictures(pictures, rows[:, 1].astype(np.int64), tuple(names)),
+    )
 
 
 def _names(
@@ -83,14 +104,14 @@ def _names(
     return names
 
 
-def _check_records(
+def _read_records(
     path: Path,
     member: str,
     files: dict[str, bytes],
     names: list[str],
     superclass_of: np.ndarray,
     each: int,
-) -> None:
+) -> np.ndarray:
     content = files[member]
     if len(content) != each * len(names) * _RECORD:
         raise ValueError(
@@ -112,3 +133,4 @@ def _check_records(
             f"archive {path}: member {member} must hold {each} pictures of each "
             f"class. Received: {counts[wrong]} of {names[wrong]!r}"
         )
+    return records

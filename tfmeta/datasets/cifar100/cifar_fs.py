@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from tfmeta.datasets.cifar100.class_lists import cifar_fs_classes
+from tfmeta.datasets.cifar100.dataset import CIFAR_FS
 from tfmeta.datasets.cifar100.loading import take_classes
 from tfmeta.datasets.class_table import ClassTable
 
@@ -44,4 +45,4 @@ def load_cifar_fs(
     (2019), *Meta-learning with differentiable closed-form solvers*, ICLR.
     """
     names = cifar_fs_classes(split)
-    return take_classes("cifar_fs", names, f"CIFAR-FS, {split} split", data_dir)
+    return take_classes(CIFAR_FS, names, f"CIFAR-FS, {split} split", data_dir)

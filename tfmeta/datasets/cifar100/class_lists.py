@@ -7,6 +7,8 @@ import json
 from importlib import resources
 from typing import Any
 
+from tfmeta.datasets.splits import check_split
+
 SPLITS = {
     "train": ("train",),
     "validation": ("validation",),
@@ -52,10 +54,7 @@ def fc100_classes(split: str) -> tuple[str, ...]:
 
 
 def _parts(dataset: str, split: str) -> tuple[str, ...]:
-    if split not in SPLITS:
-        raise ValueError(
-            f"`split` of {dataset} must be one of {list(SPLITS)}. Received: {split!r}"
-        )
+    check_split(dataset, split, tuple(SPLITS))
     return SPLITS[split]
 
 

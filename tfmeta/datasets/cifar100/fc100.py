@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from tfmeta.datasets.cifar100.class_lists import fc100_classes
+from tfmeta.datasets.cifar100.dataset import FC100
 from tfmeta.datasets.cifar100.loading import take_classes
 from tfmeta.datasets.class_table import ClassTable
 
@@ -43,4 +44,4 @@ def load_fc100(
     dependent adaptive metric for improved few-shot learning*, NeurIPS.
     """
     names = fc100_classes(split)
-    return take_classes("fc100", names, f"FC100, {split} split", data_dir)
+    return take_classes(FC100, names, f"FC100, {split} split", data_dir)

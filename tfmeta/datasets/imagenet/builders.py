@@ -19,6 +19,7 @@ from tfmeta.datasets.imagenet.catalogue import (
     mini_catalogue,
     tiered_catalogue,
 )
+from tfmeta.datasets.imagenet.dataset import MINI_IMAGENET, TIERED_IMAGENET
 from tfmeta.datasets.imagenet.picture_source import (
     SHAPE,
     SIZE,
@@ -26,8 +27,6 @@ from tfmeta.datasets.imagenet.picture_source import (
     PictureSource,
 )
 from tfmeta.datasets.imagenet.sources import (
-    MINI_FORMS,
-    TIERED_FORMS,
     open_mini,
     open_tiered,
 )
@@ -155,7 +154,7 @@ class MiniImagenet(_ImageNetPart):
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "miniImageNet cannot be downloaded by a program. Put it into the folder in "
-        f"one of these forms:\n{MINI_FORMS}"
+        f"one of these forms:\n{MINI_IMAGENET.forms}"
     )
     DESCRIPTION = (
         "miniImageNet: 100 classes of ImageNet, 600 pictures of 84x84 of each, in the "
@@ -195,7 +194,7 @@ class TieredImagenet(_ImageNetPart):
 
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "tieredImageNet cannot be downloaded by a program. Put it into the folder in "
-        f"one of these forms:\n{TIERED_FORMS}"
+        f"one of these forms:\n{TIERED_IMAGENET.forms}"
     )
     DESCRIPTION = (
         "tieredImageNet: 608 classes of ImageNet in 34 superclasses, 779,165 pictures "

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import numpy as np
 
-from tfmeta.datasets.data_dir import resolve_data_dir
+from tfmeta.datasets.data_dir import table_path
 from tfmeta.datasets.imagenet.catalogue import (
     SPLITS,
     Catalogue,
@@ -18,25 +16,9 @@ from tfmeta.datasets.imagenet.catalogue import (
 )
 from tfmeta.datasets.imagenet.picture_source import SHAPE, PictureSource
 from tfmeta.datasets.imagenet.sources import open_mini, open_tiered
+from tfmeta.datasets.import_report import ImportReport, OnProgress
 from tfmeta.datasets.storage.layout import TableLayout
 from tfmeta.datasets.storage.table_folder import open_table, write_table
-
-OnProgress = Callable[[int, int], None]
-
-
-@dataclasses.dataclass(frozen=True)
-class ImportReport:
-    """What an import did.
-
-    Args:
-        table_path: The table that `tfmeta.datasets.load` reads.
-        already_prepared: Whether it was there already, and nothing was read.
-        notes: What the user should know, one sentence each.
-    """
-
-    table_path: Path
-    already_prepared: bool
-    notes: tuple[str, ...]
 
 
 def import_mini_imagenet(
@@ -155,11 +137,6 @@ def import_tiered_imagenet(
     )
 
 
-def table_path(catalogue: Catalogue, data_dir: str | os.PathLike[str] | None) -> Path:
-    """Where the table of a data set lies."""
-    return resolve_data_dir(data_dir) / "tables" / catalogue.name
-
-
 def import_pictures(
     open_source: Callable[[], PictureSource],
     catalogue: Catalogue,
@@ -177,14 +154,14 @@ def import_pictures(
     Returns:
         The report.
     """
-    path = table_path(catalogue, data_dir)
+    path = table_path(data_dir, catalogue.name)
     if path.exists():
         table = open_table(path)
         note = (
             f"{path} already holds {catalogue.title}, {table.num_examples:,} pictures; "
             "nothing was read. Remove it first to import another copy."
         )
-        return ImportReport(path, True, (note,))
+        return ImportReport((path,), True, (note,))
     source = open_source()
     layout = layout_of(source)
     write_table(path, layout, _items(source, layout), on_progress=on_progress)
@@ -195,7 +172,7 @@ def import_pictures(
             f"{len(layout.class_names)} of {len(source.catalogue.split_of)} classes: "
             "accuracies on it are not those of tieredImageNet.",
         )
-    return ImportReport(path, False, notes)
+    return ImportReport((path,), False, notes)
 
 
 def layout_of(source: PictureSource) -> TableLayout:

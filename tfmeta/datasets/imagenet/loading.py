@@ -6,10 +6,12 @@ import dataclasses
 import os
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.data_dir import resolve_data_dir
+from tfmeta.datasets.data_dir import resolve_data_dir, table_path
+from tfmeta.datasets.dataset import Dataset
 from tfmeta.datasets.imagenet.catalogue import SPLITS, Catalogue
-from tfmeta.datasets.imagenet.importing import import_pictures, table_path
+from tfmeta.datasets.imagenet.importing import import_pictures
 from tfmeta.datasets.imagenet.prepared import find_prepared
+from tfmeta.datasets.splits import check_split
 from tfmeta.datasets.storage.table_folder import open_table
 
 _ACCEPTED = {split: (split,) for split in SPLITS} | {
@@ -17,53 +19,40 @@ _ACCEPTED = {split: (split,) for split in SPLITS} | {
 }
 
 
-def check_split(catalogue: Catalogue, split: str) -> None:
-    """Refuses the name of a split that there is not.
-
-    Raises:
-        ValueError: When there is none of that name.
-    """
-    if split not in _ACCEPTED:
-        raise ValueError(
-            f"`split` of {catalogue.name} must be one of {list(_ACCEPTED)}. "
-            f"Received: {split!r}"
-        )
-
-
 def open_or_pack(
+    record: Dataset,
     catalogue: Catalogue,
     split: str,
     data_dir: str | os.PathLike[str] | None,
     *,
     builder_name: str,
-    command: str,
-    forms: str,
+    option: str = "",
 ) -> ClassTable:
     """One split of a data set's table, which is written first where only TFDS has it.
 
     Args:
-        catalogue: The data set.
+        record: The data set.
+        catalogue: What its table holds.
         split: The split.
         data_dir: The data folder.
         builder_name: Class name of its TFDS builder.
-        command: What to type to import it.
-        forms: In which forms it can be imported.
+        option: What importing this table takes, as of `Dataset.missing`.
 
     Returns:
         The table of the split.
 
     Raises:
+        ValueError: For a split that it does not have.
         FileNotFoundError: When it is nowhere.
     """
-    path = table_path(catalogue, data_dir)
+    check_split(catalogue.name, split, tuple(_ACCEPTED))
+    path = table_path(data_dir, catalogue.name)
     if not path.exists():
         folder = resolve_data_dir(data_dir)
         open_prepared = find_prepared(builder_name, catalogue, folder)
         if open_prepared is None:
-            raise FileNotFoundError(
-                f"{catalogue.title} is not in {folder} and cannot be downloaded by a "
-                f"program. Type `{command}`, where DIR has one of these forms:\n"
-                f"{forms}\nReceived: data_dir {str(folder)!r}"
+            raise record.missing(
+                data_dir, because="cannot be downloaded by a program", option=option
             )
         import_pictures(open_prepared, catalogue, data_dir)
     return take_split(open_table(path), catalogue, _ACCEPTED[split])

@@ -6,8 +6,8 @@ import os
 
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.imagenet.catalogue import mini_catalogue
-from tfmeta.datasets.imagenet.loading import check_split, open_or_pack
-from tfmeta.datasets.imagenet.sources import MINI_FORMS
+from tfmeta.datasets.imagenet.dataset import MINI_IMAGENET
+from tfmeta.datasets.imagenet.loading import open_or_pack
 
 
 def load_mini_imagenet(
@@ -47,13 +47,6 @@ def load_mini_imagenet(
     data set); S. Ravi and H. Larochelle (2017), *Optimization as a Model for
     Few-Shot Learning*, ICLR (the split).
     """
-    catalogue = mini_catalogue()
-    check_split(catalogue, split)
     return open_or_pack(
-        catalogue,
-        split,
-        data_dir,
-        builder_name="MiniImagenet",
-        command="tfmeta datasets import mini_imagenet --from DIR",
-        forms=MINI_FORMS,
+        MINI_IMAGENET, mini_catalogue(), split, data_dir, builder_name="MiniImagenet"
     )

@@ -13,6 +13,7 @@ from tfmeta.datasets.imagenet.catalogue import SPLITS, Catalogue
 from tfmeta.datasets.imagenet.completeness import check_complete
 from tfmeta.datasets.imagenet.file_names import by_number
 from tfmeta.datasets.imagenet.picture_source import Picture, giving
+from tfmeta.datasets.tfds_builders import readable
 
 
 class PreparedPictures:
@@ -64,7 +65,6 @@ class PreparedPictures:
     def _examples(
         self, split: str, *, with_pictures: bool = True
     ) -> Iterator[dict[str, Any]]:
-        import tensorflow as tf
         import tensorflow_datasets as tfds
 
         dataset = self._builder.as_dataset(
@@ -74,13 +74,8 @@ class PreparedPictures:
         )
         if not with_pictures:
             dataset = dataset.map(lambda e: {k: e[k] for k in ("label", "filename")})
-        try:
+        with readable(self._builder):
             yield from dataset.as_numpy_iterator()
-        except tf.errors.OpError as error:
-            raise ValueError(
-                f"the prepared TFDS data set at {self.path} must be readable; remove "
-                f"that folder and prepare it again. Received: {error.message}"
-            ) from error
 
 
 def find_prepared(

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from tfmeta.datasets.dataset import Dataset
 from tfmeta.datasets.imagenet import mini_pickles, tiered_pickles
 from tfmeta.datasets.imagenet.catalogue import Catalogue
 from tfmeta.datasets.imagenet.completeness import check_complete
+from tfmeta.datasets.imagenet.dataset import MINI_IMAGENET, TIERED_IMAGENET
 from tfmeta.datasets.imagenet.file_names import is_picture
 from tfmeta.datasets.imagenet.mini_pickles import MiniPickles, find_pickles
 from tfmeta.datasets.imagenet.picture_source import PictureSource
@@ -20,23 +22,6 @@ from tfmeta.datasets.imagenet.stored_files import (
     StoredFiles,
 )
 from tfmeta.datasets.imagenet.tiered_pickles import TieredPickles
-
-MINI_FORMS = """\
-- picture files <class>/<file> in folders named after their classes, or
-  images/<file>, unpacked or in one zip or tar archive, with the lists train.csv,
-  val.csv and test.csv of github.com/twitter/meta-learning-lstm beside them (they
-  can be left out where each class has its 600 pictures and no more);
-- the training pictures of ILSVRC-2012, <class>/<class>_<number>.JPEG, with those
-  lists;
-- mini-imagenet-cache-train.pkl, -val.pkl and -test.pkl;
-- miniImageNet_category_split_train_phase_train.pickle, _val.pickle and
-  _test.pickle."""
-
-TIERED_FORMS = """\
-- the training pictures of ILSVRC-2012, <class>/<class>_<number>.JPEG, or picture
-  files made from them, <class>/<file>, unpacked or in one zip or tar archive;
-- train_images_png.pkl, train_labels.pkl and the same of val and test;
-- train_images.npz, train_labels.pkl and the same of val and test."""
 
 
 def open_mini(path: str | os.PathLike[str], catalogue: Catalogue) -> PictureSource:
@@ -53,7 +38,6 @@ def open_mini(path: str | os.PathLike[str], catalogue: Catalogue) -> PictureSour
         FileNotFoundError: When there is nothing.
         ValueError: When it is in no known form, damaged, or not complete.
     """
-    path = _existing(path)
     source = _mini_source(_existing(path), catalogue)
     check_complete(source)
     return source
@@ -83,7 +67,7 @@ def _mini_source(path: Path, catalogue: Catalogue) -> PictureSource:
     for names in (mini_pickles.CACHES, mini_pickles.CATEGORY_SPLITS):
         if files := find_pickles(path, names):
             return MiniPickles(path, files, catalogue)
-    pictures, beside = _find_pictures(path, MINI_FORMS, catalogue)
+    pictures, beside = _find_pictures(path, MINI_IMAGENET, catalogue)
     lists = find_lists(pictures, catalogue)
     if lists is None and beside is not None:
         lists = find_lists(beside, catalogue)
@@ -100,7 +84,7 @@ def _tiered_source(path: Path, catalogue: Catalogue) -> PictureSource:
                     "test_labels.pkl beside the pictures. Received: none of them"
                 )
             return TieredPickles(path, images, labels, catalogue)
-    return PictureTree(_find_pictures(path, TIERED_FORMS, catalogue)[0], catalogue)
+    return PictureTree(_find_pictures(path, TIERED_IMAGENET, catalogue)[0], catalogue)
 
 
 def _existing(path: str | os.PathLike[str]) -> Path:
@@ -114,7 +98,7 @@ def _existing(path: str | os.PathLike[str]) -> Path:
 
 
 def _find_pictures(
-    path: Path, forms: str, catalogue: Catalogue
+    path: Path, record: Dataset, catalogue: Catalogue
 ) -> tuple[StoredFiles, StoredFiles | None]:
     """The picture files, and the files beside them where these are in an archive."""
     if path.is_file():
@@ -128,7 +112,7 @@ def _find_pictures(
         return ArchiveFiles(path / archives[0]), folder
     what = "nothing that is known" if not archives else f"{len(archives)} archives"
     raise ValueError(
-        f"`source` must hold {catalogue.title} in one of these forms:\n{forms}\n"
+        f"`source` must hold {catalogue.title} in one of these forms:\n{record.forms}\n"
         f"Received: {path} with {what} in it: "
         f"{', '.join((archives or list(folder.names))[:5]) or 'no files'}"
     )

@@ -6,8 +6,8 @@ import os
 
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.imagenet.catalogue import tiered_catalogue
-from tfmeta.datasets.imagenet.loading import check_split, open_or_pack
-from tfmeta.datasets.imagenet.sources import TIERED_FORMS
+from tfmeta.datasets.imagenet.dataset import TIERED_IMAGENET
+from tfmeta.datasets.imagenet.loading import open_or_pack
 
 
 def load_tiered_imagenet(
@@ -56,13 +56,11 @@ def load_tiered_imagenet(
     Semi-Supervised Few-Shot Classification*, ICLR.
     """
     catalogue = tiered_catalogue(partial=partial)
-    check_split(catalogue, split)
     return open_or_pack(
+        TIERED_IMAGENET,
         catalogue,
         split,
         data_dir,
         builder_name="TieredImagenetPartial" if partial else "TieredImagenet",
-        command="tfmeta datasets import tiered_imagenet --from DIR"
-        + (" --partial" if partial else ""),
-        forms=TIERED_FORMS,
+        option="--partial" if partial else "",
     )

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.data_dir import table_path
+from tfmeta.datasets.dataset import Dataset
+from tfmeta.datasets.import_report import ImportReport, OnProgress
 from tfmeta.datasets.reading.text_files import read_csv
-from tfmeta.datasets.text.splits import check_split, take_groups
-from tfmeta.datasets.text.text_import import (
+from tfmeta.datasets.splits import check_split, take_groups
+from tfmeta.datasets.text_tables import (
     TextClasses,
-    TextImport,
     keep_texts,
     open_texts,
-    table_path,
 )
 
 SPLITS = ("train", "validation", "test", "trainval")
@@ -28,24 +29,22 @@ class AssayCollection:
     """What a complete file of molecules and assays holds.
 
     Args:
-        name: Name of the data set.
+        record: The record of the data set.
         source_file: Name of the file.
         molecules: Number of rows.
         assays: The assays in the order of the file.
         validation: Those of the training assays that are the validation split.
         test: The assays of the test split.
         description: One line on where the molecules come from.
-        needs: What a folder to import from must hold, and where it comes from.
     """
 
-    name: str
+    record: Dataset
     source_file: str
     molecules: int
     assays: tuple[str, ...]
     validation: tuple[str, ...]
     test: tuple[str, ...]
     description: str
-    needs: str
 
     @property
     def splits(self) -> Mapping[str, tuple[str, ...]]:
@@ -62,9 +61,8 @@ def load_assays(
     data_dir: str | os.PathLike[str] | None,
 ) -> ClassTable:
     """The table of one split; see `load_tox21`."""
-    check_split(collection.name, split, SPLITS)
-    name = collection.name
-    table = open_texts(data_dir, name, source=name, needs=collection.needs)
+    check_split(collection.record.name, split, SPLITS)
+    table = open_texts(collection.record, data_dir)
     return take_groups(table, collection.splits[split])
 
 
@@ -72,8 +70,8 @@ def import_assays(
     collection: AssayCollection,
     source: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None,
-    on_progress: Callable[[int, int], None] | None,
-) -> TextImport:
+    on_progress: OnProgress | None,
+) -> ImportReport:
     """Reads the file, checks that it is complete, and writes the table."""
     source, file = Path(source).expanduser(), collection.source_file
     texts: dict[str, list[str]] = {
@@ -116,14 +114,15 @@ def import_assays(
             f"assay. Received: none for {', '.join(empty)}"
         )
     classes = TextClasses(
-        name=collection.name,
+        name=collection.record.name,
         texts=texts,
         groups={name: name.rsplit("/", 1)[0] for name in texts},
         group_level="assay",
         description=collection.description,
     )
-    path = table_path(data_dir, collection.name)
-    notes = list(keep_texts(path, classes, on_progress=on_progress))
+    path = table_path(data_dir, collection.record.name)
+    there = keep_texts(path, classes, on_progress=on_progress)
+    notes = list(there)
     if missing:
         notes.append(
             f"{missing:,} of the {rows * len(collection.assays):,} outcomes are "
@@ -131,4 +130,4 @@ def import_assays(
         )
     if len(molecules) != rows:
         notes.append(f"{rows - len(molecules):,} of the molecules repeat another.")
-    return TextImport((path,), tuple(notes))
+    return ImportReport((path,), bool(there), tuple(notes))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.import_report import ImportReport, OnProgress
 from tfmeta.datasets.molecules.assays import (
     AssayCollection,
     import_assays,
     load_assays,
 )
-from tfmeta.datasets.text.text_import import TextImport
+from tfmeta.datasets.molecules.dataset import SIDER
 
-SIDER = AssayCollection(
-    name="sider",
+ASSAYS = AssayCollection(
+    record=SIDER,
     source_file="sider.csv",
     molecules=1_427,
     assays=(
@@ -62,7 +62,6 @@ SIDER = AssayCollection(
         "Injury, poisoning and procedural complications",
     ),
     description="SIDER, drugs as SMILES, side effects of 27 organ classes",
-    needs="sider.csv (or sider.csv.gz) of MoleculeNet",
 )
 
 
@@ -104,15 +103,15 @@ def load_sider(
     database of drugs and side effects*, Nucleic Acids Research 44; the splits as
     for `load_tox21`.
     """
-    return load_assays(SIDER, split, data_dir)
+    return load_assays(ASSAYS, split, data_dir)
 
 
 def import_sider(
     source: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None = None,
     *,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> TextImport:
+    on_progress: OnProgress | None = None,
+) -> ImportReport:
     r"""Imports SIDER from MoleculeNet's file.
 
     Args:
@@ -137,4 +136,4 @@ def import_sider(
     print(*report.notes, sep="\n")
     ```
     """
-    return import_assays(SIDER, source, data_dir, on_progress)
+    return import_assays(ASSAYS, source, data_dir, on_progress)

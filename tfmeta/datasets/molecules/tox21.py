@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 
 from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.import_report import ImportReport, OnProgress
 from tfmeta.datasets.molecules.assays import (
     AssayCollection,
     import_assays,
     load_assays,
 )
-from tfmeta.datasets.text.text_import import TextImport
+from tfmeta.datasets.molecules.dataset import TOX21
 
-TOX21 = AssayCollection(
-    name="tox21",
+ASSAYS = AssayCollection(
+    record=TOX21,
     source_file="tox21.csv",
     molecules=7_831,
     assays=(
@@ -26,7 +26,6 @@ TOX21 = AssayCollection(
     validation=("NR-ER", "NR-ER-LBD"),
     test=("SR-HSE", "SR-MMP", "SR-p53"),
     description="Tox21, molecules as SMILES, twelve assays of toxicity",
-    needs="tox21.csv (or tox21.csv.gz) of MoleculeNet",
 )
 
 
@@ -71,15 +70,15 @@ def load_tox21(
     Wiest, M. Jiang and N. V. Chawla (2021), *Few-Shot Graph Learning for Molecular
     Property Prediction*, The Web Conference.
     """
-    return load_assays(TOX21, split, data_dir)
+    return load_assays(ASSAYS, split, data_dir)
 
 
 def import_tox21(
     source: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None = None,
     *,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> TextImport:
+    on_progress: OnProgress | None = None,
+) -> ImportReport:
     r"""Imports Tox21 from MoleculeNet's file.
 
     Args:
@@ -104,4 +103,4 @@ def import_tox21(
     print(*report.notes, sep="\n")
     ```
     """
-    return import_assays(TOX21, source, data_dir, on_progress)
+    return import_assays(ASSAYS, source, data_dir, on_progress)

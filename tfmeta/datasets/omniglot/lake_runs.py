@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import os
-import zipfile
-import zlib
 from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
-from tfmeta.datasets.data_dir import resolve_data_dir
-from tfmeta.datasets.omniglot import pack
+from tfmeta.datasets.class_attributes import attributes_to_json
+from tfmeta.datasets.data_dir import resolve_data_dir, table_path
+from tfmeta.datasets.import_report import OnProgress
 from tfmeta.datasets.omniglot.archives import SCAN, URL
+from tfmeta.datasets.omniglot.earlier import packed_runs_path, read_packed_runs
+from tfmeta.datasets.omniglot.pictures import SIZE, encode_ink, shrink
 from tfmeta.datasets.omniglot.runs_archive import (
     RUNS,
     RUNS_ARCHIVE,
     WAYS,
     is_authentic,
 )
-from tfmeta.durable import put_in_place
+from tfmeta.datasets.storage.layout import ENCODED_PICTURES, TableLayout
+from tfmeta.datasets.storage.table_folder import open_table, write_table
 
-_FORMAT = 1
 _RUNS_URL = f"{URL}one-shot-classification/{RUNS_ARCHIVE}"
 
 
@@ -65,7 +67,7 @@ class LakeRuns:
 
 
 def load_lake_runs(
-    *, data_dir: str | os.PathLike[str] | None = None, size: int = pack.SIZE
+    *, data_dir: str | os.PathLike[str] | None = None, size: int = SIZE
 ) -> LakeRuns:
     """Loads the pictures of Lake's 20-way one-shot test within an alphabet.
 
@@ -105,7 +107,7 @@ def load_lake_runs(
         )
     folder = resolve_data_dir(data_dir)
     scans, labels = _read(folder)
-    small = np.stack([pack.shrink(scan, size) for scan in scans.reshape(-1, *SCAN)])
+    small = np.stack([shrink(255 - scan, size) for scan in scans.reshape(-1, *SCAN)])
     small = small.reshape(RUNS, 2 * WAYS, size, size, 1)
     characters = _characters()
     names = [
@@ -123,49 +125,73 @@ def load_lake_runs(
 
 
 def runs_path(data_dir: Path) -> Path:
-    """Where the runs lie in a data folder."""
-    return data_dir / "packed" / "omniglot_lake_runs.npz"
+    """Where the table of the runs lies in a data folder."""
+    return table_path(data_dir, "omniglot_lake_runs")
 
 
-def write_runs(scans: np.ndarray, labels: np.ndarray, data_dir: Path) -> None:
-    """Keeps what `read_runs_archive` returned in a data folder."""
-    path = runs_path(data_dir)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    building = path.with_name(path.name + ".building")
-    with building.open("wb") as file:
-        np.savez_compressed(file, format=np.int64(_FORMAT), scans=scans, labels=labels)
-    put_in_place(building, path)
+def write_runs(
+    scans: np.ndarray,
+    labels: np.ndarray,
+    data_dir: Path,
+    *,
+    on_progress: OnProgress | None = None,
+) -> None:
+    """Keeps what `read_runs_archive` returned as a table in a data folder.
+
+    A class is a character of a run: its support picture and its query, and which
+    of the run's queries that is as attribute.
+    """
+    items = np.argsort(labels, axis=1)
+    names = [f"run{r:02d}/class{c:02d}" for r in range(1, 21) for c in range(1, 21)]
+    layout = TableLayout(
+        name="omniglot_lake_runs",
+        class_names=tuple(names),
+        class_sizes=(2,) * len(names),
+        example_shape=(*SCAN, 1),
+        dtype=ENCODED_PICTURES,
+        groups=tuple(name.split("/")[0] for name in names),
+        group_level="run",
+        description="Lake's one-shot test, 105x105, ink 255",
+        source_digest=hashlib.sha256(scans.tobytes() + labels.tobytes()).hexdigest(),
+        attributes=attributes_to_json(items.ravel()),
+    )
+    queries = np.take_along_axis(scans[:, WAYS:], items[..., None, None], axis=1)
+    pairs = np.stack([scans[:, :WAYS], queries], axis=2).reshape(-1, *SCAN)
+    files = ((r, lambda r=r: encode_ink(255 - pairs[r])) for r in range(len(pairs)))
+    write_table(runs_path(data_dir), layout, files, on_progress=on_progress)
 
 
 def _read(data_dir: Path) -> tuple[np.ndarray, np.ndarray]:
-    path = runs_path(data_dir)
-    if not path.exists():
+    path, earlier = runs_path(data_dir), packed_runs_path(data_dir)
+    if path.exists():
+        scans, labels = _read_table(path)
+    elif earlier.exists():
+        path, (scans, labels) = earlier, read_packed_runs(earlier)
+    else:
         raise FileNotFoundError(
             f"the pictures of Lake's one-shot test are not in {data_dir}. Put "
-            f"{RUNS_ARCHIVE} ({_RUNS_URL}) into a folder, alone or with the four "
+            f"{RUNS_ARCHIVE} ({_RUNS_URL}) into a folder, alone or with the other "
             "archives of Omniglot, and type `tfmeta datasets import omniglot --from "
             f"DIR`. Received: data_dir {str(data_dir)!r}"
         )
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            version = int(stored["format"])
-            scans, labels = stored["scans"], stored["labels"]
-    except PermissionError:
-        raise
-    except (
-        *(ValueError, KeyError, EOFError, OSError, NotImplementedError),
-        *(zipfile.BadZipFile, zlib.error),
-    ) as error:
-        raise _damaged(path, f"{type(error).__name__}: {error}") from error
-    if (
-        version != _FORMAT
-        or scans.shape != (RUNS, 2 * WAYS, *SCAN)
-        or not is_authentic(scans, labels)
-    ):
-        raise _damaged(
-            path, f"format {version} with scans {scans.shape} of other content"
-        )
+    if scans.shape != (RUNS, 2 * WAYS, *SCAN) or not is_authentic(scans, labels):
+        raise _damaged(path, f"scans {scans.shape} of other content")
     return scans, labels
+
+
+def _read_table(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        table = open_table(path)
+        items = np.asarray(table.class_attributes).reshape(RUNS, WAYS)
+        pairs = 255 - np.asarray(table.examples).reshape(RUNS, WAYS, 2, *SCAN)
+    # Pillow raises errors of many types on damaged pictures.
+    except Exception as error:
+        if isinstance(error, PermissionError):
+            raise
+        raise _damaged(path, f"{type(error).__name__}: {error}") from error
+    labels = np.argsort(items, axis=1).astype(np.uint8)
+    queries = np.take_along_axis(pairs[:, :, 1], labels[..., None, None], axis=1)
+    return np.concatenate([pairs[:, :, 0], queries], axis=1), labels
 
 
 def _characters() -> dict[str, list[int]]:

@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.data_dir import resolve_data_dir
+from tfmeta.datasets.data_dir import one_at_a_time, resolve_data_dir
 from tfmeta.datasets.omniglot.archives import ARCHIVES, URL
-from tfmeta.datasets.omniglot.importing import omniglot_builder
-from tfmeta.datasets.omniglot.pack import (
+from tfmeta.datasets.omniglot.characters import PROTOCOLS, characters_of
+from tfmeta.datasets.omniglot.dataset import OMNIGLOT
+from tfmeta.datasets.omniglot.earlier import packed_path, read_packed
+from tfmeta.datasets.omniglot.pictures import (
     SCAN_SIZE,
     SIZE,
-    PackedOmniglot,
-    pack_prepared,
-    packed_path,
-    read_packed,
+    open_size,
+    size_path,
+    write_scans,
+    write_size,
 )
+from tfmeta.datasets.omniglot.prepared import read_prepared
 from tfmeta.datasets.storage.selected import SelectedExamples
-from tfmeta.datasets.tfds_archives import connection_problem, import_folder, prepare
+from tfmeta.datasets.tfds_builders import find_builder, prepared
 
-# Accepted splits by protocol.
-PROTOCOLS = {
-    "vinyals": ("train", "validation", "test", "trainval"),
-    "lake": ("train", "validation", "test", "background"),
-}
-
-# Five of the thirty background alphabets, 136 characters: the first five of
-# `np.random.default_rng(0).permutation(sorted(alphabets))`. Written out, because
-# NumPy does not promise that stream for ever.
-LAKE_VALIDATION = ("Arcadian", "Cyrillic", "Early_Aramaic", "Latin", "Sanskrit")
-
-_PROBE_URL = URL + "images_background_small1.zip"
+_DOWNLOAD = f"{URL}{ARCHIVES[0].file_name}"
 
 
 def load_omniglot(
@@ -49,11 +39,11 @@ def load_omniglot(
 ) -> ClassTable:
     """Loads one split of Omniglot, by default as 28x28 pictures.
 
-    The first call on a machine takes what is there: the packed file of an
-    import, else a data set that TensorFlow Datasets has prepared in `data_dir`,
-    else the four archives (17 MB) from the authors' repository. Later calls
-    read the packed file. Each size has a packed file of its own, made from the
-    prepared data set when it is first asked for.
+    The first call on a machine takes what is there: the tables of an import, else
+    a data set that TensorFlow Datasets has prepared in `data_dir`, else it lets
+    TensorFlow Datasets download the archives (17 MB) from the authors' repository.
+    Later calls read the tables. Each size has a table of its own, made from that of
+    the scans when it is first asked for.
 
     Args:
         split: For the protocol `"vinyals"` one of `"train"`, `"validation"`,
@@ -82,7 +72,7 @@ def load_omniglot(
 
     Raises:
         ValueError: For an unknown split, protocol or size and for a damaged
-            packed file.
+            table.
         FileNotFoundError: When the data is not here and cannot be downloaded.
 
     Example:
@@ -112,20 +102,15 @@ def load_omniglot(
             f"`size` of omniglot must be an int from 1 to {SCAN_SIZE}, the side of its "
             f"scans in pixels. Received: {size!r}"
         )
-    packed = _packed(resolve_data_dir(data_dir), size)
-    chosen = _vinyals(split) if protocol == "vinyals" else _lake(split, packed)
-    place = {name: index for index, name in enumerate(packed.class_names)}
-    count = len(packed.examples) // len(packed.class_names)
-    everything = ClassTable(
-        name="omniglot",
-        examples=packed.examples,
-        offsets=np.arange(len(packed.class_names) + 1) * count,
-        class_names=packed.class_names,
-        groups=tuple(name.split("/")[0] for name in packed.class_names),
-        group_level="alphabet",
+    everything = _open_size(resolve_data_dir(data_dir), size)
+    place = {name: index for index, name in enumerate(everything.class_names)}
+    table = everything.take_classes([place[n] for n in characters_of(protocol, split)])
+    table = dataclasses.replace(
+        table,
+        # Scans lie on disk as files: decoded once, not whenever they are drawn.
+        examples=np.asarray(table.examples),
         description=f"Omniglot, {protocol} {split} split, {size}x{size}, ink 255",
     )
-    table = everything.take_classes([place[name] for name in chosen])
     turned = protocol == "vinyals" if rotations is None else rotations
     if turned and size > SIZE:
         unturned = SelectedExamples(table.examples, np.arange(table.num_examples))
@@ -133,58 +118,21 @@ def load_omniglot(
     return table.with_rotations() if turned else table
 
 
-def vinyals_characters() -> dict[str, tuple[str, ...]]:
-    """The characters of the train, validation and test lists, sorted.
-
-    Returns:
-        Names such as `"Greek/character01"` by split.
-    """
-    text = resources.files("tfmeta.datasets.omniglot").joinpath("vinyals.json")
-    lists = json.loads(text.read_text(encoding="utf-8"))
-    return {
-        split: tuple(
-            f"{alphabet}/character{number:02d}"
-            for alphabet, (first, last) in sorted(lists[split].items())
-            for number in range(first, last + 1)
-        )
-        for split in ("train", "validation", "test")
-    }
-
-
-def _vinyals(split: str) -> tuple[str, ...]:
-    lists = vinyals_characters()
-    if split == "trainval":
-        return tuple(sorted(lists["train"] + lists["validation"]))
-    return lists[split]
-
-
-def _lake(split: str, packed: PackedOmniglot) -> tuple[str, ...]:
-    pairs = list(zip(packed.class_names, packed.background, strict=True))
-    if split == "test":
-        return tuple(name for name, background in pairs if not background)
-    names = [name for name, background in pairs if background]
-    if split == "background":
-        return tuple(names)
-    wanted = split == "validation"
-    return tuple(n for n in names if (n.split("/")[0] in LAKE_VALIDATION) == wanted)
-
-
-def _packed(data_dir: Path, size: int) -> PackedOmniglot:
-    path = packed_path(data_dir, size)
-    if path.exists():
-        return read_packed(path, size)
-    builder = omniglot_builder(data_dir)
-    problem = None if builder.is_prepared() else connection_problem(_PROBE_URL)
-    if problem is not None:
-        raise FileNotFoundError(
-            f"Omniglot is not in {data_dir} and cannot be downloaded ({problem}). "
-            f"Without a connection, put {', '.join(ARCHIVES)} into a folder and type "
-            "`tfmeta datasets import omniglot --from DIR`. Received: data_dir "
-            f"{str(data_dir)!r}"
-        )
-    with import_folder(data_dir, "omniglot") as folder:
-        if path.exists():  # another process was first
-            return read_packed(path, size)
-        if not builder.is_prepared():
-            builder = prepare("omniglot", data_dir, folder)
-        return pack_prepared(builder, path, size=size)
+def _open_size(data_dir: Path, size: int) -> ClassTable:
+    """All characters in one size: found, or made from what there is."""
+    if size_path(data_dir, size).exists():
+        return open_size(size, data_dir)
+    earlier = packed_path(data_dir, size)
+    if earlier.exists():
+        return read_packed(earlier, size)
+    scans = size_path(data_dir, SCAN_SIZE)
+    builder = None
+    if not scans.exists():
+        builder = find_builder(OMNIGLOT, "omniglot", data_dir, url=_DOWNLOAD)
+    with one_at_a_time(data_dir, "omniglot"):
+        # Another process may have been first.
+        if not scans.exists():
+            write_scans(read_prepared(prepared(builder)), data_dir)
+        if not size_path(data_dir, size).exists():
+            write_size(size, data_dir)
+    return open_size(size, data_dir)

@@ -19,6 +19,7 @@ from tfmeta.datasets.own.picture_files import (
 )
 from tfmeta.datasets.own.tfds_features import Columns, choose_columns
 from tfmeta.datasets.reading.pictures import check_form, read_picture
+from tfmeta.datasets.tfds_builders import readable
 
 
 def load_tfds(
@@ -213,7 +214,6 @@ def _rows(
     builder: Any, split: str, columns: Columns
 ) -> Iterator[tuple[Any, int, int | None]]:
     """The stored example, class and group of each row, always in one order."""
-    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     # Pictures come as bytes, so that they are read as all other pictures are.
@@ -227,15 +227,10 @@ def _rows(
             decoders={columns.feature: tfds.decode.SkipDecoding()} if raw else None,
         ),
     )
-    try:
+    with readable(builder):
         for row in dataset.as_numpy_iterator():
             group = None if columns.group is None else int(row[columns.group])
             yield row[columns.feature], int(row[columns.label]), group
-    except tf.errors.OpError as error:
-        raise ValueError(
-            f"the prepared TFDS data set at {builder.data_path} must be readable; "
-            f"delete that folder and prepare it again. Received: {error.message}"
-        ) from error
 
 
 def _maker(

@@ -6,12 +6,18 @@ import errno
 import io
 import os
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tfmeta.datasets.storage.layout import ENCODED_PICTURES, TEXT, TableLayout
+from tfmeta.datasets.storage.layout import (
+    ENCODED_PICTURES,
+    MEMORY_MAP_FROM,
+    TEXT,
+    TableLayout,
+)
 from tfmeta.datasets.storage.picture_files import check_picture_file
 from tfmeta.durable import flush, put_in_place
 from tfmeta.json_files import json_text, read_json, write_json
@@ -216,6 +222,9 @@ class TableBuilding:
                 "layout": self.layout.to_json(),
                 "files": dict(sorted(sizes.items())),
             }
+            if sum(sizes.values()) < MEMORY_MAP_FROM:
+                # What is not read whole when it is opened is not compared.
+                content["crc32"] = {n: checksum_of(self._table / n) for n in sizes}
             text = json_text(content, header, indent=1) + "\n"
             header.write_text(text, "utf-8")
             flush(header)
@@ -237,6 +246,15 @@ class TableBuilding:
         self._journal_file.close()
         if self._lock is not None:
             self._lock.close()
+
+
+def checksum_of(path: Path) -> int:
+    """The CRC-32 of a file."""
+    checksum = 0
+    with path.open("rb") as file:
+        while chunk := file.read(2**22):
+            checksum = zlib.crc32(chunk, checksum)
+    return checksum
 
 
 def _npy_header(layout: TableLayout) -> bytes:

@@ -16,6 +16,9 @@ from tfmeta.datasets.storage.selected import SelectedExamples
 TEXT = "text"
 ENCODED_PICTURES = "encoded pictures"
 
+# Tables from this size on stay on disk, unless asked otherwise.
+MEMORY_MAP_FROM = 256 * 2**20
+
 
 @dataclasses.dataclass(frozen=True)
 class TableLayout:

@@ -9,13 +9,17 @@ from typing import Any
 import numpy as np
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.storage.building import ARRAY, BLOB, FORMAT_VERSION, HEADER, SPANS
+from tfmeta.datasets.storage.building import (
+    ARRAY,
+    BLOB,
+    FORMAT_VERSION,
+    HEADER,
+    SPANS,
+    checksum_of,
+)
 from tfmeta.datasets.storage.encoded_pictures import EncodedPictures, check_spans
-from tfmeta.datasets.storage.layout import TEXT, TableLayout
+from tfmeta.datasets.storage.layout import MEMORY_MAP_FROM, TEXT, TableLayout
 from tfmeta.json_files import parse_json
-
-# Tables from this size on stay on disk, unless asked otherwise.
-MEMORY_MAP_FROM = 256 * 2**20
 
 
 def open_table(
@@ -43,11 +47,13 @@ def open_table(
     ```
     """
     path = Path(path)
-    layout, sizes = _read_header(path)
+    layout, sizes, checksums = _read_header(path)
     if memory_map is None:
         memory_map = sum(sizes.values()) >= MEMORY_MAP_FROM
     try:
         examples = _open_examples(path, layout, memory_map)
+        if not memory_map:
+            _check_content(path, checksums)
         return ClassTable(
             name=layout.name,
             examples=examples,
@@ -63,7 +69,7 @@ def open_table(
         raise _damaged(path, str(error)) from error
 
 
-def _read_header(path: Path) -> tuple[TableLayout, dict[str, int]]:
+def _read_header(path: Path) -> tuple[TableLayout, dict[str, int], dict[str, int]]:
     header = path / HEADER
     if not header.is_file():
         raise FileNotFoundError(
@@ -81,6 +87,8 @@ def _read_header(path: Path) -> tuple[TableLayout, dict[str, int]]:
             )
         layout = TableLayout(**content["layout"])
         sizes = {str(name): int(size) for name, size in content["files"].items()}
+        # Tables were written without before, and large ones are.
+        checksums = {str(n): int(c) for n, c in content.get("crc32", {}).items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _damaged(path, f"{HEADER}: {type(error).__name__}: {error}") from error
     blob = layout.is_blob
@@ -96,7 +104,15 @@ def _read_header(path: Path) -> tuple[TableLayout, dict[str, int]]:
                 if found is None
                 else f"{name} with {found:,} bytes instead of {size:,}",
             )
-    return layout, sizes
+    return layout, sizes, checksums
+
+
+def _check_content(path: Path, checksums: dict[str, int]) -> None:
+    """Raises `ValueError` for files that hold other bytes than were written."""
+    for name, checksum in checksums.items():
+        found = checksum_of(path / name)
+        if found != checksum:
+            raise ValueError(f"{name} with checksum {found} instead of {checksum}")
 
 
 def _open_examples(path: Path, layout: TableLayout, memory_map: bool) -> Any:

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
 from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.data_dir import table_path
+from tfmeta.datasets.import_report import ImportReport, OnProgress
 from tfmeta.datasets.reading.text_files import read_csv
-from tfmeta.datasets.text.splits import check_split
-from tfmeta.datasets.text.text_import import (
+from tfmeta.datasets.splits import check_split
+from tfmeta.datasets.text.dataset import BANKING77
+from tfmeta.datasets.text_tables import (
     TextClasses,
-    TextImport,
     keep_texts,
     open_texts,
     repeated_texts,
-    table_path,
 )
 
 # Number of questions in each file.
@@ -61,8 +61,7 @@ def load_banking77(
     NLP for Conversational AI. The data are CC BY 4.0.
     """
     check_split("banking77", split)
-    needs = "train.csv and test.csv (or .gz) of PolyAI-LDN/task-specific-datasets"
-    table = open_texts(data_dir, "banking77", source="banking77", needs=needs)
+    table = open_texts(BANKING77, data_dir)
     wanted = set(split_intents()[split])
     chosen = [c for c, name in enumerate(table.class_names) if name in wanted]
     return table.take_classes(chosen)
@@ -72,8 +71,8 @@ def import_banking77(
     source: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None = None,
     *,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> TextImport:
+    on_progress: OnProgress | None = None,
+) -> ImportReport:
     r"""Imports BANKING77 from the authors' files.
 
     Args:
@@ -131,8 +130,8 @@ def import_banking77(
         description="BANKING77, questions of a bank's customers, CC BY 4.0",
     )
     path = table_path(data_dir, "banking77")
-    notes = keep_texts(path, classes, on_progress=on_progress)
-    return TextImport((path,), (*repeated_texts(texts), *notes))
+    there = keep_texts(path, classes, on_progress=on_progress)
+    return ImportReport((path,), bool(there), (*repeated_texts(texts), *there))
 
 
 def split_intents() -> dict[str, tuple[str, ...]]:

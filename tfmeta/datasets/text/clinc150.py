@@ -5,21 +5,21 @@ from __future__ import annotations
 import collections
 import json
 import os
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.data_dir import table_path
+from tfmeta.datasets.import_report import ImportProgress, ImportReport, OnProgress
 from tfmeta.datasets.reading.text_files import read_json
-from tfmeta.datasets.text.splits import check_split, take_groups
-from tfmeta.datasets.text.text_import import (
+from tfmeta.datasets.splits import check_split, take_groups
+from tfmeta.datasets.text.dataset import CLINC150
+from tfmeta.datasets.text_tables import (
     TextClasses,
-    TextImport,
     keep_texts,
     open_texts,
     repeated_texts,
-    table_path,
 )
 
 SOURCE_FILE = "data_full.json"
@@ -84,8 +84,7 @@ def load_clinc150(
     """
     check_split("clinc150", split, SPLITS)
     name = "clinc150" if split in DOMAINS else "clinc150_out_of_scope"
-    needs = f"{SOURCE_FILE} (or {SOURCE_FILE}.gz) of github.com/clinc/oos-eval"
-    table = open_texts(data_dir, name, source="clinc150", needs=needs)
+    table = open_texts(CLINC150, data_dir, name)
     return table if split == OUT_OF_SCOPE else take_groups(table, DOMAINS[split])
 
 
@@ -93,8 +92,8 @@ def import_clinc150(
     source: str | os.PathLike[str],
     data_dir: str | os.PathLike[str] | None = None,
     *,
-    on_progress: Callable[[int, int], None] | None = None,
-) -> TextImport:
+    on_progress: OnProgress | None = None,
+) -> ImportReport:
     r"""Imports CLINC150 from the authors' file.
 
     Args:
@@ -125,12 +124,7 @@ def import_clinc150(
     texts = _intents(content, domain_of)
     outside = _out_of_scope(content)
     total = sum(map(len, texts.values())) + len(outside)
-
-    def reporter(before: int) -> Callable[[int, int], None] | None:
-        if on_progress is None:
-            return None
-        return lambda done, _: on_progress(before + done, total)
-
+    progress = ImportProgress(on_progress, total)
     inside = TextClasses(
         name="clinc150",
         texts=texts,
@@ -148,9 +142,9 @@ def import_clinc150(
     paths = tuple(
         table_path(data_dir, n) for n in ("clinc150", "clinc150_out_of_scope")
     )
-    notes = keep_texts(paths[0], inside, on_progress=reporter(0))
-    keep_texts(paths[1], others, on_progress=reporter(total - len(outside)))
-    return TextImport(paths, (*repeated_texts(texts), *notes))
+    there = keep_texts(paths[0], inside, on_progress=progress.part())
+    keep_texts(paths[1], others, on_progress=progress.part())
+    return ImportReport(paths, bool(there), (*repeated_texts(texts), *there))
 
 
 def intents_of_domains() -> dict[str, tuple[str, ...]]:

@@ -1,6 +1,6 @@
 import pytest
 
-from tfmeta.datasets.import_progress import ImportProgress
+from tfmeta.datasets.import_report import ImportProgress
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,14 @@ def test_nobody_need_listen():
     progress = ImportProgress(None, 2)
     progress.advance(2)
     assert progress._done == 2
+
+
+def test_a_part_counts_from_where_it_begins():
+    reports = []
+    progress = ImportProgress(lambda *report: reports.append(report), 9)
+    progress.advance(2)
+    first = progress.part()
+    for done in (1, 2, 4):
+        first(done, 4)
+    progress.part()(3, 3)
+    assert reports == [(n, 9) for n in (2, 3, 4, 6, 9)]

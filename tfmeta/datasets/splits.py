@@ -1,4 +1,4 @@
-"""Choosing the classes of a split."""
+"""The names of splits, and choosing their classes."""
 
 from __future__ import annotations
 

@@ -6,26 +6,15 @@ import dataclasses
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.data_dir import resolve_data_dir
+from tfmeta.datasets.data_dir import table_path
+from tfmeta.datasets.dataset import Dataset
+from tfmeta.datasets.import_report import OnProgress
 from tfmeta.datasets.storage.layout import TEXT, TableLayout
 from tfmeta.datasets.storage.table_folder import open_table, write_table
-
-
-@dataclasses.dataclass(frozen=True)
-class TextImport:
-    """What an import did.
-
-    Args:
-        tables: The folders of the tables, those of `tfmeta.datasets.load`.
-        notes: What the user should know, one sentence each.
-    """
-
-    tables: tuple[Path, ...]
-    notes: tuple[str, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,23 +53,18 @@ class TextClasses:
         )
 
 
-def table_path(data_dir: str | os.PathLike[str] | None, name: str) -> Path:
-    """Where the table of a data set lies."""
-    return resolve_data_dir(data_dir) / "tables" / name
-
-
 def keep_texts(
     path: Path,
     classes: TextClasses,
     *,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: OnProgress | None = None,
 ) -> tuple[str, ...]:
     """Writes the table at `path`, unless it is there already.
 
     Args:
         path: Folder of the table.
         classes: What it holds.
-        on_progress: Called with the number of texts written, and of all.
+        on_progress: Called with the number of texts written or found, and of all.
 
     Returns:
         Notes for the user.
@@ -98,6 +82,8 @@ def keep_texts(
                 f"{path} must be free or hold the same texts. Received: a table of "
                 "others; remove it to import again"
             )
+        if on_progress is not None:
+            on_progress(len(texts), len(texts))
         return (f"{path} already held {classes.name}; these files were only checked.",)
     path.parent.mkdir(parents=True, exist_ok=True)
     items = ((row, lambda row=row: texts[row]) for row in range(len(texts)))
@@ -106,27 +92,22 @@ def keep_texts(
 
 
 def open_texts(
-    data_dir: str | os.PathLike[str] | None, name: str, *, source: str, needs: str
+    record: Dataset, data_dir: str | os.PathLike[str] | None, name: str | None = None
 ) -> ClassTable:
-    """Opens the table of an import.
+    """Opens a table of an import.
 
     Args:
+        record: The data set.
         data_dir: The data folder.
-        name: Name of the table.
-        source: Name of the data set, as `tfmeta datasets import` knows it.
-        needs: What the folder to import from must hold.
+        name: Name of the table; by default the data set's.
 
     Raises:
         FileNotFoundError: When it has not been imported; says how to.
         ValueError: When the table is damaged.
     """
-    path = table_path(data_dir, name)
+    path = table_path(data_dir, record.name if name is None else name)
     if not path.is_dir():
-        raise FileNotFoundError(
-            f"{source} is not in {resolve_data_dir(data_dir)}. Put {needs} into a "
-            f"folder and type `tfmeta datasets import {source} --from DIR`. "
-            f"Received: data_dir {str(resolve_data_dir(data_dir))!r}"
-        )
+        raise record.missing(data_dir)
     return open_table(path)
 
 

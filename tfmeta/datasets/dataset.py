@@ -1,0 +1,151 @@
+"""One record of a data set: all that the package says and does by its name."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import inspect
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tfmeta.datasets.data_dir import resolve_data_dir
+
+if TYPE_CHECKING:
+    from tfmeta.datasets.class_table import ClassTable
+    from tfmeta.datasets.import_report import ImportReport, OnProgress
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """What is known of a data set, and where its functions are.
+
+    A record names functions by `"module:function"`, so that the list of all data
+    sets is read without importing what reads them.
+
+    Args:
+        name: Its name for `tfmeta.datasets.load` and on the command line.
+        description: One line on what it is.
+        loader: Of the function `load_NAME(split, *, data_dir, ...)`; without
+            `data_dir` where it needs none.
+        importer: Of the function `import_NAME(source, data_dir, *, on_progress,
+            ...)`, or `None` where there is nothing to import.
+        needs: What the folder to import from must hold, in one sentence's words.
+        forms: The same as a list, one form to a line, where there are many.
+        training: What differs from the defaults of a training run, by name of the
+            run's setting; plain values.
+
+    Raises:
+        ValueError: When only one of `importer` and `needs` is given.
+
+    Example:
+
+    ```python
+    TOY = Dataset(
+        name="toy",
+        description="ten classes of noise",
+        loader="toy.load:load_toy",
+        importer="toy.importing:import_toy",
+        needs="toy.csv",
+        training={"ways": 5, "epochs": 2},
+    )
+    ```
+    """
+
+    name: str
+    description: str
+    loader: str
+    importer: str | None = None
+    needs: str = ""
+    forms: str = ""
+    training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if bool(self.importer) != bool(self.needs):
+            raise ValueError(
+                f"`needs` of data set {self.name!r} must say what `importer` reads. "
+                f"Received: importer={self.importer!r}, needs={self.needs!r}"
+            )
+
+    def load(
+        self,
+        split: str = "train",
+        *,
+        data_dir: str | os.PathLike[str] | None = None,
+        **options: Any,
+    ) -> ClassTable:
+        """One split; see `tfmeta.datasets.load`."""
+        loader = resolve(self.loader)
+        accepted = set(inspect.signature(loader).parameters)
+        given = {name: value for name, value in options.items() if value is not None}
+        for option, value in given.items():
+            if option not in accepted - {"split", "data_dir"}:
+                own = sorted(accepted - {"split", "data_dir"})
+                takes = ", ".join(f"`{a}`" for a in own) or "no options"
+                raise ValueError(
+                    f"`{option}` is no option of data set {self.name!r}, which takes "
+                    f"{takes}. Received: {option}={value!r}"
+                )
+        if "data_dir" in accepted:
+            given["data_dir"] = data_dir
+        return loader(split, **given)
+
+    def import_from(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        data_dir: str | os.PathLike[str] | None = None,
+        on_progress: OnProgress | None = None,
+        **options: Any,
+    ) -> ImportReport:
+        """Brings it in from files; see `tfmeta.datasets.registry.import_dataset`."""
+        if self.importer is None:
+            raise ValueError(
+                f"`name` must be a data set that is imported. Received: {self.name!r}, "
+                "which needs no files"
+            )
+        importer = resolve(self.importer)
+        accepted = set(inspect.signature(importer).parameters)
+        given = {name: value for name, value in options.items() if value is not None}
+        for option, value in given.items():
+            if option not in accepted - {"source", "data_dir", "on_progress"}:
+                raise ValueError(
+                    f"`{option}` must be left out for {self.name}, which has no such "
+                    f"option. Received: {option}={value!r}"
+                )
+        return importer(source, data_dir, on_progress=on_progress, **given)
+
+    def missing(
+        self,
+        data_dir: str | os.PathLike[str] | None,
+        *,
+        because: str = "",
+        option: str = "",
+    ) -> FileNotFoundError:
+        """The error of a loader that finds nothing; it says how to import.
+
+        Args:
+            data_dir: The data folder.
+            because: Why it did not come by itself, e.g. `"cannot be downloaded"`.
+            option: What the command takes besides, e.g. `"--partial"`.
+        """
+        folder = resolve_data_dir(data_dir)
+        command = (
+            f"`tfmeta datasets import {self.name} --from DIR {option}".strip() + "`"
+        )
+        how = (
+            f"Type {command}, where DIR has one of these forms:\n{self.forms}\n"
+            if self.forms
+            else f"It comes from {self.needs}. Put that into a folder and type "
+            f"{command}. "
+        )
+        return FileNotFoundError(
+            f"{self.name} is not in {folder}{because and ' and ' + because}. {how}"
+            f"Received: data_dir {str(folder)!r}"
+        )
+
+
+def resolve(place: str) -> Any:
+    """What is called `"module:name"`; the module is imported."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)
