@@ -57,7 +57,7 @@ class Baseline(PretrainedLearner):
     learner = tfmeta.learners.Baseline(tfmeta.encoders.Conv4(), table.num_classes)
     learner.compile(keras.optimizers.Adam(1e-3))
     learner.fit(
-        table.as_supervised(batch_size=128, seed=0, epochs=None),
+        as_supervised(table, batch_size=128, seed=0, epochs=None),
         steps_per_epoch=100,
         epochs=10,
         validation_data=validation_episodes.as_dataset(steps=25),
