@@ -9,8 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.episodes.arguments import check_count
-from tfmeta.learners.encoder_check import check_examples
-from tfmeta.learners.metric_based.class_sums import check_gives_vectors
+from tfmeta.learners.encoder_check import check_examples, check_gives_vectors
 from tfmeta.learners.metric_based.embedding import encode
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
