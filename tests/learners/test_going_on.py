@@ -49,12 +49,10 @@ def adapt(learner, steps, data, state=None):
 @pytest.mark.parametrize(
     ("kind", "options"),
     [
-        (learners.MAML, {}),
         (learners.MAML, {"batch_normalization": "running"}),
         (learners.MAML, {"head": "prototypes"}),
         (learners.MAML, {"vectorize_tasks": True}),
         (learners.ANIL, {}),
-        (learners.ANIL, {"head": "prototypes"}),
         (learners.MetaSGD, {"batch_normalization": "support"}),
     ],
     ids=lambda value: getattr(value, "__name__", None) or "-".join(value) or "plain",
@@ -64,7 +62,12 @@ def test_two_steps_and_three_more_are_five(kind, options):
     learner = kind(encoder(), ways, inner_learning_rate=0.3, seed=0, **options)
     data = batch(padded=True)
     two = adapt(learner, 2, data)
-    again = tf.function(lambda state: adapt(learner, 3, data, state))(two)
+
+    def go_on(state):
+        return adapt(learner, 3, data, state)
+
+    # Only a graph is vectorized.
+    again = tf.function(go_on)(two) if "vectorize_tasks" in options else go_on(two)
     five = adapt(learner, 5, data)
     assert list(again) == list(five)
     for name, values in five.items():
