@@ -11,7 +11,7 @@ import tfmeta
 from tfmeta.callbacks import NonFiniteTrainingError, Resume, StopAtNonFinite
 from tfmeta.callbacks.checkpoint_folder import list_checkpoints, load_checkpoint
 from tfmeta.datasets import ClassTable
-from tfmeta.episodes import Episodes
+from tfmeta.episodes import Episodes, as_supervised
 from tfmeta.learners import MAML, Baseline, PrototypicalNetwork, Reptile
 
 STEPS, EPOCHS = 6, 4
@@ -257,7 +257,7 @@ def test_learners_of_every_family_stop(name, table):
 
     def data(step):
         if name == "Baseline":
-            return table.as_supervised(batch_size=8, seed=0, epochs=None)
+            return as_supervised(table, batch_size=8, seed=0, epochs=None)
         return episodes.as_dataset(start=step)
 
     with pytest.raises(NonFiniteTrainingError) as raised:

@@ -9,7 +9,7 @@ from PIL import Image
 from tfmeta import export
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Conv4
-from tfmeta.episodes import Episodes
+from tfmeta.episodes import Episodes, as_supervised
 from tfmeta.export.example_spec import example_spec
 from tfmeta.learners import MAML, Baseline, PrototypicalNetwork
 from tfmeta.runs.classify import classify_pictures, read_pictures
@@ -61,7 +61,7 @@ def test_other_shapes_than_the_encoders_are_refused_before_training(
     data = table(shape)
     batches = Episodes(data, ways=3, shots=1, queries=2).as_dataset(steps=2)
     if name == "baseline":
-        batches = data.as_supervised(batch_size=4, seed=0)
+        batches = as_supervised(data, batch_size=4, seed=0)
     with pytest.raises(ValueError, match=rf"examples must have the shape.*{advice}"):
         learner.fit(batches, verbose=0)
     for ours, theirs in zip(learner.get_weights(), before, strict=True):
@@ -75,7 +75,7 @@ def test_grey_pictures_without_channels_go_all_the_way(name, tmp_path):
     learner.compile(keras.optimizers.SGD(1e-3))
     episodes = Episodes(data, ways=3, shots=2, queries=2)
     if name == "baseline":
-        learner.fit(data.as_supervised(batch_size=12, seed=0), verbose=0)
+        learner.fit(as_supervised(data, batch_size=12, seed=0), verbose=0)
     else:
         learner.fit(episodes.as_dataset(steps=2), verbose=0)
     folder = export.save(learner, tmp_path / "model")

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 from tfmeta.callbacks import Resume
 from tfmeta.datasets import ClassTable
-from tfmeta.episodes import Episodes
+from tfmeta.episodes import Episodes, as_supervised
 from tfmeta.learners import MAML, Baseline, PrototypicalNetwork
 
 SCRIPT = Path(__file__).with_name("uneven_shares.py")
@@ -224,6 +224,6 @@ def test_classes_have_no_weights_in_episodes():
         learner.fit(episodes(2), class_weight={0: 2.0}, verbose=0)
     baseline = Baseline(encoder(), 8)
     baseline.compile("sgd")
-    x, y = next(iter(table().as_supervised(batch_size=48, seed=0)))
+    x, y = next(iter(as_supervised(table(), batch_size=48, seed=0)))
     weight = {i: float(i) for i in range(8)}
     baseline.fit(x.numpy(), y.numpy(), class_weight=weight, batch_size=48, verbose=0)

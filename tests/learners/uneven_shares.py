@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
-from tfmeta.episodes import Episodes
+from tfmeta.episodes import Episodes, as_supervised
 from tfmeta.learners import (
     ANIL,
     MAML,
@@ -73,7 +73,7 @@ def unknown(data):
 
 def plain(size, rows=8):
     # Sizes are not known before: the last one is what remains.
-    return table().as_supervised(batch_size=size, seed=0, epochs=1).take(rows)
+    return as_supervised(table(), batch_size=size, seed=0, epochs=1).take(rows)
 
 
 def trial(act):

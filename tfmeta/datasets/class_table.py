@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,9 +13,6 @@ from tfmeta.datasets.class_attributes import as_class_attributes, pick_attribute
 from tfmeta.datasets.storage.examples import Examples, StoredExamples, lie_in_memory
 from tfmeta.datasets.storage.rotated import RotatedExamples
 from tfmeta.datasets.storage.selected import SelectedExamples, select_rows
-
-if TYPE_CHECKING:
-    import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -296,29 +293,6 @@ class ClassTable:
             groups=repeat(self.groups),
             origin_names=repeat(origin),
             class_attributes=pick_attributes(self.class_attributes, classes),
-        )
-
-    def as_supervised(
-        self,
-        *,
-        batch_size: int = 32,
-        seed: int | None = None,
-        epochs: int | None = 1,
-        start: int = 0,
-        drop_remainder: bool = False,
-        augment: Callable[[tf.Tensor, tf.Tensor], tf.Tensor] | None = None,
-    ) -> tf.data.Dataset:
-        """The plain `(x, y)` view: see `tfmeta.datasets.supervised.as_supervised`."""
-        from tfmeta.datasets.supervised import as_supervised
-
-        return as_supervised(
-            self,
-            batch_size=batch_size,
-            seed=seed,
-            epochs=epochs,
-            start=start,
-            drop_remainder=drop_remainder,
-            augment=augment,
         )
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""From a class table to a `tf.data` stream of tasks."""
+"""From a class table to a `tf.data` stream: of tasks, or of plain examples."""
 
 from tfmeta.episodes.augmentation import RandomAffine
 from tfmeta.episodes.episode_sequence import EpisodeSequence
@@ -7,6 +7,7 @@ from tfmeta.episodes.index_sampler import EpisodeIndices
 from tfmeta.episodes.keras_augmentation import KerasAugmentation
 from tfmeta.episodes.mixture import Mixture
 from tfmeta.episodes.sinusoids import Sinusoids
+from tfmeta.episodes.supervised import as_supervised
 
 __all__ = [
     "EpisodeIndices",
@@ -16,4 +17,5 @@ __all__ = [
     "Mixture",
     "RandomAffine",
     "Sinusoids",
+    "as_supervised",
 ]

@@ -8,7 +8,7 @@ from tfmeta.export.endpoint import Endpoint
 from tfmeta.export.example_spec import ExampleSpec
 from tfmeta.export.label_checks import checked_labels, checked_targets
 from tfmeta.learners.base import State
-from tfmeta.learners.metric_based.class_sums import at_least_float32
+from tfmeta.learners.class_sums import at_least_float32
 from tfmeta.learners.optimization_based.gradient_based_learner import (
     GradientBasedLearner,
 )

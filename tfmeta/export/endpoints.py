@@ -9,7 +9,7 @@ from tfmeta.export.endpoint import Endpoint
 from tfmeta.export.example_spec import ExampleSpec, example_spec
 from tfmeta.export.label_checks import checked_labels
 from tfmeta.learners.base import FewShotLearner
-from tfmeta.learners.metric_based.class_sums import at_least_float32
+from tfmeta.learners.class_sums import at_least_float32
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.optimization_based.gradient_based_learner import (
     GradientBasedLearner,

@@ -74,21 +74,42 @@ class FewShotLearner(keras.Model):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        state: State | None = None,
         training: bool = False,
     ) -> State:
         """Learns the classes of the support set.
+
+        A learner may draw its own support, as a policy does that acts: `support` is
+        then what it draws from, with a leading task axis, and `support_labels` are
+        `None`.
 
         Args:
             support: `(tasks, support, *example)`.
             support_labels: `(tasks, support, ways)` one-hot float; the number
                 of ways may differ from training.
             support_mask: `(tasks, support)` bool, False is padding, or `None`.
+            state: What `adapt` returned for the same tasks, to go on from; `None` to
+                begin anew. A learner that cannot go on refuses it, see
+                `refuse_state`.
             training: Whether layers run in training mode.
 
         Returns:
             A dict of tensors, each with a leading task axis.
         """
         raise NotImplementedError
+
+    def refuse_state(self, state: State | None) -> None:
+        """For the `adapt` of a learner that cannot go on from a state.
+
+        Raises:
+            ValueError: When there is one.
+        """
+        if state is not None:
+            raise ValueError(
+                f"`state` must be None: {type(self).__name__} learns from a support "
+                "alone, and cannot go on from what it learned before. Received: a "
+                f"state of {', '.join(state)}"
+            )
 
     def predict_query(
         self,

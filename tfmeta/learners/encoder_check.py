@@ -78,6 +78,20 @@ def check_examples(encoder: keras.Model, shape: Sequence[int | None]) -> None:
     )
 
 
+def check_gives_vectors(encoder: keras.Model, argument: str = "encoder") -> None:
+    """Checks that an encoder gives one vector per example.
+
+    Raises:
+        ValueError: When it gives anything else; names the argument.
+    """
+    shape = encoder.output_shape
+    if len(shape) != 2 or shape[1] is None:
+        raise ValueError(
+            f"`{argument}` must map a batch of examples to a batch of vectors, of "
+            f"shape (batch, features). Received: output shape {shape}"
+        )
+
+
 def _check_ends(encoder: keras.Model, argument: str) -> None:
     """Checks what goes in and comes out: one tensor, as a signature has it."""
     inputs, outputs = encoder.inputs, encoder.outputs

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
-from tfmeta.episodes import Episodes
+from tfmeta.episodes import Episodes, as_supervised
 from tfmeta.runs.building import build_augmentation
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.learners import learner_kind
@@ -61,7 +61,8 @@ def open_training(
         )
 
     def batches(start: int) -> tf.data.Dataset:
-        return train_table.as_supervised(
+        return as_supervised(
+            train_table,
             batch_size=config.batch_size,
             seed=config.seed,
             epochs=None,

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
-from tfmeta.episodes import Episodes
+from tfmeta.episodes import Episodes, as_supervised
 from tfmeta.learners import Baseline, BaselinePlusPlus
 from tfmeta.testing import check_learner
 
@@ -247,7 +247,7 @@ def test_trains_on_examples_and_validates_on_episodes(cls, tables, tmp_path):
     learner = trainable(cls)
     learner.compile(keras.optimizers.Adam(0.02))
     history = learner.fit(
-        train.as_supervised(batch_size=40, seed=0, epochs=None),
+        as_supervised(train, batch_size=40, seed=0, epochs=None),
         steps_per_epoch=20,
         epochs=4,
         validation_data=episodes.as_dataset(steps=4),
@@ -257,7 +257,7 @@ def test_trains_on_examples_and_validates_on_episodes(cls, tables, tmp_path):
     assert history["accuracy"][-1] > 0.8 > history["accuracy"][0]
     assert history["val_accuracy"][-1] > 0.6
 
-    batch = next(iter(train.as_supervised(batch_size=200)))
+    batch = next(iter(as_supervised(train, batch_size=200)))
     logits = learner(batch[0])
     assert logits.shape == (200, 10)
     right = np.mean(np.argmax(logits, -1) == batch[1])

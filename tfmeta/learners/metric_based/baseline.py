@@ -6,9 +6,9 @@ import keras
 import tensorflow as tf
 
 from tfmeta.learners.base import State
-from tfmeta.learners.metric_based.class_sums import only_present
+from tfmeta.learners.class_sums import only_present
+from tfmeta.learners.inner_rules import Parameters
 from tfmeta.learners.metric_based.head_fitting import (
-    Parameters,
     RealSupport,
     WeightSpace,
     descend,
@@ -57,7 +57,7 @@ class Baseline(PretrainedLearner):
     learner = tfmeta.learners.Baseline(tfmeta.encoders.Conv4(), table.num_classes)
     learner.compile(keras.optimizers.Adam(1e-3))
     learner.fit(
-        table.as_supervised(batch_size=128, seed=0, epochs=None),
+        as_supervised(table, batch_size=128, seed=0, epochs=None),
         steps_per_epoch=100,
         epochs=10,
         validation_data=validation_episodes.as_dataset(steps=25),
@@ -91,11 +91,11 @@ class Baseline(PretrainedLearner):
                 weights, bias = parameters
                 by_logits = support.loss_by_logits(space.products(weights) + bias)
                 by_bias = tf.reduce_sum(by_logits, axis=1, keepdims=True)
-                return space.combine(by_logits), by_bias
+                return [space.combine(by_logits), by_bias]
 
             zeros = tf.zeros_like(support.labels)
             return descend(
-                (space.combine(zeros), tf.reduce_sum(zeros, axis=1, keepdims=True)),
+                [space.combine(zeros), tf.reduce_sum(zeros, axis=1, keepdims=True)],
                 gradient,
                 steps=self.head_steps,
                 learning_rate=self.head_learning_rate,

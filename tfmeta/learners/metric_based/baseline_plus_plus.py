@@ -10,9 +10,9 @@ import tensorflow as tf
 from tfmeta.layers import CosineDense
 from tfmeta.layers.sphere import unit_vectors
 from tfmeta.learners.base import State
-from tfmeta.learners.metric_based.class_sums import only_present
+from tfmeta.learners.class_sums import only_present
+from tfmeta.learners.inner_rules import Parameters
 from tfmeta.learners.metric_based.head_fitting import (
-    Parameters,
     RealSupport,
     WeightSpace,
     descend,
@@ -76,7 +76,7 @@ class BaselinePlusPlus(PretrainedLearner):
     )
     learner.compile(keras.optimizers.Adam(1e-3))
     learner.fit(
-        table.as_supervised(batch_size=128, seed=0, epochs=None),
+        as_supervised(table, batch_size=128, seed=0, epochs=None),
         steps_per_epoch=100,
         epochs=10,
         validation_data=validation_episodes.as_dataset(steps=25),
@@ -142,18 +142,18 @@ class BaselinePlusPlus(PretrainedLearner):
                 # What would change its length alone does not change a cosine.
                 across = space.combine(self.head_scale * by_logits)
                 across -= by_gains * vectors / lengths
-                return gains / lengths * across, by_gains
+                return [gains / lengths * across, by_gains]
 
             start = space.combine(support.labels)
             start /= cosines_of(start)[1]
             vectors, gains = descend(
-                (start, tf.ones_like(support.labels[:, :1])),
+                [start, tf.ones_like(support.labels[:, :1])],
                 gradient,
                 steps=self.head_steps,
                 learning_rate=self.head_learning_rate,
                 weight_decay=self.head_weight_decay,
             )
-            return vectors / cosines_of(vectors)[1], gains
+            return [vectors / cosines_of(vectors)[1], gains]
 
         vectors, gains = fit_weights(directions, fit)
         weights = self.head_scale * gains * vectors

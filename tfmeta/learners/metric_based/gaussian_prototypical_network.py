@@ -9,12 +9,12 @@ import keras
 import tensorflow as tf
 
 from tfmeta.learners.base import State
-from tfmeta.learners.metric_based.class_sums import (
+from tfmeta.learners.class_sums import (
     at_least_float32,
-    check_gives_vectors,
     only_present,
     real_labels,
 )
+from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.squares import pairwise_squares, root
 

@@ -7,10 +7,15 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from tfmeta.learners.metric_based.class_sums import at_least_float32
-
-# Weights of all ways, and one more number for each way.
-Parameters = tuple[tf.Tensor, tf.Tensor]
+from tfmeta.learners.class_sums import at_least_float32
+from tfmeta.learners.inner_loop import run_inner_loop
+from tfmeta.learners.inner_rules import (
+    DecayWeights,
+    Parameters,
+    RunningMean,
+    Scale,
+    chain,
+)
 
 # Of PyTorch's SGD with `momentum=0.9, dampening=0.9`, which Chen et al. fit with.
 _KEPT = 0.9
@@ -93,7 +98,8 @@ def fit_weights(
 
     Args:
         embeddings: `(tasks, support, features)`.
-        fit: Returns the weights, in a space, and one more number for each way.
+        fit: Returns two parameters, the weights, in a space, and one more number for
+            each way.
 
     Returns:
         What `fit` does, with weights `(tasks, features, ways)`.
@@ -122,7 +128,7 @@ def fit_weights(
         squares=lambda weights, products: sum_rows(weights * products),
     )
     multiples, others = fit(space)
-    return combined(multiples), others
+    return [combined(multiples), others]
 
 
 def descend(
@@ -135,42 +141,18 @@ def descend(
 ) -> Parameters:
     """Gradient descent with a running mean of gradients, as PyTorch's SGD.
 
-    `velocity = 0.9 velocity + 0.1 gradient`, and the first gradient at first;
-    weight decay is part of the gradient.
-
     Args:
         start: The parameters to start from.
         gradient: Gradient of the loss at parameters.
         steps: Number of steps.
-        learning_rate: What the velocity is multiplied by.
+        learning_rate: What the mean is multiplied by.
         weight_decay: What the parameters are multiplied by in their gradient.
 
     Returns:
         The parameters after the last step.
     """
-
-    def decayed(parameters: Parameters) -> Parameters:
-        weights, others = parameters
-        by_weights, by_others = gradient(parameters)
-        return by_weights + weight_decay * weights, by_others + weight_decay * others
-
-    def step(
-        parameters: Parameters, velocities: Parameters
-    ) -> tuple[Parameters, Parameters]:
-        slopes = decayed(parameters)
-        velocities = _mix(_KEPT, velocities, 1.0 - _KEPT, slopes)
-        return _mix(1.0, parameters, -learning_rate, velocities), velocities
-
-    # The mean of a gradient and itself: the first step takes it whole.
-    parameters, _ = tf.while_loop(
-        lambda *_: True,
-        step,
-        (start, decayed(start)),
-        # No tensor, or XLA could not differentiate the loop.
-        maximum_iterations=steps,
+    rule = chain(DecayWeights(weight_decay), RunningMean(_KEPT), Scale(-learning_rate))
+    parameters, _ = run_inner_loop(
+        lambda parameters, step: (gradient(parameters), {}), rule, start, steps=steps
     )
     return parameters
-
-
-def _mix(a: float, first: Parameters, b: float, second: Parameters) -> Parameters:
-    return a * first[0] + b * second[0], a * first[1] + b * second[1]

@@ -10,12 +10,12 @@ import tensorflow as tf
 
 from tfmeta import distances
 from tfmeta.learners.base import State
-from tfmeta.learners.metric_based.class_sums import (
+from tfmeta.learners.class_sums import (
     at_least_float32,
-    check_gives_vectors,
     only_present,
     real_labels,
 )
+from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.full_context import FullContext
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 

@@ -61,9 +61,11 @@ class MetricLearner(FewShotLearner):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        state: State | None = None,
         training: bool = False,
     ) -> State:
         """Learns the classes of the support set; see `FewShotLearner.adapt`."""
+        self.refuse_state(state)
         embeddings = self.embed(support, mask=support_mask, training=training)
         return self.adapt_embeddings(
             embeddings, support_labels, support_mask=support_mask

@@ -9,8 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.episodes.arguments import check_count
-from tfmeta.learners.encoder_check import check_examples
-from tfmeta.learners.metric_based.class_sums import check_gives_vectors
+from tfmeta.learners.encoder_check import check_examples, check_gives_vectors
 from tfmeta.learners.metric_based.embedding import encode
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
@@ -28,10 +27,10 @@ class PretrainedLearner(MetricLearner):
     """A classifier of base classes, whose encoder then serves new classes.
 
     Called on a plain batch of examples it gives the logits of the base classes,
-    so that `fit` on `table.as_supervised(...)` is ordinary supervised training.
-    Called on an episode it gives the episode's logits, as every learner: `adapt`
-    fits a new head on the support, the encoder and the base head stay as they
-    are. One `compile` does for both, so validation may be on episodes.
+    so that `fit` on `tfmeta.episodes.as_supervised(table)` is ordinary supervised
+    training. Called on an episode it gives the episode's logits, as every learner:
+    `adapt` fits a new head on the support, the encoder and the base head stay as
+    they are. One `compile` does for both, so validation may be on episodes.
 
     A subclass makes the head of the base classes and implements
     `adapt_embeddings` and `compare_embeddings`.

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.learners.base import State
-from tfmeta.learners.metric_based.class_sums import (
+from tfmeta.learners.class_sums import (
     at_least_float32,
     only_present,
     real_labels,

@@ -9,13 +9,13 @@ import tensorflow as tf
 
 from tfmeta.distances import SquaredEuclidean
 from tfmeta.learners.base import State
-from tfmeta.learners.metric_based.class_sums import (
+from tfmeta.learners.class_sums import (
     at_least_float32,
-    check_gives_vectors,
     class_means,
     only_present,
     real_labels,
 )
+from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.soft_k_means import (
     MaskedSoftKMeans,
@@ -122,6 +122,7 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
         support_mask: tf.Tensor | None = None,
         unlabelled: tf.Tensor | None = None,
         unlabelled_mask: tf.Tensor | None = None,
+        state: State | None = None,
         training: bool = False,
     ) -> State:
         """Learns the classes of the support set; see `FewShotLearner.adapt`.
@@ -132,6 +133,7 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
             support_mask: `(tasks, support)` bool, False is padding, or `None`.
             unlabelled: `(tasks, unlabelled, *example)`, or `None`.
             unlabelled_mask: `(tasks, unlabelled)` bool, False is padding, or `None`.
+            state: `None`.
             training: Whether layers run in training mode.
 
         Returns:
@@ -141,6 +143,7 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
             ValueError: When there are unlabelled examples and the learner is one
                 that takes the queries for them.
         """
+        self.refuse_state(state)
         if unlabelled is None:
             return super().adapt(
                 support, support_labels, support_mask=support_mask, training=training

@@ -11,13 +11,13 @@ from tfmeta import distances
 from tfmeta.finite import finite_or_nan, nan_unless
 from tfmeta.layers import WeightedL1
 from tfmeta.learners.base import State
-from tfmeta.learners.metric_based.class_sums import (
+from tfmeta.learners.class_sums import (
     at_least_float32,
-    check_gives_vectors,
     class_means,
     only_present,
     real_labels,
 )
+from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.losses import ContrastiveLoss, EmbeddingLoss, TripletLoss
 from tfmeta.losses.pairs import alike_pairs, mean_over_pairs

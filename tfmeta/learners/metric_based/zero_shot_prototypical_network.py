@@ -10,8 +10,7 @@ import tensorflow as tf
 from tfmeta import distances
 from tfmeta.layers.sphere import unit_vectors
 from tfmeta.learners.base import FewShotLearner, State
-from tfmeta.learners.encoder_check import check_encoder
-from tfmeta.learners.metric_based.class_sums import check_gives_vectors
+from tfmeta.learners.encoder_check import check_encoder, check_gives_vectors
 from tfmeta.learners.metric_based.embedding import embed_rows
 from tfmeta.learners.metric_based.prototypical_network import PrototypicalNetwork
 
@@ -94,9 +93,11 @@ class ZeroShotPrototypicalNetwork(PrototypicalNetwork):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        state: State | None = None,
         training: bool = False,
     ) -> State:
         """Enrols classes by `support` `(tasks, support, *description)`."""
+        self.refuse_state(state)
         embeddings = embed_rows(
             self.attribute_encoder, support, mask=support_mask, training=training
         )

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfmeta.layers.patch_convolution import patch_convolutions
-from tfmeta.learners.base import State
+from tfmeta.learners.each_query import State
 from tfmeta.learners.optimization_based.task_learning import TaskLearning
 from tfmeta.learners.optimization_based.task_map import is_vectorized, map_tasks
 from tfmeta.learners.optimization_based.task_network import Source
@@ -18,13 +18,13 @@ class BatchLearning(TaskLearning):
     """Adapts to the tasks of a batch, each by itself, and classifies their queries.
 
     Args:
-        learner: Whose settings and weights count.
+        settings: How.
     """
 
     def map(self, function: Callable[[Any], Any], tasks: Any, result: Any) -> Any:
-        """As `map_tasks`, in the learner's formulation."""
-        vectorized = is_vectorized(self.learner.vectorize_tasks)
-        with patch_convolutions(self.learner.encoder, active=vectorized):
+        """As `map_tasks`, in the formulation of the settings."""
+        vectorized = is_vectorized(self.settings.vectorize_tasks)
+        with patch_convolutions(self.network.encoder, active=vectorized):
             return map_tasks(function, tasks, result, vectorized=vectorized)
 
     def adapt(
@@ -34,18 +34,17 @@ class BatchLearning(TaskLearning):
         mask: tf.Tensor | None,
         *,
         training: bool,
+        state: State | None = None,
     ) -> State:
-        """States of all tasks."""
-        names = self.learner.adapted_names()
+        """States of all tasks; with `state`, tasks go on from there."""
+        names = self.network.adapted_names()
 
         def adapt_one(task: dict[str, tf.Tensor]) -> State:
             own = self.support_of(task)
-            moving = self.learner.moving_values()
-            parameters, _ = self.adapt_task(
-                own, moving, training=training, choose=self.learner.choose_support(None)
-            )
-            state = dict(zip(names, parameters, strict=True))
-            statistics = tf.zeros([0], self.dtype)
+            moving = self.network.moving_values()
+            start = None if state is None else [task[name] for name in names]
+            parameters, _ = self.adapt_task(own, moving, training=training, start=start)
+            statistics = tf.zeros([0], self.network.dtype)
             if not self.uses_running_averages:
                 statistics = self.support_statistics(
                     parameters,
@@ -54,21 +53,25 @@ class BatchLearning(TaskLearning):
                     step=self.steps(training),
                     training=training,
                 )
-            return {**state, "present": own.present, "batch_statistics": statistics}
+            adapted = dict(zip(names, parameters, strict=True))
+            return {**adapted, "present": own.present, "batch_statistics": statistics}
 
         tasks = {"support": support, "support_labels": labels}
         if mask is not None:
             tasks["support_mask"] = mask
-        shapes = self.learner.adapted_shapes()
-        if self.learner.head == "prototypes":
-            ways = labels.shape[-1]
-            shapes[-2:] = [(shapes[-2][0], ways), (ways,)]
+        if state is not None:
+            tasks |= {name: state[name] for name in (*names, "present")}
+        dtype, ways = self.network.dtype, labels.shape[-1]
+        if self.settings.head == "linear":
+            ways = self.settings.ways
         specs = {
-            name: tf.TensorSpec(shape, self.dtype)
-            for name, shape in zip(names, shapes, strict=True)
+            name: tf.TensorSpec(shape, dtype)
+            for name, shape in zip(
+                names, self.network.adapted_shapes(ways), strict=True
+            )
         }
         specs["present"] = tf.TensorSpec([labels.shape[-1]], tf.bool)
-        specs["batch_statistics"] = tf.TensorSpec([None], self.dtype)
+        specs["batch_statistics"] = tf.TensorSpec([None], dtype)
         return self.map(adapt_one, tasks, specs)
 
     def predict(
@@ -81,8 +84,8 @@ class BatchLearning(TaskLearning):
         inductive: bool = False,
     ) -> tf.Tensor:
         """Outputs `(tasks, queries, outputs)` of all tasks."""
-        names = self.learner.adapted_names()
-        kind = self.learner.batch_normalization
+        names = self.network.adapted_names()
+        kind = self.settings.statistics
 
         def predict_one(task: dict[str, tf.Tensor]) -> tf.Tensor:
             source: Source = "layer" if self.uses_running_averages else "batch"
@@ -93,7 +96,7 @@ class BatchLearning(TaskLearning):
                 task["query"],
                 task.get("query_mask"),
                 task["present"],
-                self.learner.moving_values(),
+                self.network.moving_values(),
                 step=self.steps(training),
                 source=source,
                 training=training,
@@ -113,41 +116,27 @@ class BatchLearning(TaskLearning):
         mean over the tasks; `None` where none does.
         """
         adds = False
+        dtype = self.network.dtype
+
+        def finish(
+            outputs: tf.Tensor, added: tf.Tensor | None
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            nonlocal adds
+            adds = added is not None
+            return outputs, tf.zeros([], dtype) if added is None else added
 
         def learn_one(task: dict[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-            nonlocal adds
-            own = self.support_of(task)
-            moving = self.learner.moving_values()
-            parameters, _ = self.adapt_task(
-                own, moving, training=training, choose=self.learner.choose_support(None)
-            )
-            step = self.steps(training)
-            outputs, added = self.query_outputs(
-                parameters,
-                task["query"],
-                task.get("query_mask"),
-                own.present,
-                moving,
-                step=step,
-                source=self.query_source(
-                    parameters, own, moving, step=step, training=training
-                ),
-                training=training,
-                adding=True,
-            )
-            if added is None:
-                return outputs, tf.zeros([], self.dtype)
-            adds = True
-            return outputs, added
+            moving = self.network.moving_values()
+            return self.learn(task, moving, finish, training=training).found[-1]
 
-        result = (self.outputs_spec(inputs["query"]), tf.TensorSpec([], self.dtype))
+        result = (self.outputs_spec(inputs["query"]), tf.TensorSpec([], dtype))
         outputs, added = self.map(learn_one, task_inputs(inputs), result)
         return outputs, tf.reduce_mean(added) if adds else None
 
     def outputs_spec(self, query: tf.Tensor) -> tf.TensorSpec:
         """Of the outputs for one task's part of `query`."""
-        ways = None if self.learner.head == "prototypes" else self.learner.ways
-        return tf.TensorSpec([query.shape[1], ways], self.dtype)
+        ways = None if self.settings.head == "prototypes" else self.settings.ways
+        return tf.TensorSpec([query.shape[1], ways], self.network.dtype)
 
 
 def task_inputs(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:

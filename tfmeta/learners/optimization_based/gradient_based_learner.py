@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import functools
-import re
-from collections.abc import Callable
 from typing import Any, Literal
 
 import keras
 import tensorflow as tf
 
 from tfmeta.learners.base import FewShotLearner, State
-from tfmeta.learners.metric_based.class_sums import check_gives_vectors
+from tfmeta.learners.encoder_check import check_gives_vectors
+from tfmeta.learners.inner_rules import InnerRule, Parameters
 from tfmeta.learners.optimization_based.arguments import check_arguments
 from tfmeta.learners.optimization_based.batch_learning import BatchLearning
-from tfmeta.learners.optimization_based.inner_rules import InnerRule, Parameters
 from tfmeta.learners.optimization_based.meta_gradient import (
     FoundGradient,
     MetaGradient,
+    OuterLoop,
 )
 from tfmeta.learners.optimization_based.phases import Phase
 from tfmeta.learners.optimization_based.second_order import (
     check_jit_compile,
     prepare_encoder,
 )
-from tfmeta.learners.optimization_based.task_learning import (
-    Support,
-    whole_support,
-)
+from tfmeta.learners.optimization_based.settings import InnerLoopSettings
+from tfmeta.learners.optimization_based.support import Choose, whole_support
 from tfmeta.learners.optimization_based.task_network import (
-    Moving,
     Statistics,
     TaskNetwork,
     has_batch_normalization,
@@ -152,13 +148,7 @@ class GradientBasedLearner(FewShotLearner):
         """How the outer gradient is found as training goes on, the first from 0."""
         return [Phase(0, first_order=self.first_order)]
 
-    def query_loss_weights(self) -> tf.Tensor:
-        """Weights `(inner_steps,)` of the query losses in a `multi_step` phase."""
-        raise NotImplementedError
-
-    def choose_support(
-        self, seed: tf.Tensor | None
-    ) -> Callable[[Support, int | tf.Tensor], Support]:
+    def choose_support(self, seed: tf.Tensor | None) -> Choose:
         """What an inner step learns from, of a support and its number.
 
         Args:
@@ -169,17 +159,41 @@ class GradientBasedLearner(FewShotLearner):
 
     def make_meta_gradient(self, phase: Phase) -> MetaGradient:
         """What finds the outer gradient in a phase."""
-        return MetaGradient(self, phase)
+        return MetaGradient(self.learning, self.outer_loop(), phase)
 
-    def moving_values(self) -> Moving:
-        """The encoder's non-trainable values, of every step that has its own."""
-        return [[v.value for v in self.encoder.non_trainable_variables]]
+    @property
+    def learning(self) -> BatchLearning:
+        """How tasks are learned, as the learner's attributes say."""
+        test_steps = self.test_inner_steps
+        return BatchLearning(
+            InnerLoopSettings(
+                network=self.network,
+                rule=self.inner_rule,
+                task=self.task,
+                head=self.head,
+                ways=self.ways,
+                steps=self.inner_steps,
+                test_steps=self.inner_steps if test_steps is None else test_steps,
+                first_order=self.first_order,
+                statistics=self.batch_normalization,
+                rematerialize=self.rematerialize,
+                vectorize_tasks=self.vectorize_tasks,
+                choose_support=self.choose_support,
+            )
+        )
 
-    def keep_moving_values(self, values: Moving) -> None:
-        """Takes over what the encoder's non-trainable values are after a step."""
-        variables = self.encoder.non_trainable_variables
-        for variable, value in zip(variables, values[0], strict=True):
-            variable.assign(value)
+    def outer_loop(self) -> OuterLoop:
+        """What is trained, and by what."""
+        return OuterLoop(
+            variables=self.trainable_variables,
+            carried=self.carried_variables(),
+            optimizer=self.optimizer,
+            compute_loss=self.compute_loss,
+            reduction=getattr(self.loss, "reduction", None),
+            # Keras has no public name for what layers add in a replica.
+            replica_part=self._aggregate_additional_loss,
+            seed=self.seed or 0,
+        )
 
     def carried_variables(self) -> list[keras.Variable]:
         """What the inner rule carries from the tasks of a batch to the next ones."""
@@ -187,18 +201,12 @@ class GradientBasedLearner(FewShotLearner):
 
     def adapted_shapes(self) -> list[tuple[int, ...]]:
         """Shapes of what a task adapts, 1 for a number of ways that varies."""
-        shapes = [tuple(v.shape) for v in self.network.adapted_encoder_variables]
         ways = 1 if self.head == "prototypes" else int(self.ways or 1)
-        return [*shapes, (int(self.encoder.output_shape[1]), ways), (ways,)]
+        return self.network.adapted_shapes(ways)
 
     def adapted_names(self) -> list[str]:
         """Names of what a task adapts, as states and exports call them."""
-        variables = self.network.adapted_encoder_variables
-        # Names of tensors in a served signature are words.
-        names = [re.sub(r"\W", "_", v.path) for v in variables]
-        if len(set(names)) < len(names):
-            names = [f"{name}_{number}" for number, name in enumerate(names)]
-        return [*names, "head_kernel", "head_bias"]
+        return self.network.adapted_names()
 
     def adapt(
         self,
@@ -206,17 +214,21 @@ class GradientBasedLearner(FewShotLearner):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        state: State | None = None,
         training: bool = False,
     ) -> State:
         """Runs the inner loop of every task; see `FewShotLearner.adapt`.
+
+        From a `state` it goes on with its weights, while the inner rule begins anew;
+        ways that were present stay so.
 
         Returns:
             The adapted weights by name, each with a leading task axis; `present`,
             `(tasks, ways)`, the ways with a real support row; and
             `batch_statistics`, `(tasks, values)`, those of the support.
         """
-        return BatchLearning(self).adapt(
-            support, support_labels, support_mask, training=training
+        return self.learning.adapt(
+            support, support_labels, support_mask, training=training, state=state
         )
 
     def predict_query(
@@ -228,17 +240,17 @@ class GradientBasedLearner(FewShotLearner):
         training: bool = False,
     ) -> tf.Tensor:
         """Classifies queries; see `FewShotLearner.predict_query`."""
-        return BatchLearning(self).predict(state, query, query_mask, training=training)
+        return self.learning.predict(state, query, query_mask, training=training)
 
     def predict_each_query(self, state: State, query: tf.Tensor) -> tf.Tensor:
         """Logits that no other query has a part in: the support's statistics."""
-        return BatchLearning(self).predict(state, query, None, inductive=True)
+        return self.learning.predict(state, query, None, inductive=True)
 
     def episode_logits(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> tf.Tensor:
         """Logits of an episode batch, inner loop and queries in one map."""
-        return BatchLearning(self).episode_outputs(inputs, training=training)[0]
+        return self.learning.episode_outputs(inputs, training=training)[0]
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Logits of an episode batch; see `FewShotLearner.call`.
@@ -247,14 +259,10 @@ class GradientBasedLearner(FewShotLearner):
         """
         if tf.distribute.has_strategy() and tf.distribute.in_cross_replica_context():
             return super().call(inputs, training=training)
-        outputs, added = BatchLearning(self).episode_outputs(inputs, training=training)
+        outputs, added = self.learning.episode_outputs(inputs, training=training)
         if added is not None:
             self.add_loss(added)
         return outputs
-
-    def replica_part(self, added: tf.Tensor) -> tf.Tensor:
-        """What layers add to the losses, in the part that is a replica's."""
-        return self._aggregate_additional_loss(added)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step of the outer loop.
@@ -286,11 +294,11 @@ class GradientBasedLearner(FewShotLearner):
         moving, values = found.moving, found.carried
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
             taken = _is_finite(found.gradients)
-            before = (self.moving_values(), [v.value for v in carried])
+            before = (self.network.moving_values(), [v.value for v in carried])
             moving, values = tf.nest.map_structure(
                 lambda new, old: tf.where(taken, new, old), (moving, values), before
             )
-        self.keep_moving_values(moving)
+        self.network.keep_moving_values(moving)
         for variable, value in zip(carried, values, strict=True):
             variable.assign(value)
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import keras
 
+from tfmeta.learners.inner_rules import InnerRule, LSTMRule
 from tfmeta.learners.optimization_based.arguments import check_integer
 from tfmeta.learners.optimization_based.gradient_based_learner import (
     GradientBasedLearner,
 )
-from tfmeta.learners.optimization_based.inner_rules import InnerRule
-from tfmeta.learners.optimization_based.inner_rules.lstm import LSTMRule
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")

@@ -6,11 +6,11 @@ from typing import Any
 
 import keras
 
+from tfmeta.learners.inner_rules import InnerRule, Scale
 from tfmeta.learners.optimization_based.arguments import check_rate
 from tfmeta.learners.optimization_based.gradient_based_learner import (
     GradientBasedLearner,
 )
-from tfmeta.learners.optimization_based.inner_rules import GradientDescent, InnerRule
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -65,7 +65,7 @@ class MAML(GradientBasedLearner):
 
     def make_inner_rule(self, shapes: list[tuple[int, ...]]) -> InnerRule:
         """Gradient descent at one rate."""
-        return GradientDescent(self.inner_learning_rate)
+        return Scale(-self.inner_learning_rate)
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""

@@ -8,11 +8,11 @@ import keras
 import tensorflow as tf
 
 from tfmeta.layers import BatchNormalization
+from tfmeta.learners.inner_rules import InnerRule, PerStepRates
 from tfmeta.learners.optimization_based.arguments import check_integer
-from tfmeta.learners.optimization_based.inner_rules import InnerRule, PerStepRates
 from tfmeta.learners.optimization_based.maml import MAML
 from tfmeta.learners.optimization_based.phases import Phase
-from tfmeta.learners.optimization_based.task_network import Moving, TaskNetwork
+from tfmeta.learners.optimization_based.task_network import TaskNetwork
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -105,7 +105,6 @@ class MAMLPlusPlus(MAML):
 
     def make_network(self) -> TaskNetwork:
         """Encoder and head; scales and offsets have a row for every step."""
-        self._moving_per_step: list[keras.Variable | None] = []
         if not self.per_step_batch_normalization:
             return super().make_network()
         own = _batch_normalization_variables(self.encoder)
@@ -115,8 +114,9 @@ class MAMLPlusPlus(MAML):
             else None
             for variable in self.encoder.trainable_variables
         ]
+        moving: list[keras.Variable | None] = []
         if self.batch_normalization == "running":
-            self._moving_per_step = [
+            moving = [
                 self._rows_for(variable, variable, trainable=False)
                 if id(variable) in own
                 else None
@@ -127,27 +127,8 @@ class MAMLPlusPlus(MAML):
             self.head_layer,
             adapts_encoder=self.adapts_encoder,
             offsets=offsets,
+            moving=moving,
         )
-
-    def moving_values(self) -> Moving:
-        """The moving averages of every step."""
-        if not any(rows is not None for rows in self._moving_per_step):
-            return super().moving_values()
-        (shared,) = super().moving_values()
-        return [
-            [
-                value if rows is None else tf.convert_to_tensor(rows.value)[step]
-                for value, rows in zip(shared, self._moving_per_step, strict=True)
-            ]
-            for step in range(self.inner_steps + 1)
-        ]
-
-    def keep_moving_values(self, values: Moving) -> None:
-        """Takes over the moving averages of every step; the encoder has the last."""
-        super().keep_moving_values(values[-1:])
-        for number, rows in enumerate(self._moving_per_step):
-            if rows is not None:
-                rows.assign(tf.stack([of_step[number] for of_step in values]))
 
     def phases(self) -> list[Phase]:
         """First order or not, all losses or the last alone, as steps go by."""
@@ -158,7 +139,9 @@ class MAMLPlusPlus(MAML):
             Phase(
                 start,
                 first_order=self.first_order or start < self.first_order_steps,
-                multi_step=start < self.multi_step_loss_steps,
+                loss_weights=self.query_loss_weights
+                if start < self.multi_step_loss_steps
+                else None,
             )
             for start in sorted(edges)
         ]

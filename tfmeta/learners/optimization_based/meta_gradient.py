@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+import dataclasses
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import keras
 import tensorflow as tf
 
+from tfmeta.learners.inner_rules import Parameters
 from tfmeta.learners.optimization_based.batch_learning import (
     BatchLearning,
     task_inputs,
 )
-from tfmeta.learners.optimization_based.inner_rules import Parameters
 from tfmeta.learners.optimization_based.phases import Phase
-from tfmeta.learners.optimization_based.rematerialization import rematerialized
 from tfmeta.learners.optimization_based.task_network import Moving
 from tfmeta.learners.optimization_based.task_seeds import shift_seeds
 
-if TYPE_CHECKING:
-    from tfmeta.learners.optimization_based.gradient_based_learner import (
-        GradientBasedLearner,
-    )
+
+@dataclasses.dataclass(frozen=True)
+class OuterLoop:
+    """What the outer loop trains, and by what.
+
+    Attributes:
+        variables: What is trained.
+        carried: What the inner rule carries from the tasks of a batch to the next.
+        optimizer: Whose steps and scale count; `None` before `compile`.
+        compute_loss: Keras' own way from outputs to the loss, as
+            `keras.Model.compute_loss`: it knows of replicas and of regularization.
+        reduction: Of the loss, as Keras names it.
+        replica_part: From what layers add to the losses to a replica's part of it.
+        seed: Of what is drawn for tasks.
+    """
+
+    variables: list[keras.Variable]
+    carried: list[keras.Variable]
+    optimizer: Any
+    compute_loss: Callable[..., tf.Tensor]
+    reduction: str | None
+    replica_part: Callable[[tf.Tensor], tf.Tensor]
+    seed: int
 
 
 class FoundGradient(NamedTuple):
@@ -59,16 +80,17 @@ class MetaGradient:
             it. What another finds in the place of a gradient is scaled afterwards.
 
     Args:
-        learner: Whose settings and weights count.
+        learning: How tasks are learned.
+        outer: What is trained.
         phase: How it is found.
     """
 
     scales_loss: bool = True
 
-    def __init__(self, learner: GradientBasedLearner, phase: Phase) -> None:
-        self.learner = learner
+    def __init__(self, learning: BatchLearning, outer: OuterLoop, phase: Phase) -> None:
+        self.learning = learning
+        self.outer = outer
         self.phase = phase
-        self.learning = BatchLearning(learner)
 
     def of_batch(
         self, inputs: dict[str, tf.Tensor], y: tf.Tensor, sample_weight: Any
@@ -82,15 +104,14 @@ class MetaGradient:
         """
         tasks = {**task_inputs(inputs), "y": y, "seed": self._seeds(y)}
         tasks.update(self._query_weights(y, sample_weight))
-        variables = self.learner.trainable_variables
-        moving = self.learner.moving_values()
-        dtype = self.learning.dtype
+        moving = self.learning.network.moving_values()
+        dtype = self.learning.network.dtype
         spec = (
             tf.TensorSpec([], dtype),
             self.learning.outputs_spec(inputs["query"]),
-            [tf.TensorSpec(v.shape, v.dtype) for v in variables],
+            [tf.TensorSpec(v.shape, v.dtype) for v in self.outer.variables],
             tf.nest.map_structure(lambda v: tf.TensorSpec(v.shape, v.dtype), moving),
-            [tf.TensorSpec(v.shape, v.dtype) for v in self.learner.carried_variables()],
+            [tf.TensorSpec(v.shape, v.dtype) for v in self.outer.carried],
         )
         losses, outputs, gradients, moving, carried = self.learning.map(
             self.of_task, tasks, spec
@@ -110,65 +131,37 @@ class MetaGradient:
 
         A rule that is differentiated carries nothing from one task to the next.
         """
-        learner = self.learner
-        variables = [v.value for v in learner.trainable_variables]
+        variables = [v.value for v in self.outer.variables]
         with tf.GradientTape() as tape:
             loss, outputs, moving = self._query_loss(task)
-            scaled = learner.optimizer.scale_loss(loss)
+            scaled = self.outer.optimizer.scale_loss(loss)
         gradients = tape.gradient(
             scaled, variables, unconnected_gradients=tf.UnconnectedGradients.ZERO
         )
         gradients = [tf.convert_to_tensor(g) for g in gradients]
-        return tf.cast(loss, self.learning.dtype), outputs, gradients, moving, []
+        loss = tf.cast(loss, self.learning.network.dtype)
+        return loss, outputs, gradients, moving, []
 
     def _query_loss(
         self, task: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor, Moving]:
-        learning = self.learning
-        support = learning.support_of(task)
         moving = self.moving_of_task(task)
         weights = None
-        if self.phase.multi_step:
-            weights = self.learner.query_loss_weights()
-        found: list[tuple[tf.Tensor, tf.Tensor]] = []
-
-        def look(parameters: Parameters, step: int) -> None:
-            def find(parameters: Parameters) -> tuple[tf.Tensor, tf.Tensor]:
-                outputs, added = learning.query_outputs(
-                    parameters,
-                    task["query"],
-                    task.get("query_mask"),
-                    support.present,
-                    moving,
-                    step=step,
-                    source=learning.query_source(
-                        parameters, support, moving, step=step, training=True
-                    ),
-                    training=True,
-                    adding=True,
-                )
-                return self._loss_of(outputs, added, task), outputs
-
-            # The gradient begins with the last pass, which is still at hand.
-            if self.learner.rematerialize and step < self.learner.inner_steps:
-                find = rematerialized(find, held=moving)
-            found.append(find(parameters))
-
-        parameters, _ = learning.adapt_task(
-            support,
+        if self.phase.loss_weights is not None:
+            weights = self.phase.loss_weights()
+        found = self.learning.learn(
+            task,
             moving,
+            self.loss_of(task),
             training=True,
             first_order=self.phase.first_order,
-            after_step=None
-            if weights is None
-            else lambda parameters, step: look(parameters, step + 1),
-        )
-        if weights is None:
-            look(parameters, self.learner.inner_steps)
-            return (*found[-1], self.moving_of_task(task, after=moving))
-        losses = tf.stack([loss for loss, _ in found])
-        loss = tf.reduce_sum(tf.cast(weights, losses.dtype) * losses)
-        return loss, found[-1][1], self.moving_of_task(task, after=moving)
+            every_step=weights is not None,
+        ).found
+        loss, outputs = found[-1]
+        if weights is not None:
+            losses = tf.stack([loss for loss, _ in found])
+            loss = tf.reduce_sum(tf.cast(weights, losses.dtype) * losses)
+        return loss, outputs, self.moving_of_task(task, after=moving)
 
     def moving_of_task(
         self, task: dict[str, tf.Tensor], *, after: Moving | None = None
@@ -179,43 +172,50 @@ class MetaGradient:
             task: The task's inputs.
             after: Those it ends with, to be turned into what the encoder keeps.
         """
+        network = self.learning.network
         return shift_seeds(
-            self.learner.moving_values() if after is None else after,
-            self.learner.encoder.non_trainable_variables,
+            network.moving_values() if after is None else after,
+            network.encoder.non_trainable_variables,
             task["seed"],
             back=after is not None,
         )
 
-    def _loss_of(
-        self, outputs: tf.Tensor, added: tf.Tensor | None, task: dict[str, tf.Tensor]
-    ) -> tf.Tensor:
-        weight = task.get("sample_weight")
-        # Keras' own way to the loss: it knows of replicas and of regularization.
-        loss = self.learner.compute_loss(
-            x=None,
-            y=task["y"][None],
-            y_pred=outputs[None],
-            sample_weight=None if weight is None else weight[None],
-            training=True,
-        )
-        if "share" in task:
-            loss *= tf.cast(task["share"], loss.dtype)
-        if added is not None:
-            loss += tf.cast(self.learner.replica_part(added), loss.dtype)
-        return loss
+    def loss_of(
+        self, task: dict[str, tf.Tensor]
+    ) -> Callable[[tf.Tensor, tf.Tensor | None], tuple[tf.Tensor, tf.Tensor]]:
+        """What makes of a task's outputs, and of what layers add, loss and outputs."""
+
+        def finish(
+            outputs: tf.Tensor, added: tf.Tensor | None
+        ) -> tuple[tf.Tensor, tf.Tensor]:
+            weight = task.get("sample_weight")
+            loss = self.outer.compute_loss(
+                x=None,
+                y=task["y"][None],
+                y_pred=outputs[None],
+                sample_weight=None if weight is None else weight[None],
+                training=True,
+            )
+            if "share" in task:
+                loss *= tf.cast(task["share"], loss.dtype)
+            if added is not None:
+                loss += tf.cast(self.outer.replica_part(added), loss.dtype)
+            return loss, outputs
+
+        return finish
 
     def _scaled(self, gradients: Parameters) -> Parameters:
         """Gradients as the optimizer takes them, who divides by its scale."""
         if self.scales_loss:
             return gradients
-        return [self.learner.optimizer.scale_loss(g) for g in gradients]
+        return [self.outer.optimizer.scale_loss(g) for g in gradients]
 
     def _seeds(self, y: tf.Tensor) -> tf.Tensor:
         """Int32 `(tasks, 2)`: seeds of this step's tasks, for what a rule draws."""
-        optimizer, seed = self.learner.optimizer, self.learner.seed
+        optimizer = self.outer.optimizer
         step = 0 if optimizer is None else tf.cast(optimizer.iterations, tf.int32)
         of_step = tf.random.fold_in(
-            tf.constant([seed or 0, 0x7A5C]), step, alg="philox"
+            tf.constant([self.outer.seed, 0x7A5C]), step, alg="philox"
         )
         return tf.random.split(of_step, tf.shape(y)[0], alg="philox")
 
@@ -225,8 +225,7 @@ class MetaGradient:
         `sample_weight`, and factors `share` `(tasks,)` of the tasks' losses. A sum is
         made one by weights, which regularizers do not have: they count once.
         """
-        dtype = self.learning.dtype
-        reduction = getattr(self.learner.loss, "reduction", None)
+        dtype, reduction = self.learning.network.dtype, self.outer.reduction
         if reduction == "sum":
             queries = tf.shape(y)[:2]
             ones = tf.ones(queries, dtype)

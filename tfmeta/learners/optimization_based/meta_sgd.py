@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from tfmeta.learners.optimization_based.inner_rules import (
+from tfmeta.learners.inner_rules import (
     InnerRule,
     PerParameterRates,
 )

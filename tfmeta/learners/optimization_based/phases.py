@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+
+import tensorflow as tf
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,9 +15,11 @@ class Phase:
     Attributes:
         start: The first step of the outer loop that belongs to it.
         first_order: Whether gradients of the inner loop are constants.
-        multi_step: Whether the query loss after every inner step counts.
+        loss_weights: Weights `(inner_steps,)` of the query losses after every inner
+            step, as they are in a step of the outer loop; `None` where the last loss
+            alone counts.
     """
 
     start: int
     first_order: bool
-    multi_step: bool = False
+    loss_weights: Callable[[], tf.Tensor] | None = None

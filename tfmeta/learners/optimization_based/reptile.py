@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Callable
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfmeta.learners.inner_rules import CarriedAdam, Parameters
 from tfmeta.learners.optimization_based.arguments import check_integer
-from tfmeta.learners.optimization_based.inner_rules import CarriedAdam, Parameters
 from tfmeta.learners.optimization_based.maml import MAML
 from tfmeta.learners.optimization_based.meta_gradient import MetaGradient
 from tfmeta.learners.optimization_based.phases import Phase
-from tfmeta.learners.optimization_based.task_learning import Support, whole_support
+from tfmeta.learners.optimization_based.support import Choose, Support, whole_support
 from tfmeta.learners.optimization_based.task_network import Moving
 
 
@@ -137,9 +136,7 @@ class Reptile(MAML):
         """The second moments of the inner loop's Adam."""
         return self.inner_rule.carried_variables()
 
-    def choose_support(
-        self, seed: tf.Tensor | None
-    ) -> Callable[[Support, int | tf.Tensor], Support]:
+    def choose_support(self, seed: tf.Tensor | None) -> Choose:
         """Mini-batches of the support, drawn without replacement in each step."""
         size = self.inner_batch_size
         if size is None:
@@ -173,7 +170,7 @@ class Reptile(MAML):
 
     def make_meta_gradient(self, phase: Phase) -> MetaGradient:
         """The way back from where a task's training ends."""
-        return WayBack(self, phase)
+        return WayBack(self.learning, self.outer_loop(), phase)
 
     def compile(self, optimizer: Any = None, *args: Any, **kwargs: Any) -> None:
         """As `FewShotLearner.compile`, by default with SGD at a meta-step of 1."""
@@ -195,36 +192,17 @@ class WayBack(MetaGradient):
         self, task: dict[str, tf.Tensor]
     ) -> tuple[tf.Tensor, tf.Tensor, Parameters, Moving, Parameters]:
         """Loss, outputs, the way back, non-trainable and carried values of a task."""
-        learning, learner = self.learning, self.learner
-        support = learning.support_of(task)
+        network = self.learning.network
         moving = self.moving_of_task(task)
-        adapted, state = learning.adapt_task(
-            support,
-            moving,
-            training=True,
-            choose=learner.choose_support(task["seed"]),
+        adapted, state, found = self.learning.learn(
+            task, moving, self.loss_of(task), training=True
         )
-        step = learner.inner_steps
-        outputs, added = learning.query_outputs(
-            adapted,
-            task["query"],
-            task.get("query_mask"),
-            support.present,
-            moving,
-            step=step,
-            source=learning.query_source(
-                adapted, support, moving, step=step, training=True
-            ),
-            training=True,
-            adding=True,
-        )
-        loss = self._loss_of(outputs, added, task)
+        ((loss, outputs),) = found
         back = [
-            start - end
-            for start, end in zip(learning.network.start(), adapted, strict=True)
+            start - end for start, end in zip(network.start(), adapted, strict=True)
         ]
         moving = self.moving_of_task(task, after=moving)
-        rule = learner.inner_rule
+        rule = self.learning.settings.rule
         assert isinstance(rule, CarriedAdam)
         carried = rule.carried_values(state)
-        return tf.cast(loss, learning.dtype), outputs, back, moving, carried
+        return tf.cast(loss, network.dtype), outputs, back, moving, carried

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import keras
 import tensorflow as tf
@@ -11,9 +12,9 @@ import tensorflow as tf
 from tfmeta.finite import all_finite, finite_rows, nan_unless
 from tfmeta.layers import BatchNormalization, batch_statistics
 from tfmeta.layers.empty_batch import apply_to_rows
+from tfmeta.learners.class_sums import at_least_float32, class_means
 from tfmeta.learners.encoder_check import check_examples
-from tfmeta.learners.metric_based.class_sums import at_least_float32, class_means
-from tfmeta.learners.optimization_based.inner_rules.rule import Parameters
+from tfmeta.learners.inner_rules.rule import Parameters
 from tfmeta.squares import common_offset
 
 Statistics = Literal["query_batch", "support", "running"]
@@ -51,6 +52,8 @@ class TaskNetwork:
         offsets: For each of the encoder's trainable weights `None`, or a variable
             `(steps, *shape)` that is added to it, row by row in the steps of the
             inner loop. Such weights are not adapted.
+        moving: For each of the encoder's non-trainable weights `None`, or a variable
+            `(steps, *shape)` that has its value at each step of the inner loop.
     """
 
     def __init__(
@@ -60,17 +63,63 @@ class TaskNetwork:
         *,
         adapts_encoder: bool,
         offsets: Sequence[keras.Variable | None] | None = None,
+        moving: Sequence[keras.Variable | None] = (),
     ) -> None:
         self.encoder = encoder
         self.head = head
+        self.adapts_encoder = adapts_encoder
         self.offsets = list(offsets or [None] * len(encoder.trainable_variables))
         self._adapted = [adapts_encoder and offset is None for offset in self.offsets]
+        self._moving = {n: rows for n, rows in enumerate(moving) if rows is not None}
 
     @property
     def adapted_encoder_variables(self) -> list[keras.Variable]:
         """The encoder's variables that a task adapts."""
         variables = zip(self.encoder.trainable_variables, self._adapted, strict=True)
         return [variable for variable, adapted in variables if adapted]
+
+    def adapted_names(self) -> list[str]:
+        """Names of what a task adapts, as states and exports call them."""
+        # Names of tensors in a served signature are words.
+        names = [re.sub(r"\W", "_", v.path) for v in self.adapted_encoder_variables]
+        if len(set(names)) < len(names):
+            names = [f"{name}_{number}" for number, name in enumerate(names)]
+        return [*names, "head_kernel", "head_bias"]
+
+    def adapted_shapes(self, ways: int | None) -> list[tuple[Any, ...]]:
+        """Shapes of what a task adapts, with a head for so many ways."""
+        shapes = [tuple(v.shape) for v in self.adapted_encoder_variables]
+        return [*shapes, (int(self.encoder.output_shape[1]), ways), (ways,)]
+
+    @property
+    def dtype(self) -> tf.DType:
+        """What is adapted, and of outputs: float64 or float32."""
+        wide = self.encoder.variable_dtype == "float64"
+        return tf.float64 if wide else tf.float32
+
+    def moving_values(self) -> Moving:
+        """The encoder's non-trainable values, of every step that has its own."""
+        shared = [v.value for v in self.encoder.non_trainable_variables]
+        if not self._moving:
+            return [shared]
+        steps = next(iter(self._moving.values())).shape[0]
+        return [
+            [
+                tf.convert_to_tensor(self._moving[number].value)[step]
+                if number in self._moving
+                else value
+                for number, value in enumerate(shared)
+            ]
+            for step in range(steps)
+        ]
+
+    def keep_moving_values(self, values: Moving) -> None:
+        """Takes over what they are after a step; the encoder has the last step's."""
+        variables = self.encoder.non_trainable_variables
+        for variable, value in zip(variables, values[-1], strict=True):
+            variable.assign(value)
+        for number, rows in self._moving.items():
+            rows.assign(tf.stack([of_step[number] for of_step in values]))
 
     def start(self, head: Parameters | None = None) -> Parameters:
         """Where every task starts from: the adapted variables, then the head.

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
+import tensorflow as tf
 
-from tfmeta.datasets.class_table import ClassTable
-
-if TYPE_CHECKING:
-    import tensorflow as tf
+from tfmeta.datasets import ClassTable
+from tfmeta.datasets.storage.gathering import make_gather
 
 
 def as_supervised(
@@ -62,14 +60,10 @@ def as_supervised(
 
     ```python
     train = tfmeta.datasets.load("glyphs", split="train")
-    batches = as_supervised(train, batch_size=128, seed=0, epochs=None)
+    batches = tfmeta.episodes.as_supervised(train, batch_size=128, seed=0, epochs=None)
     classifier.fit(batches, epochs=10, steps_per_epoch=train.num_examples // 128)
     ```
     """
-    import tensorflow as tf
-
-    from tfmeta.datasets.storage.gathering import make_gather
-
     batch_size = _checked("batch_size", batch_size, 1)
     start = _checked("start", start, 0)
     count = table.num_examples

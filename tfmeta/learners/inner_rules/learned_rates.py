@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tfmeta.learners.optimization_based.inner_rules.rule import Parameters
+from tfmeta.learners.inner_rules.rule import Parameters
 
 
 class PerParameterRates(keras.layers.Layer):
@@ -39,20 +39,14 @@ class PerParameterRates(keras.layers.Layer):
         return ()
 
     def update(
-        self,
-        parameters: Parameters,
-        gradients: Parameters,
-        state: tuple,
-        *,
-        step: int | tf.Tensor,
-        loss: tf.Tensor,
+        self, gradients: Parameters, state: tuple, parameters: Parameters
     ) -> tuple[Parameters, tuple]:
         """One step with each number's own rate; see `InnerRule.update`."""
-        moved = [
-            p - tf.cast(rate, p.dtype) * g
-            for p, g, rate in zip(parameters, gradients, self.rates, strict=True)
+        updates = [
+            -(tf.cast(rate, g.dtype) * g)
+            for g, rate in zip(gradients, self.rates, strict=True)
         ]
-        return moved, state
+        return updates, state
 
 
 class PerStepRates(keras.layers.Layer):
@@ -85,19 +79,18 @@ class PerStepRates(keras.layers.Layer):
 
     def update(
         self,
-        parameters: Parameters,
         gradients: Parameters,
         state: tuple,
+        parameters: Parameters,
         *,
         step: int | tf.Tensor,
-        loss: tf.Tensor,
     ) -> tuple[Parameters, tuple]:
         """One step with its own rates; see `InnerRule.update`."""
         rates = tf.gather(
             tf.convert_to_tensor(self.rates), tf.minimum(step, self.steps - 1)
         )
-        moved = [
-            p - tf.cast(rate, p.dtype) * g
-            for p, g, rate in zip(parameters, gradients, tf.unstack(rates), strict=True)
+        updates = [
+            -(tf.cast(rate, g.dtype) * g)
+            for g, rate in zip(gradients, tf.unstack(rates), strict=True)
         ]
-        return moved, state
+        return updates, state

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 
-from tfmeta.learners.optimization_based.inner_rules.rule import Parameters
+from tfmeta.learners.inner_rules.rule import Parameters
 
 # First and second moments, and the number of steps that they hold.
 State = tuple[Parameters, Parameters, tf.Tensor]
@@ -44,28 +44,22 @@ class Adam:
         return zeros, zeros, tf.zeros([], parameters[0].dtype)
 
     def update(
-        self,
-        parameters: Parameters,
-        gradients: Parameters,
-        state: State,
-        *,
-        step: int | tf.Tensor,
-        loss: tf.Tensor,
+        self, gradients: Parameters, state: State, parameters: Parameters
     ) -> tuple[Parameters, State]:
         """One step of Adam; see `InnerRule.update`."""
         *moments, count = state
         count += 1.0
         first_bias = 1.0 - self.beta_1**count
         second_bias = 1.0 - self.beta_2**count
-        moved, firsts, seconds = [], [], []
-        for p, g, m, v in zip(parameters, gradients, *moments, strict=True):
+        updates, firsts, seconds = [], [], []
+        for g, m, v in zip(gradients, *moments, strict=True):
             first = self.beta_1 * m + (1.0 - self.beta_1) * g
             second = self.beta_2 * v + (1.0 - self.beta_2) * tf.square(g)
             root = tf.sqrt(second / second_bias) + self.epsilon
-            moved.append(p - self.learning_rate * first / first_bias / root)
+            updates.append(-self.learning_rate * first / first_bias / root)
             firsts.append(first)
             seconds.append(second)
-        return moved, (firsts, seconds, count)
+        return updates, (firsts, seconds, count)
 
 
 class CarriedAdam(keras.layers.Layer):
@@ -118,16 +112,10 @@ class CarriedAdam(keras.layers.Layer):
         return firsts, seconds, none + tf.cast(self.count.value, none.dtype)
 
     def update(
-        self,
-        parameters: Parameters,
-        gradients: Parameters,
-        state: State,
-        *,
-        step: int | tf.Tensor,
-        loss: tf.Tensor,
+        self, gradients: Parameters, state: State, parameters: Parameters
     ) -> tuple[Parameters, State]:
         """One step of Adam; see `InnerRule.update`."""
-        return self._adam.update(parameters, gradients, state, step=step, loss=loss)
+        return self._adam.update(gradients, state, parameters)
 
     def carried_variables(self) -> list[keras.Variable]:
         """What the next tasks start from."""

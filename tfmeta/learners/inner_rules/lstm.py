@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from tfmeta.learners.optimization_based.inner_rules.rule import Parameters
+from tfmeta.learners.inner_rules.rule import Gated, Parameters
 from tfmeta.seeds import spawn_seeds
 
 # e ** -10 is the smallest number that is taken by its logarithm.
@@ -81,13 +81,12 @@ class LSTMRule(keras.layers.Layer):
 
     def update(
         self,
-        parameters: Parameters,
         gradients: Parameters,
         state: LSTMState,
+        parameters: Parameters,
         *,
-        step: int | tf.Tensor,
         loss: tf.Tensor,
-    ) -> tuple[Parameters, LSTMState]:
+    ) -> tuple[list[Gated], LSTMState]:
         """One step; see `InnerRule.update`. Loss and gradients count as constants."""
         flat = _column(parameters)
         gradient = tf.stop_gradient(_column(gradients))
@@ -116,8 +115,10 @@ class LSTMRule(keras.layers.Layer):
 
         forget = gate(self.forget_kernel, self.forget_bias, state.forget)
         take_in = gate(self.input_kernel, self.input_bias, state.input)
-        moved = tf.sigmoid(forget) * flat - tf.sigmoid(take_in) * gradient
-        return _like(moved, parameters), LSTMState(hidden, cell, forget, take_in)
+        kept = _like(tf.sigmoid(forget), parameters)
+        added = _like(-(tf.sigmoid(take_in) * gradient), parameters)
+        updates = [Gated(*parts) for parts in zip(kept, added, strict=True)]
+        return updates, LSTMState(hidden, cell, forget, take_in)
 
 
 def log_and_sign(x: tf.Tensor) -> tf.Tensor:

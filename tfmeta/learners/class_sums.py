@@ -2,25 +2,10 @@
 
 from __future__ import annotations
 
-import keras
 import tensorflow as tf
 
 from tfmeta.finite import finite_or_nan
 from tfmeta.squares import wide_dtype
-
-
-def check_gives_vectors(encoder: keras.Model, argument: str = "encoder") -> None:
-    """Checks that an encoder gives one vector per example.
-
-    Raises:
-        ValueError: When it gives anything else; names the argument.
-    """
-    shape = encoder.output_shape
-    if len(shape) != 2 or shape[1] is None:
-        raise ValueError(
-            f"`{argument}` must map a batch of examples to a batch of vectors, of "
-            f"shape (batch, features). Received: output shape {shape}"
-        )
 
 
 def at_least_float32(embeddings: tf.Tensor) -> tf.Tensor:

@@ -4,15 +4,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmeta.learners.optimization_based.inner_loop import run_inner_loop
-from tfmeta.learners.optimization_based.inner_rules import (
+from tfmeta.learners.inner_loop import gradients_of, run_inner_loop
+from tfmeta.learners.inner_rules import (
     Adam,
     CarriedAdam,
-    GradientDescent,
+    ClipByNorm,
+    DecayWeights,
+    LSTMRule,
     PerParameterRates,
     PerStepRates,
+    RunningMean,
+    Scale,
+    apply_updates,
+    chain,
 )
-from tfmeta.learners.optimization_based.inner_rules.lstm import LSTMRule, log_and_sign
+from tfmeta.learners.inner_rules.lstm import log_and_sign
+from tfmeta.learners.inner_rules.rule import find_updates
 
 
 def updates(rule, parameters, gradients, losses):
@@ -20,13 +27,15 @@ def updates(rule, parameters, gradients, losses):
     values = [tf.constant(p) for p in parameters]
     state, found = rule.init(values), []
     for step, (of_step, loss) in enumerate(zip(gradients, losses, strict=True)):
-        values, state = rule.update(
-            values,
+        found_updates, state = find_updates(
+            rule,
             [tf.constant(g) for g in of_step],
             state,
+            values,
             step=step,
             loss=tf.constant(loss),
         )
+        values = apply_updates(values, found_updates)
         found.append([v.numpy() for v in values])
     return found
 
@@ -45,9 +54,7 @@ def drawn():
 def test_gradient_descent(drawn):
     parameters, gradients, losses = drawn
     expected = [p.copy() for p in parameters]
-    for found, of_step in zip(
-        updates(GradientDescent(0.3), *drawn), gradients, strict=True
-    ):
+    for found, of_step in zip(updates(Scale(-0.3), *drawn), gradients, strict=True):
         expected = [p - 0.3 * g for p, g in zip(expected, of_step, strict=True)]
         for a, b in zip(found, expected, strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-14)
@@ -172,12 +179,18 @@ def test_many_steps_run_in_a_loop_with_the_same_result():
 
     seen = []
     start = [tf.constant([0.3, -0.2], tf.float64)]
-    for rule in (Adam(0.05), PerStepRates(1, 5, 0.05, dtype="float64")):
+    rates = PerStepRates(1, 5, 0.05, dtype="float64")
+    mean = chain(ClipByNorm(0.5), RunningMean(0.9), Scale(-0.05))
+    for rule in (Adam(0.05), rates, chain(ClipByNorm(0.5), rates), mean):
         written, _ = run_inner_loop(
-            loss, rule, start, steps=12, after_step=lambda p, step: seen.append(step)
+            gradients_of(loss),
+            rule,
+            start,
+            steps=12,
+            after_step=lambda p, step: seen.append(step),
         )
         looped, _ = tf.function(
-            lambda r=rule: run_inner_loop(loss, r, start, steps=12)
+            lambda r=rule: run_inner_loop(gradients_of(loss), r, start, steps=12)
         )()
         np.testing.assert_allclose(written[0], looped[0], rtol=1e-12)
         assert seen[-12:] == list(range(12))
@@ -190,12 +203,72 @@ def test_gradient_of_a_quadratic_by_hand():
         with tf.GradientTape() as tape:
             tape.watch(x)
             (end,), _ = run_inner_loop(
-                lambda p, step: tf.reduce_sum(p[0] ** 2),
-                GradientDescent(0.1),
+                gradients_of(
+                    lambda p, step: tf.reduce_sum(p[0] ** 2), first_order=first_order
+                ),
+                Scale(-0.1),
                 [x],
                 steps=3,
-                first_order=first_order,
             )
             outer = tf.reduce_sum(end**2)
         expected = 2 * 1.5 * 0.8**3 * factor**3
         np.testing.assert_allclose(tape.gradient(outer, x), [expected], rtol=1e-12)
+
+
+def test_a_chain_follows_its_rules_in_their_order(drawn):
+    """Clipped, decayed, averaged, scaled: torch.optim.SGD on clipped gradients."""
+    parameters, gradients, _ = drawn
+    expected, means = [p.copy() for p in parameters], None
+    rule = chain(ClipByNorm(1.5), DecayWeights(0.1), RunningMean(0.9), Scale(-0.3))
+    for found, of_step in zip(updates(rule, *drawn), gradients, strict=True):
+        norm = np.sqrt(sum(np.sum(g**2) for g in of_step))
+        assert norm > 1.5
+        decayed = [
+            g * 1.5 / norm + 0.1 * p for g, p in zip(of_step, expected, strict=True)
+        ]
+        if means is None:
+            means = decayed
+        means = [0.9 * m + 0.1 * g for m, g in zip(means, decayed, strict=True)]
+        expected = [p - 0.3 * m for p, m in zip(expected, means, strict=True)]
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-12)
+
+
+def test_short_gradients_are_not_clipped_and_none_has_a_derivative():
+    rule = ClipByNorm(5.0)
+    short = [tf.constant([3.0], tf.float64), tf.constant([0.0], tf.float64)]
+    np.testing.assert_array_equal(rule.update(short, (), short)[0], [[3.0], [0.0]])
+    x = tf.zeros([2], tf.float64)
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        (clipped,), _ = rule.update([3.0 * x], (), [x])
+    np.testing.assert_array_equal(tape.gradient(clipped, x), [3.0, 3.0])
+    (odd,), _ = rule.update([tf.constant([np.inf, 1.0])], (), [])
+    assert not np.isfinite(odd[0])
+
+
+def test_a_chain_tells_each_rule_what_it_asks_for(drawn):
+    """The rates of a step and the LSTM's loss travel through chains of chains."""
+    parameters, _, _ = drawn
+    rates = PerStepRates(2, 3, 0.1, dtype="float64")
+    rates.rates.assign(np.arange(6.0).reshape(3, 2))
+    lstm = LSTMRule(3, seed=0, dtype="float64")
+    for rule in (rates, lstm):
+        for plain, chained in zip(
+            updates(rule, *drawn),
+            updates(chain(Scale(2.0), chain(Scale(0.5), rule)), *drawn),
+            strict=True,
+        ):
+            for a, b in zip(plain, chained, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+
+def test_weights_in_a_chain_are_its_own():
+    rates = PerParameterRates([(2,)], 0.1)
+    assert chain(ClipByNorm(1.0), rates).trainable_variables == rates.rates
+
+
+def test_what_forgets_ends_a_chain(drawn):
+    rule = chain(LSTMRule(3, seed=0, dtype="float64"), Scale(0.5))
+    with pytest.raises(ValueError, match="`rules` must end.*followed by Scale"):
+        updates(rule, *drawn)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tfmeta.datasets import ClassTable
 from tfmeta.datasets.storage.selected import SelectedExamples
-from tfmeta.datasets.supervised import as_supervised
+from tfmeta.episodes import as_supervised
 
 
 def coded(sizes, shape=(2,)):
@@ -167,17 +167,6 @@ def test_starting_later_augments_as_before(start):
     assert (
         streamed(table, start=start, **arguments)
         == streamed(table, **arguments)[start:]
-    )
-
-
-def test_the_method_of_the_table_is_the_same():
-    table = coded([3, 4])
-    arguments = {
-        **{"batch_size": 2, "seed": 1, "epochs": 2, "start": 1},
-        **{"drop_remainder": True, "augment": lambda x, stream: x + stream},
-    }
-    assert rows_of(table.as_supervised(**arguments)) == rows_of(
-        as_supervised(table, **arguments)
     )
 
 
