@@ -56,7 +56,7 @@ class Spoiled(PrototypicalNetwork):
 
     bad, above, spoils = NAN, 4.0, slice(0, 1)
 
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         ways = tf.range(tf.shape(logits)[-1])
         chosen = tf.constant(np.arange(100)[self.spoils], tf.int32)
@@ -139,7 +139,7 @@ class SpoiledAlone(PrototypicalNetwork):
 
     transductive = True
 
-    def compare_embeddings(self, state, embeddings, *, query_mask=None):
+    def compare_embeddings(self, state, embeddings, *, query_mask=None, **options):
         logits = super().compare_embeddings(state, embeddings)
         return tf.cond(
             tf.shape(embeddings)[1] == 1, lambda: logits * NAN, lambda: logits

@@ -9,7 +9,7 @@ from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation.checks import check_learner_is_finite
 from tfmeta.evaluation.progress import Progress
-from tfmeta.learners import FewShotLearner, MetricLearner
+from tfmeta.learners import FewShotLearner
 
 _BATCH = 512
 
@@ -32,7 +32,7 @@ def choose_encode_once(
     Raises:
         ValueError: When it is asked for and cannot be done.
     """
-    possible = isinstance(learner, MetricLearner) and not episodes.augmented
+    possible = learner.independent_embeddings and not episodes.augmented
     if encode_once and not possible:
         received = ", ".join(f"{k}={v}" for k, v in episodes.describe().items())
         raise ValueError(
@@ -59,7 +59,6 @@ def encode_table(
     Raises:
         ValueError: When embeddings are not finite; counts the examples.
     """
-    assert isinstance(learner, MetricLearner)
     is_text = table.examples.dtype == object
     check_learner_is_finite(learner)
     spec = tf.TensorSpec(

@@ -42,8 +42,8 @@ def evaluate(
             `None` or shares a class with the episodes.
         encode_once: Whether to encode each example once and let the episodes
             index into the embeddings, the same figure within rounding. Only for
-            a `MetricLearner`, on episodes without augmentation. By default where
-            it is less work.
+            learners with `independent_embeddings`, on `Episodes` without
+            augmentation. By default where it is less work.
         on_progress: Called with the number of pieces of work done, and of all.
 
     Returns:

@@ -17,8 +17,7 @@ from tfmeta.evaluation.checks import (
     present_ways,
 )
 from tfmeta.evaluation.progress import Progress
-from tfmeta.learners import FewShotLearner, MetricLearner
-from tfmeta.learners.each_query import each_query_alone
+from tfmeta.learners import FewShotLearner
 
 Inputs = dict[str, tf.Tensor]
 
@@ -69,8 +68,8 @@ class EpisodePredictor:
 
     Args:
         learner: The learner.
-        embeddings: Embeddings of all examples of the episodes' table, for a
-            `MetricLearner`; `None` to encode those of each episode.
+        embeddings: Embeddings of all examples of the episodes' table, for a learner
+            with `independent_embeddings`; `None` to encode those of each episode.
 
     Raises:
         ValueError: When the learner's weights are not finite.
@@ -140,7 +139,6 @@ class EpisodePredictor:
         @tf.function(reduce_retracing=True)
         def answer(inputs: Inputs) -> dict[str, tf.Tensor]:
             if embedded:
-                assert isinstance(learner, MetricLearner)
                 logits = learner.embedded_logits(inputs)
             else:
                 logits = learner.episode_logits(inputs, training=False)
@@ -170,26 +168,16 @@ class EpisodePredictor:
 
         @tf.function(reduce_retracing=True)
         def adapt(inputs: Inputs) -> dict[str, tf.Tensor]:
-            names = ["support_mask"]
-            if learner.uses_unlabelled:
-                names += ["unlabelled", "unlabelled_mask"]
-            verb: Callable[..., dict[str, tf.Tensor]] = learner.adapt
             if embedded:
-                assert isinstance(learner, MetricLearner)
-                verb = learner.adapt_embeddings
-            return verb(
-                inputs["support"],
-                inputs["support_labels"],
-                **{name: inputs[name] for name in names if name in inputs},
-            )
+                return learner.adapt_embedded(inputs)
+            return learner.adapt_episode(inputs)
 
         @tf.function(reduce_retracing=True)
         def classify(
             state: dict[str, tf.Tensor], query: tf.Tensor, present: tf.Tensor
         ) -> tf.Tensor:
             if embedded:
-                assert isinstance(learner, MetricLearner)
-                logits = each_query_alone(learner.compare_embeddings, state, query)
+                logits = learner.predict_each_embedded(state, query)
             else:
                 logits = learner.predict_each_query(state, query)
             return answered_ways(logits, present)

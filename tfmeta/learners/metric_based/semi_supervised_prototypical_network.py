@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.distances import SquaredEuclidean
-from tfmeta.learners.base import State
+from tfmeta.learners.each_query import State
 from tfmeta.learners.metric_based.class_sums import (
     at_least_float32,
     check_gives_vectors,
@@ -158,6 +158,7 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
             support_mask=support_mask,
             unlabelled=embedded["unlabelled"],
             unlabelled_mask=unlabelled_mask,
+            training=training,
         )
 
     def adapt_embeddings(
@@ -168,6 +169,7 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
         support_mask: tf.Tensor | None = None,
         unlabelled: tf.Tensor | None = None,
         unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
         """Prototypes `(tasks, ways, features)`, and the shots behind them.
 
@@ -196,6 +198,7 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
         embeddings: tf.Tensor,
         *,
         query_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> tf.Tensor:
         """Negative squared distances to the prototypes; `-inf` for absent ways."""
         prototypes = state["prototypes"]

@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfmeta.layers.patch_convolution import patch_convolutions
-from tfmeta.learners.base import State
+from tfmeta.learners.each_query import State
 from tfmeta.learners.optimization_based.task_learning import TaskLearning
 from tfmeta.learners.optimization_based.task_map import is_vectorized, map_tasks
 from tfmeta.learners.optimization_based.task_network import Source
