@@ -7,6 +7,7 @@ from tfmeta.episodes.index_sampler import EpisodeIndices
 from tfmeta.episodes.keras_augmentation import KerasAugmentation
 from tfmeta.episodes.mixture import Mixture
 from tfmeta.episodes.sinusoids import Sinusoids
+from tfmeta.episodes.task_sequence import TaskSequence
 
 __all__ = [
     "EpisodeIndices",
@@ -16,4 +17,5 @@ __all__ = [
     "Mixture",
     "RandomAffine",
     "Sinusoids",
+    "TaskSequence",
 ]
