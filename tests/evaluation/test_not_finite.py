@@ -263,7 +263,7 @@ TAKES_NUMBERS = {
     ),
     "over_episode_draws": lambda x: over_episode_draws(np.array([0.5, x])),
     "over_test_classes": lambda x: over_test_classes(
-        np.array([1.0, x]), np.array([2.0, 2.0]), ["a", "b"]
+        np.array([1.0, x]), np.array([[0], [1]]), ["a", "b"]
     ),
 }
 # These take learners, episodes, results (which are finite) or whole numbers.
@@ -271,7 +271,7 @@ OTHERS = {
     *("LakeResult", "PairedComparison", "RealisticEpisodes", "compare", "evaluate"),
     *("each_query_alone", "evaluate_lake", "evaluate_modified_hausdorff", "auroc"),
     *("evaluate_open_set", "evaluation_protocol", "over_training_seeds", "over_trials"),
-    "realistic_episodes",
+    *("realistic_episodes", "ClassInterval"),
 }
 
 

@@ -94,6 +94,20 @@ class StateWithoutTasks(Broken):
         return {**state, "scale": tf.constant(1.0)}
 
 
+@violates("check_state_spec", "`state_spec` must give the shapes.*shape=\\(4, 3\\)")
+class TransposedSpec(Broken):
+    def state_spec(self, ways):
+        spec = super().state_spec(ways)
+        shape = spec["prototypes"].shape[::-1]
+        return {**spec, "prototypes": tf.TensorSpec(shape, tf.float32)}
+
+
+@violates("check_state_spec", "don't have the same nested structure")
+class ForgottenPart(Broken):
+    def state_spec(self, ways):
+        return {"prototypes": super().state_spec(ways)["prototypes"]}
+
+
 @violates("check_verbs", "nest of tensors. Received: int")
 class StateOfNumbers(Broken):
     def adapt_embeddings(self, *args, **options):

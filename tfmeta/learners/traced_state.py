@@ -32,8 +32,7 @@ def traced_state_spec(
     def adapt(support: tf.Tensor, support_labels: tf.Tensor) -> dict[str, tf.Tensor]:
         return learner.adapt(support, support_labels, training=False)
 
-    state = adapt.get_concrete_function().structured_outputs
-    return {
-        name: tf.TensorSpec(part.shape[1:], part.dtype, name)
-        for name, part in state.items()
-    }
+    return tf.nest.map_structure(
+        lambda part: tf.TensorSpec(part.shape[1:], part.dtype),
+        adapt.get_concrete_function().structured_outputs,
+    )

@@ -114,6 +114,27 @@ def check_state_is_everything(subject: Subject) -> None:
 
 
 @learner_check()
+def check_state_spec(subject: Subject) -> None:
+    """`state_spec` is of the states that `adapt` gives."""
+    for varied in (False, True):
+        learner = subject.learner()
+        inputs = subject.batch(varied=varied)[0]
+        state = learner.adapt_episode(inputs)
+        specs = learner.state_spec(WAYS)
+        tf.nest.assert_same_structure(specs, state)
+        for spec, part in zip(
+            tf.nest.flatten(specs), tf.nest.flatten(state), strict=True
+        ):
+            expect(
+                spec.dtype == part.dtype
+                and spec.shape.is_compatible_with(part.shape[1:]),
+                "`state_spec` must give the shapes, without the leading task axis, and "
+                f"dtypes of the states of `adapt`. Received: {spec} for a part of "
+                f"shape {part.shape}, {part.dtype.name}",
+            )
+
+
+@learner_check()
 def check_evaluate_and_predict(subject: Subject) -> None:
     """`predict`, `evaluate` and a call give what the two verbs give."""
     learner = subject.compiled("sgd")
