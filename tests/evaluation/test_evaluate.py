@@ -25,7 +25,7 @@ class Transductive(PrototypicalNetwork):
 
     transductive = True
 
-    def compare_embeddings(self, state, embeddings, *, query_mask=None):
+    def compare_embeddings(self, state, embeddings, *, query_mask=None, **options):
         weight = tf.ones(tf.shape(embeddings)[:2], embeddings.dtype)
         if query_mask is not None:
             weight = tf.cast(query_mask, embeddings.dtype)
@@ -36,7 +36,9 @@ class Transductive(PrototypicalNetwork):
 
 @keras.saving.register_keras_serializable(package="test_evaluate")
 class NeedsMask(PrototypicalNetwork):
-    def adapt_embeddings(self, embeddings, support_labels, *, support_mask=None):
+    def adapt_embeddings(
+        self, embeddings, support_labels, *, support_mask=None, **options
+    ):
         assert support_mask is not None
         return super().adapt_embeddings(
             embeddings, support_labels, support_mask=support_mask

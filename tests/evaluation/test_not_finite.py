@@ -56,7 +56,7 @@ class Spoiled(PrototypicalNetwork):
 
     bad, above, spoils = NAN, 4.0, slice(0, 1)
 
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         ways = tf.range(tf.shape(logits)[-1])
         chosen = tf.constant(np.arange(100)[self.spoils], tf.int32)
@@ -139,7 +139,7 @@ class SpoiledAlone(PrototypicalNetwork):
 
     transductive = True
 
-    def compare_embeddings(self, state, embeddings, *, query_mask=None):
+    def compare_embeddings(self, state, embeddings, *, query_mask=None, **options):
         logits = super().compare_embeddings(state, embeddings)
         return tf.cond(
             tf.shape(embeddings)[1] == 1, lambda: logits * NAN, lambda: logits
@@ -263,7 +263,7 @@ TAKES_NUMBERS = {
     ),
     "over_episode_draws": lambda x: over_episode_draws(np.array([0.5, x])),
     "over_test_classes": lambda x: over_test_classes(
-        np.array([1.0, x]), np.array([2.0, 2.0]), ["a", "b"]
+        np.array([1.0, x]), np.array([[0], [1]]), ["a", "b"]
     ),
 }
 # These take learners, episodes, results (which are finite) or whole numbers.
@@ -271,7 +271,7 @@ OTHERS = {
     *("LakeResult", "PairedComparison", "RealisticEpisodes", "compare", "evaluate"),
     *("each_query_alone", "evaluate_lake", "evaluate_modified_hausdorff", "auroc"),
     *("evaluate_open_set", "evaluation_protocol", "over_training_seeds", "over_trials"),
-    "realistic_episodes",
+    *("realistic_episodes", "ClassInterval"),
 }
 
 

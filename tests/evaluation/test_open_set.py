@@ -150,7 +150,7 @@ def test_the_support_of_unknown_classes_is_never_seen(learner, test_episodes):
     predictor = EpisodePredictor(Spy(learner.encoder), None)
     (batch,) = predictor.batches(test_episodes, 7, Progress(None, 1), support_ways=WAYS)
     assert batch.y.max() == WAYS + UNKNOWN - 1
-    assert batch.predicted.max() == WAYS - 1
+    assert batch.answers["predicted"].max() == WAYS - 1
 
 
 def test_what_is_easy_to_tell_apart(learner):

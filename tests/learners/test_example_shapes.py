@@ -10,9 +10,9 @@ from tfmeta import export
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Conv4
 from tfmeta.episodes import Episodes, as_supervised
-from tfmeta.export.example_spec import example_spec
 from tfmeta.learners import MAML, Baseline, PrototypicalNetwork
 from tfmeta.runs.classify import classify_pictures, read_pictures
+from tfmeta.serving.example_spec import example_spec
 
 RNG = np.random.default_rng(0)
 

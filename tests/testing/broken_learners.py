@@ -82,7 +82,7 @@ class NoLearner(Broken):
 
 @violates("check_verbs", "float32 or float64.*bfloat16")
 class NarrowLogits(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         return tf.cast(logits, self.compute_dtype)
 
@@ -92,6 +92,20 @@ class StateWithoutTasks(Broken):
     def adapt_embeddings(self, *args, **options):
         state = super().adapt_embeddings(*args, **options)
         return {**state, "scale": tf.constant(1.0)}
+
+
+@violates("check_state_spec", "`state_spec` must give the shapes.*shape=\\(4, 3\\)")
+class TransposedSpec(Broken):
+    def state_spec(self, ways):
+        spec = super().state_spec(ways)
+        shape = spec["prototypes"].shape[::-1]
+        return {**spec, "prototypes": tf.TensorSpec(shape, tf.float32)}
+
+
+@violates("check_state_spec", "don't have the same nested structure")
+class ForgottenPart(Broken):
+    def state_spec(self, ways):
+        return {"prototypes": super().state_spec(ways)["prototypes"]}
 
 
 @violates("check_verbs", "nest of tensors. Received: int")
@@ -106,13 +120,13 @@ class EmptyState(Broken):
         self.kept = super().adapt_embeddings(*args, **options)
         return {}
 
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         return super().compare_embeddings(self.kept, embeddings)
 
 
 @violates("check_verbs", "tasks, queries, ways")
 class FlatLogits(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         return tf.reshape(logits, [-1, logits.shape[-1]])
 
@@ -123,7 +137,7 @@ class KeepsTheLastTask(Broken):
         self.kept = super().adapt_embeddings(*args, **options)
         return self.kept
 
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         return super().compare_embeddings(self.kept, embeddings)
 
 
@@ -140,7 +154,7 @@ class LearnsWhileAdapting(Broken):
 
 @violates("check_class_order", "must permute the logits")
 class PrefersTheFirstClass(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         bias = 1e-3 * tf.one_hot(0, tf.shape(logits)[-1], dtype=logits.dtype)
         return logits + bias
@@ -148,14 +162,14 @@ class PrefersTheFirstClass(Broken):
 
 @violates("check_transductive", "`transductive` is False.*other queries")
 class LeaksQueries(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         centred = embeddings - tf.reduce_mean(embeddings, axis=1, keepdims=True)
         return super().compare_embeddings(state, centred)
 
 
 @violates("check_transductive", "with its place")
 class DependsOnThePlace(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         place = tf.range(tf.shape(embeddings)[1])[None, :, None]
         logits = super().compare_embeddings(state, embeddings)
         return logits / (1.0 + tf.cast(place, logits.dtype))
@@ -165,7 +179,7 @@ class DependsOnThePlace(Broken):
 class ClaimsToBeTransductive(Broken):
     transductive = True
 
-    def compare_embeddings(self, state, embeddings, *, query_mask=None):
+    def compare_embeddings(self, state, embeddings, **options):
         return super().compare_embeddings(state, embeddings)
 
 
@@ -179,14 +193,14 @@ class LeaksTasks(Broken):
 
 @violates("check_absent_ways", "probability 0")
 class AbsentWaysAreUnlikely(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         return tf.where(tf.math.is_finite(logits), logits, -3.0)
 
 
 @violates("check_absent_ways", "finite")
 class AbsentWaysAreNotFinite(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         return logits * tf.cast(tf.math.is_finite(logits), logits.dtype)
 
@@ -201,7 +215,7 @@ class NeedsStaticWays(Broken):
 
 @violates("check_free_dimensions", "must have 2 logits per query")
 class AlwaysThreeWays(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         return tf.pad(logits, [[0, 0], [0, 0], [0, 2]])[:, :, :3]
 
@@ -224,8 +238,8 @@ class ScalesEpisodesInTraining(Broken):
 
 @violates("check_encode_once", "must give the logits of the two verbs")
 class HasTwoMinds(Broken):
-    def embedded_logits(self, inputs):
-        return 2.0 * super().embedded_logits(inputs)
+    def embedded_logits(self, inputs, **options):
+        return 2.0 * super().embedded_logits(inputs, **options)
 
 
 # Padding.
@@ -233,20 +247,22 @@ class HasTwoMinds(Broken):
 
 @violates("check_padded_predictions", r"padding \(support rows\)")
 class CountsPaddedSupport(Broken):
-    def adapt_embeddings(self, embeddings, support_labels, *, support_mask=None):
+    def adapt_embeddings(self, embeddings, support_labels, **options):
         return super().adapt_embeddings(embeddings, support_labels)
 
 
 @violates("check_padded_predictions", r"padding \(absent ways\)")
 class CountsAbsentWays(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         return logits / tf.cast(tf.shape(logits)[-1], logits.dtype)
 
 
 @violates("check_padded_predictions", r"\(rows and ways\).*-inf.*claim to belong")
 class BelievesPaddedLabels(Broken):
-    def adapt_embeddings(self, embeddings, support_labels, *, support_mask=None):
+    def adapt_embeddings(
+        self, embeddings, support_labels, *, support_mask=None, **options
+    ):
         state = super().adapt_embeddings(
             embeddings, support_labels, support_mask=support_mask
         )
@@ -263,7 +279,7 @@ class CountsAbsentWaysInTraining(CountsAbsentWays):
 
 @violates("check_not_a_number", "nan in a support example must be seen as NaN")
 class TakesNotANumberForAbsent(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         return tf.where(tf.math.is_nan(logits), -float("inf"), logits)
 
@@ -284,7 +300,7 @@ class AveragesOverTasks(Broken):
 
 @violates("check_not_a_number", "changes the logits of other queries")
 class AveragesOverQueries(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         mean = tf.reduce_mean(embeddings, axis=1, keepdims=True)
         return super().compare_embeddings(state, embeddings + 0.0 * mean)
 

@@ -58,7 +58,7 @@ class MixesDtypes(Broken):
 
 @violates("check_jit_compile", "It raised")
 class NeedsPython(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         flag = tf.numpy_function(lambda: np.float32(1), [], tf.float32)
         return logits * tf.cast(flag, logits.dtype)
@@ -133,7 +133,7 @@ class ForgetsAnArgument(Broken):
         super().__init__(encoder, distance, **options)
         self.temperature = temperature
 
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         return super().compare_embeddings(state, embeddings) / self.temperature
 
 
@@ -175,7 +175,7 @@ class ForgetsTheTemperature(ForgetsAnArgument):
 
 @violates("check_export", "the learner's probabilities")
 class KnowsWhenItIsTraced(Broken):
-    def compare_embeddings(self, state, embeddings):
+    def compare_embeddings(self, state, embeddings, **options):
         logits = super().compare_embeddings(state, embeddings)
         return logits if tf.executing_eagerly() else 2.0 * logits
 

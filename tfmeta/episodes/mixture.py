@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfmeta.episodes.episode_sequence import EpisodeSequence
 from tfmeta.episodes.episodes import Episodes
 from tfmeta.episodes.streams import as_step, check_seed, step_streams
+from tfmeta.episodes.task_sequence import TaskClasses
 
 
 class Mixture(EpisodeSequence):
@@ -104,6 +105,35 @@ class Mixture(EpisodeSequence):
         Ids in the table of its source, `sources[source(step)].table`.
         """
         return self.sources[self.source(step)].class_ids(step)
+
+    def classes(self) -> TaskClasses:
+        """The classes of all sources, those of a table that several have once."""
+        tables = list({id(s.table): s.table for s in self.sources}.values())
+        first = np.cumsum([0, *(table.num_classes for table in tables)])
+        places = {id(table): start for table, start in zip(tables, first, strict=False)}
+        most = max(source.distractors for source in self.sources)
+
+        def numbered(ids: np.ndarray, source: Episodes) -> np.ndarray:
+            return np.where(ids >= 0, ids + places[id(source.table)], -1)
+
+        def of_ways(step: int) -> np.ndarray:
+            source = self.sources[self.source(step)]
+            return numbered(source.class_ids(step), source)
+
+        def of_distractors(step: int) -> np.ndarray:
+            source = self.sources[self.source(step)]
+            ids = numbered(source.distractor_ids(step), source)
+            lacking = ((0, 0), (0, most - ids.shape[1]))
+            return np.pad(ids, lacking, constant_values=-1)
+
+        return TaskClasses(
+            names=tuple(f"{t.name}/{name}" for t in tables for name in t.class_names),
+            origins=tuple(origin for table in tables for origin in table.origins),
+            emitted=self.origins,
+            tables=tuple(tables),
+            of_ways=of_ways,
+            of_distractors=of_distractors,
+        )
 
     def batch(self, step: int | tf.Tensor) -> tuple:
         """Batch `step` as `(inputs, y)` or `(inputs, y, sample_weight)`."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.episodes import Episodes
+from tfmeta.episodes.task_sequence import TaskSequence, classes_of
 from tfmeta.finite_checks import check_finite_weights
 from tfmeta.learners import FewShotLearner
 
@@ -27,19 +27,24 @@ def check_num_episodes(num_episodes: int) -> None:
         )
 
 
-def check_unseen(episodes: Episodes, seen_classes: Iterable[str] | None) -> None:
+def check_unseen(episodes: TaskSequence, seen_classes: Iterable[str] | None) -> None:
     """Checks that neither training nor validation saw a class of the episodes.
+
+    Episodes without classes have nothing to check.
 
     Raises:
         ValueError: When one was seen, or when it is not known.
     """
+    classes = classes_of(episodes)
+    if classes is None:
+        return
     if seen_classes is None:
         raise ValueError(
             "`seen_classes` must name the classes that training and validation saw, "
             "or be empty for a learner that was trained on none; otherwise no figure "
             "can be called a test figure. Received: seen_classes=None"
         )
-    shared = sorted(episodes.origins & set(seen_classes))
+    shared = sorted(classes.emitted & set(seen_classes))
     if shared:
         raise ValueError(
             "test episodes must hold no class that training or validation saw. "
@@ -63,6 +68,21 @@ def present_ways(inputs: dict[str, tf.Tensor]) -> tf.Tensor:
     if "support_mask" in inputs:
         real &= inputs["support_mask"][:, :, None]
     return tf.reduce_any(real, axis=1)
+
+
+def check_task(learner: FewShotLearner, y: tf.Tensor) -> None:
+    """Checks that a learner is for what the queries of an episode ask.
+
+    Raises:
+        ValueError: When one of them is classification and the other regression.
+    """
+    asked = "classification" if y.dtype.is_integer else "regression"
+    if learner.task != asked:
+        raise ValueError(
+            f"`episodes` must be of {learner.task}, for which the learner is. "
+            f"Received: a {type(learner).__name__} with task={learner.task!r}, and "
+            f"episodes whose y is {y.dtype.name} {tuple(y.shape)}, {asked}"
+        )
 
 
 def answered_ways(logits: tf.Tensor, present: tf.Tensor) -> tf.Tensor:
@@ -92,6 +112,9 @@ class UnansweredQueries:
 
     def __init__(self, learner: FewShotLearner) -> None:
         self._name = type(learner).__name__
+        self._wanted = "finite logits, -inf for ways without a support alone"
+        if learner.task == "regression":
+            self._wanted = "finite predictions"
         self._queries = self._unanswered = self._episodes = self._with_such = 0
 
     def add(self, ways: np.ndarray, real: np.ndarray | None = None) -> bool:
@@ -121,8 +144,8 @@ class UnansweredQueries:
         """
         if self._unanswered:
             raise ValueError(
-                f"a {self._name} must answer with finite logits, -inf for ways without "
-                f"a support alone. Received: others for {self._unanswered:,} of "
-                f"{self._queries:,} queries, in {self._with_such:,} of "
-                f"{self._episodes:,} episodes, so there is no figure to report"
+                f"a {self._name} must answer with {self._wanted}. Received: others for "
+                f"{self._unanswered:,} of {self._queries:,} queries, in "
+                f"{self._with_such:,} of {self._episodes:,} episodes, so there is no "
+                "figure to report"
             )

@@ -12,6 +12,7 @@ import numpy as np
 from tfmeta.evaluation.intervals import student_t
 from tfmeta.finite_checks import check_finite
 
+NO_CLASSES = "the tasks have no classes"
 _NOT_KEPT = "the classes of the episodes were not kept; evaluate again"
 
 

@@ -7,16 +7,17 @@ import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes
+from tfmeta.episodes.task_sequence import TaskSequence
 from tfmeta.evaluation.checks import check_learner_is_finite
 from tfmeta.evaluation.progress import Progress
-from tfmeta.learners import FewShotLearner, MetricLearner
+from tfmeta.learners import FewShotLearner
 
 _BATCH = 512
 
 
 def choose_encode_once(
     learner: FewShotLearner,
-    episodes: Episodes,
+    episodes: TaskSequence,
     *,
     num_episodes: int,
     encode_once: bool | None,
@@ -32,18 +33,24 @@ def choose_encode_once(
     Raises:
         ValueError: When it is asked for and cannot be done.
     """
-    possible = isinstance(learner, MetricLearner) and not episodes.augmented
+    # Others need not be rows of a table.
+    drawn = episodes if isinstance(episodes, Episodes) else None
+    possible = (
+        learner.independent_embeddings and drawn is not None and not drawn.augmented
+    )
     if encode_once and not possible:
         received = ", ".join(f"{k}={v}" for k, v in episodes.describe().items())
         raise ValueError(
             "`encode_once=True` needs a learner whose embeddings do not depend on the "
-            "episode, and episodes without augmentation. Received: "
-            f"{type(learner).__name__}, episodes with {received}"
+            "episode, and Episodes without augmentation. Received: "
+            f"{type(learner).__name__}, {type(episodes).__name__} with {received}"
         )
     if encode_once is not None:
         return encode_once
-    rows = num_episodes * episodes.ways * (episodes.shots + episodes.queries)
-    return possible and episodes.table.num_examples <= rows
+    if not possible or drawn is None:
+        return False
+    rows = num_episodes * drawn.ways * (drawn.shots + drawn.queries)
+    return drawn.table.num_examples <= rows
 
 
 def encoding_work(table: ClassTable) -> int:
@@ -59,7 +66,6 @@ def encode_table(
     Raises:
         ValueError: When embeddings are not finite; counts the examples.
     """
-    assert isinstance(learner, MetricLearner)
     is_text = table.examples.dtype == object
     check_learner_is_finite(learner)
     spec = tf.TensorSpec(

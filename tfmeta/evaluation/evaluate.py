@@ -6,6 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from tfmeta.episodes import Episodes
+from tfmeta.episodes.task_sequence import (
+    TaskSequence,
+    check_task_sequence,
+    classes_of,
+)
 from tfmeta.evaluation.checks import check_num_episodes, check_unseen
 from tfmeta.evaluation.encoding import (
     choose_encode_once,
@@ -17,17 +22,17 @@ from tfmeta.evaluation.participants import all_participants
 from tfmeta.evaluation.prediction import EpisodePredictor
 from tfmeta.evaluation.progress import Progress
 from tfmeta.evaluation.result import EvaluationResult
-from tfmeta.evaluation.tally import Tally
+from tfmeta.evaluation.tally import AnswerTally, ErrorTally, Tally
 from tfmeta.evaluation.transduction import Transduction, unequal_episodes
 from tfmeta.learners import FewShotLearner
 
 
 def evaluate(
     learner: FewShotLearner,
-    episodes: Episodes,
+    episodes: TaskSequence,
     *,
     num_episodes: int = 1000,
-    seen_classes: Iterable[str] | None,
+    seen_classes: Iterable[str] | None = None,
     encode_once: bool | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EvaluationResult:
@@ -35,25 +40,30 @@ def evaluate(
 
     Args:
         learner: The learner.
-        episodes: Where the test episodes come from; its seed fixes them.
+        episodes: Where the test episodes come from: `Episodes`, `Mixture`,
+            `Sinusoids`, or any `tfmeta.episodes.TaskSequence`. The same at every
+            call.
         num_episodes: Number of episodes, at least 600.
         seen_classes: Origins (`ClassTable.origins`) of every class that
-            training and validation saw. No figure is reported when it is
-            `None` or shares a class with the episodes.
+            training and validation saw. Where the episodes have classes, no figure
+            is reported when it is `None` or shares a class with them.
         encode_once: Whether to encode each example once and let the episodes
             index into the embeddings, the same figure within rounding. Only for
-            a `MetricLearner`, on episodes without augmentation. By default where
-            it is less work.
+            learners with `independent_embeddings`, on `Episodes` without
+            augmentation. By default where it is less work.
         on_progress: Called with the number of pieces of work done, and of all.
 
     Returns:
-        The result, with per-episode and per-class figures; for episodes of two
-        ways with the area under the ROC curve of each, for a transductive learner
-        with what belongs beside its figure (`Transduction`).
+        The result: accuracies of the episodes, for regression their mean squared
+        errors, and figures per class where the episodes have classes; for `Episodes`
+        of two ways with the area under the ROC curve of each, for a transductive
+        learner with what belongs beside its figure (`Transduction`).
 
     Raises:
+        TypeError: When `episodes` is no `TaskSequence`.
         ValueError: When test classes were seen or it is not known, when there
-            are too few episodes, or when `encode_once` cannot be done.
+            are too few episodes, when they are of another task than the learner, or
+            when `encode_once` cannot be done.
 
     Example:
 
@@ -63,9 +73,10 @@ def evaluate(
     print(evaluate(learner, test, seen_classes=seen))
     ```
     """
+    check_task_sequence(episodes)
     check_num_episodes(num_episodes)
     check_unseen(episodes, seen_classes)
-    table = episodes.table
+    classes = classes_of(episodes)
     once = choose_encode_once(
         learner, episodes, num_episodes=num_episodes, encode_once=encode_once
     )
@@ -73,14 +84,13 @@ def evaluate(
 
     steps = -(-num_episodes // episodes.tasks)
     work = steps if unequal is None else 2 * steps
-    progress = Progress(on_progress, work + (encoding_work(table) if once else 0))
-    embeddings = encode_table(learner, table, progress) if once else None
+    table = classes.tables[0] if once and classes is not None else None
+    progress = Progress(on_progress, work + (encoding_work(table) if table else 0))
+    embeddings = encode_table(learner, table, progress) if table else None
     predictor = EpisodePredictor(learner, embeddings)
 
-    def tally(drawn: Episodes, *, alone: bool) -> Tally:
-        # With proportions of its own a task may have queries of one way alone.
-        both = drawn.ways == 2 and drawn.query_dirichlet is None
-        added = Tally(table.num_classes, two_ways=both)
+    def tally(drawn: TaskSequence, *, alone: bool) -> Tally:
+        added = _make_tally(learner, drawn, None if classes is None else classes.names)
         for batch in predictor.batches(drawn, num_episodes, progress, alone=alone):
             added.add(batch)
         return added
@@ -89,33 +99,44 @@ def evaluate(
     transduction = None
     if learner.transductive:
         transduction = Transduction(
-            alone=found.episode_accuracies_alone,
+            alone=found.per_episode_alone,
             unequal=None
             if unequal is None
-            else tally(unequal, alone=False).episode_accuracies,
+            else tally(unequal, alone=False).per_episode,
             unequal_queries=0 if unequal is None else unequal.queries,
         )
     return EvaluationResult(
         protocol=evaluation_protocol(episodes, num_episodes),
         transductive=learner.transductive,
-        episode_accuracies=found.episode_accuracies,
-        class_names=table.class_names,
-        class_clusters=table.origins,
-        class_correct=found.class_correct,
-        class_total=found.class_total,
+        class_names=() if classes is None else classes.names,
+        class_clusters=() if classes is None else classes.origins,
         episode_classes=all_participants(episodes, num_episodes),
-        episode_auroc=found.episode_auroc,
-        reliability=found.reliability,
-        confusion=found.confusion,
         transduction=transduction,
+        **found.found(),
     )
 
 
-def evaluation_protocol(episodes: Episodes, num_episodes: int) -> dict[str, Any]:
+def _make_tally(
+    learner: FewShotLearner, episodes: TaskSequence, class_names: tuple[str, ...] | None
+) -> Tally:
+    if learner.task == "regression":
+        return ErrorTally()
+    # With proportions of its own a task may have queries of one way alone.
+    both = isinstance(episodes, Episodes) and (
+        episodes.ways == 2 and episodes.query_dirichlet is None
+    )
+    return AnswerTally(None if class_names is None else len(class_names), two_ways=both)
+
+
+def evaluation_protocol(episodes: TaskSequence, num_episodes: int) -> dict[str, Any]:
     """What fixes a figure, in plain values: the data and the episodes."""
-    return {
-        "table": episodes.table.name,
-        "fingerprint": fingerprint(episodes.table),
-        **episodes.describe(),
-        "episodes": num_episodes,
-    }
+    classes = classes_of(episodes)
+    tables = () if classes is None else classes.tables
+    data: dict[str, Any] = {}
+    if len(tables) == 1:
+        data = {"table": tables[0].name, "fingerprint": fingerprint(tables[0])}
+    elif tables:
+        data = {"fingerprints": [fingerprint(table) for table in tables]}
+    if not isinstance(episodes, Episodes):
+        data = {"sequence": type(episodes).__name__, **data, "tasks": episodes.tasks}
+    return {**data, **episodes.describe(), "episodes": num_episodes}

@@ -4,27 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfmeta.episodes import Episodes
+from tfmeta.episodes.task_sequence import TaskSequence, classes_of
 
 
-def participants(episodes: Episodes, step: int) -> np.ndarray:
-    """Class ids of the tasks of a batch: of their ways, and of their distractors.
-
-    Args:
-        episodes: The episodes.
-        step: Number of the batch.
+def all_participants(episodes: TaskSequence, num_episodes: int) -> np.ndarray | None:
+    """Class ids of the first episodes: of their ways, and of their distractors.
 
     Returns:
-        Int32 `(tasks, ways + distractors)`, -1 where padded.
+        Int32 `(num_episodes, ways + distractors)`, -1 where padded; `None` where the
+        episodes have no classes.
     """
-    ids = (episodes.class_ids(step), episodes.distractor_ids(step))
-    return np.concatenate(ids, axis=1)
-
-
-def all_participants(episodes: Episodes, num_episodes: int) -> np.ndarray:
-    """Those of the first episodes: int32 `(num_episodes, ways + distractors)`."""
+    classes = classes_of(episodes)
+    if classes is None:
+        return None
     steps = -(-num_episodes // episodes.tasks)
-    batches = [participants(episodes, step) for step in range(steps)]
+    batches = [classes.participants(step) for step in range(steps)]
     return np.concatenate(batches)[:num_episodes]
 
 

@@ -10,17 +10,15 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.episodes import Episodes
+from tfmeta.episodes.task_sequence import TaskSequence, classes_of
 from tfmeta.evaluation.checks import (
     UnansweredQueries,
-    answered_ways,
     check_learner_is_finite,
-    present_ways,
+    check_task,
 )
+from tfmeta.evaluation.outputs import Inputs, Kept, reader_of
 from tfmeta.evaluation.progress import Progress
-from tfmeta.learners import FewShotLearner, MetricLearner
-from tfmeta.learners.each_query import each_query_alone
-
-Inputs = dict[str, tf.Tensor]
+from tfmeta.learners import FewShotLearner
 
 # Queries of a task that are classified by themselves at the same time: the state
 # is repeated for each.
@@ -32,36 +30,26 @@ class PredictedBatch:
     """A batch of tasks and what the learner answered.
 
     Attributes:
-        class_ids: Int32 `(tasks, ways)`: class of each way, -1 where padded.
-        y: Int32 `(tasks, queries)`: the way of each query. Of open-set episodes
-            also those beyond the ways of the support.
+        class_ids: Int32 `(tasks, ways)`: class of each way, -1 where padded; `None`
+            where tasks have no classes.
+        y: Of each query its way, int32 `(tasks, queries)`, in open-set episodes also
+            beyond the ways of the support; or its target.
         real: Bool `(tasks, queries)`: False is padding.
-        predicted: Int32 `(tasks, queries)`: the way answered.
-        probability: Float `(tasks, queries)`: of the answer, by the softmax.
-        top_logit: Float `(tasks, queries)`: of the answer.
-        margin: Float64 `(tasks, queries)`: logit of way 1 minus that of way 0.
-        alone: As `predicted`, when each query is classified by itself; `None`
-            where nobody asked.
+        answers: What `reader_of` keeps of the outputs, `(tasks, queries)` each.
+        alone: As `answers`, when each query is classified by itself; `None` where
+            nobody asked.
     """
 
-    class_ids: np.ndarray
+    class_ids: np.ndarray | None
     y: np.ndarray
     real: np.ndarray
-    predicted: np.ndarray
-    probability: np.ndarray
-    top_logit: np.ndarray
-    margin: np.ndarray
-    alone: np.ndarray | None
+    answers: dict[str, np.ndarray]
+    alone: dict[str, np.ndarray] | None
 
-    @property
-    def true_classes(self) -> np.ndarray:
-        """Int32 `(tasks, queries)`: class of each query; of padding any class."""
-        return np.take_along_axis(np.maximum(self.class_ids, 0), self.y, axis=1)
-
-    @property
-    def predicted_classes(self) -> np.ndarray:
-        """As `true_classes`, of the answers."""
-        return np.take_along_axis(np.maximum(self.class_ids, 0), self.predicted, axis=1)
+    def classes(self, ways: np.ndarray) -> np.ndarray:
+        """Int32 `(tasks, queries)`: class of a way of each query; of padding any."""
+        assert self.class_ids is not None
+        return np.take_along_axis(np.maximum(self.class_ids, 0), ways, axis=1)
 
 
 class EpisodePredictor:
@@ -69,8 +57,9 @@ class EpisodePredictor:
 
     Args:
         learner: The learner.
-        embeddings: Embeddings of all examples of the episodes' table, for a
-            `MetricLearner`; `None` to encode those of each episode.
+        embeddings: Embeddings of all examples of the table of `Episodes`, for a
+            learner with `independent_embeddings`; `None` to encode those of each
+            episode.
 
     Raises:
         ValueError: When the learner's weights are not finite.
@@ -80,10 +69,11 @@ class EpisodePredictor:
         check_learner_is_finite(learner)
         self._learner = learner
         self._embeddings = embeddings
+        self._read = reader_of(learner.task)
 
     def batches(
         self,
-        episodes: Episodes,
+        episodes: TaskSequence,
         num_episodes: int,
         progress: Progress,
         *,
@@ -102,111 +92,108 @@ class EpisodePredictor:
                 the same.
 
         Raises:
-            ValueError: At the end, when some answer was not finite; counts them.
+            ValueError: When the episodes are of another task than the learner, or
+                fewer; at the end, when some answer was not finite; counts them.
         """
-        stream = episodes
-        if self._embeddings is not None:
-            stream = episodes.with_examples(self._embeddings)
+        classes = classes_of(episodes)
         steps = -(-num_episodes // episodes.tasks)
         unanswered = UnansweredQueries(self._learner)
-        for step, (inputs, y, *_) in enumerate(stream.as_dataset(steps=steps)):
+        left = num_episodes
+        for step, batch in enumerate(self._stream(episodes).as_dataset(steps=steps)):
+            inputs, y, *_ = tf.nest.map_structure(tf.convert_to_tensor, batch)
+            check_task(self._learner, y)
             if support_ways is not None:
                 inputs = _without_support_of_others(inputs, support_ways)
-            left = num_episodes - step * episodes.tasks
-            answers = {k: v.numpy()[:left] for k, v in self._answer(inputs).items()}
-            real = np.ones(answers["predicted"].shape, bool)
+            answers = _first(left, self._answer(inputs, y))
+            real = np.ones(answers["answered"].shape, bool)
             if "query_mask" in inputs:
                 real = inputs["query_mask"].numpy()[:left]
-            alone_ways = self._answer_alone(inputs)[:left] if alone else None
-            ways = answers["predicted"]
-            if alone_ways is not None:
-                ways = np.minimum(ways, alone_ways)
+            by_itself = _first(left, self._answer_alone(inputs, y)) if alone else None
+            answered = answers["answered"]
+            if by_itself is not None:
+                answered = answered & by_itself["answered"]
             # All are counted, but where one is missing there is no figure.
-            if unanswered.add(ways, real):
+            if unanswered.add(np.where(answered, 0, -1), real):
                 yield PredictedBatch(
-                    class_ids=episodes.class_ids(step)[:left],
+                    class_ids=None if classes is None else classes.of_ways(step)[:left],
                     y=y.numpy()[:left],
                     real=real,
-                    alone=alone_ways,
-                    **answers,
+                    answers=answers,
+                    alone=by_itself,
                 )
+            left -= len(real)
             progress.step()
+            if not left:
+                break
         unanswered.check()
+        if left:
+            raise ValueError(
+                f"`episodes` must give {num_episodes:,} episodes, {steps:,} batches of "
+                f"{episodes.tasks}. Received: {num_episodes - left:,} episodes"
+            )
+
+    def _stream(self, episodes: TaskSequence) -> TaskSequence:
+        if self._embeddings is None:
+            return episodes
+        assert isinstance(episodes, Episodes)
+        return episodes.with_examples(self._embeddings)
 
     @functools.cached_property
-    def _answer(self) -> Callable[[Inputs], dict[str, tf.Tensor]]:
-        learner, embedded = self._learner, self._embeddings is not None
-
-        @tf.function(reduce_retracing=True)
-        def answer(inputs: Inputs) -> dict[str, tf.Tensor]:
-            if embedded:
-                assert isinstance(learner, MetricLearner)
-                logits = learner.embedded_logits(inputs)
-            else:
-                logits = learner.episode_logits(inputs, training=False)
-            return _summary(logits, present_ways(inputs))
-
-        return answer
-
-    def _answer_alone(self, inputs: Inputs) -> np.ndarray:
-        """Int32 `(tasks, queries)`: answers that no other query has a part in."""
-        adapt, classify = self._verbs
-        state = adapt(inputs)
-        query, present = inputs["query"], present_ways(inputs)
-        return np.concatenate(
-            [
-                classify(
-                    state, query[:, start : start + _ALONE_TOGETHER], present
-                ).numpy()
-                for start in range(0, query.shape[1], _ALONE_TOGETHER)
-            ],
-            axis=1,
+    def _verbs(self) -> tuple[Callable, Callable, Callable]:
+        """Logits of an episode; its state; logits of queries one by one."""
+        learner = self._learner
+        if self._embeddings is None:
+            return (
+                learner.episode_logits,
+                learner.adapt_episode,
+                learner.predict_each_query,
+            )
+        return (
+            learner.embedded_logits,
+            learner.adapt_embedded,
+            learner.predict_each_embedded,
         )
 
     @functools.cached_property
-    def _verbs(self) -> tuple[Callable, Callable]:
-        """`adapt(inputs)`, and `classify(state, query, present)` one by one."""
-        learner, embedded = self._learner, self._embeddings is not None
+    def _answer(self) -> Callable[[Inputs, tf.Tensor], Kept]:
+        logits_of, _, _ = self._verbs
+
+        @tf.function(reduce_retracing=True)
+        def answer(inputs: Inputs, y: tf.Tensor) -> Kept:
+            return self._read(logits_of(inputs), inputs, y)
+
+        return answer
+
+    def _answer_alone(self, inputs: Inputs, y: tf.Tensor) -> Kept:
+        """Answers that no other query has a part in."""
+        adapt, answer_each = self._graphs_alone
+        state = adapt(inputs)
+        queries = inputs["query"].shape[1]
+        parts = []
+        for start in range(0, queries, _ALONE_TOGETHER):
+            few = slice(start, start + _ALONE_TOGETHER)
+            parts.append(answer_each(state, inputs, inputs["query"][:, few], y[:, few]))
+        return {name: tf.concat([p[name] for p in parts], axis=1) for name in parts[0]}
+
+    @functools.cached_property
+    def _graphs_alone(self) -> tuple[Callable, Callable]:
+        _, adapt_verb, each_verb = self._verbs
 
         @tf.function(reduce_retracing=True)
         def adapt(inputs: Inputs) -> dict[str, tf.Tensor]:
-            names = ["support_mask"]
-            if learner.uses_unlabelled:
-                names += ["unlabelled", "unlabelled_mask"]
-            verb: Callable[..., dict[str, tf.Tensor]] = learner.adapt
-            if embedded:
-                assert isinstance(learner, MetricLearner)
-                verb = learner.adapt_embeddings
-            return verb(
-                inputs["support"],
-                inputs["support_labels"],
-                **{name: inputs[name] for name in names if name in inputs},
-            )
+            return adapt_verb(inputs)
 
         @tf.function(reduce_retracing=True)
-        def classify(
-            state: dict[str, tf.Tensor], query: tf.Tensor, present: tf.Tensor
-        ) -> tf.Tensor:
-            if embedded:
-                assert isinstance(learner, MetricLearner)
-                logits = each_query_alone(learner.compare_embeddings, state, query)
-            else:
-                logits = learner.predict_each_query(state, query)
-            return answered_ways(logits, present)
+        def answer_each(
+            state: dict[str, tf.Tensor], inputs: Inputs, query: tf.Tensor, y: tf.Tensor
+        ) -> Kept:
+            return self._read(each_verb(state, query), inputs, y)
 
-        return adapt, classify
+        return adapt, answer_each
 
 
-def _summary(logits: tf.Tensor, present: tf.Tensor) -> dict[str, tf.Tensor]:
-    # All logits of tasks of many ways would be too many to keep.
-    top = tf.reduce_max(logits, axis=-1)
-    wide = tf.cast(logits[..., :2], tf.float64)
-    return {
-        "predicted": answered_ways(logits, present),
-        "probability": tf.exp(top - tf.reduce_logsumexp(logits, axis=-1)),
-        "top_logit": top,
-        "margin": wide[..., 1] - wide[..., 0],
-    }
+def _first(count: int, kept: Kept) -> dict[str, np.ndarray]:
+    return {name: values.numpy()[:count] for name, values in kept.items()}
 
 
 def _without_support_of_others(inputs: Inputs, ways: int) -> Inputs:

@@ -39,9 +39,9 @@ class Answers:
         known, right, logits, probabilities = [], [], [], []
         for batch in batches:
             known.append(batch.y < known_ways)
-            right.append(batch.predicted == batch.y)
-            logits.append(batch.top_logit)
-            probabilities.append(batch.probability)
+            right.append(batch.answers["predicted"] == batch.y)
+            logits.append(batch.answers["top_logit"])
+            probabilities.append(batch.answers["probability"])
         scores = (np.concatenate(logits), np.concatenate(probabilities))
         return cls(
             known=np.concatenate(known),

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from tfmeta.episodes import Episodes
+from tfmeta.episodes.task_sequence import TaskSequence
+from tfmeta.evaluation.figure import ACCURACY, Figure
 from tfmeta.evaluation.intervals import over_episode_draws
 from tfmeta.finite_checks import check_finite
 
@@ -26,8 +28,9 @@ class Transduction:
     Few-Shot Learning*).
 
     Attributes:
-        alone: Float64 `(episodes,)`: accuracies when each query is classified by
-            itself: the inductive figure, of the same episodes.
+        alone: Float64 `(episodes,)`: accuracies, for regression mean squared errors,
+            when each query is answered by itself: the inductive figure, of the same
+            episodes.
         unequal: Float64 `(episodes,)`: accuracies when the class proportions of
             the queries come from a Dirichlet distribution with concentration 2, of
             episodes with the same classes; `None` where these cannot be drawn, and
@@ -45,14 +48,16 @@ class Transduction:
         if self.unequal is not None:
             check_finite("unequal", self.unequal)
 
-    def lines(self, *, unequal_already: bool = False) -> list[str]:
+    def lines(self, figure: Figure, *, unequal_already: bool = False) -> list[str]:
         """What is printed beside the transductive figure.
 
         Args:
+            figure: What the figures are.
             unequal_already: Whether the figure itself is of unequal classes.
         """
-        said = [f"  each query by itself      {_percent(self.alone)}  (inductive)"]
-        if unequal_already:
+        alone = _with_half_width(figure, self.alone)
+        said = [f"  each query by itself      {alone}  (inductive)"]
+        if unequal_already or figure is not ACCURACY:
             return said
         if self.unequal is None:
             return [
@@ -62,9 +67,9 @@ class Transduction:
             ]
         return [
             *said,
-            f"  unequal classes           {_percent(self.unequal)}  (proportions from "
-            f"Dirichlet({CONCENTRATION:g}), {self.unequal_queries} queries a class on "
-            "average)",
+            f"  unequal classes           {_with_half_width(figure, self.unequal)}  "
+            f"(proportions from Dirichlet({CONCENTRATION:g}), {self.unequal_queries} "
+            "queries a class on average)",
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -86,15 +91,17 @@ class Transduction:
         )
 
 
-def unequal_episodes(episodes: Episodes) -> Episodes | None:
+def unequal_episodes(episodes: TaskSequence) -> Episodes | None:
     """Episodes of the same classes whose queries are not equally many of each.
 
     Returns:
         The episodes, with fewer queries where a class would not have enough, or
         `None` where there is no room for one of each, where the number of ways
-        varies, where there are unlabelled examples, and where the queries are so
-        already.
+        varies, where there are unlabelled examples, where the queries are so
+        already, and for others than `Episodes`.
     """
+    if not isinstance(episodes, Episodes):
+        return None
     if episodes.ways_vary or episodes.unlabelled or episodes.query_dirichlet:
         return None
     room = int(episodes.table.class_sizes.min()) - episodes.shots
@@ -104,7 +111,6 @@ def unequal_episodes(episodes: Episodes) -> Episodes | None:
     return episodes.with_dirichlet_queries(CONCENTRATION, queries=queries)
 
 
-def _percent(accuracies: np.ndarray) -> str:
-    return (
-        f"{100 * np.mean(accuracies):.2f} ± {100 * over_episode_draws(accuracies):.2f}"
-    )
+def _with_half_width(figure: Figure, values: np.ndarray) -> str:
+    half_width = figure.number(over_episode_draws(values))
+    return f"{figure.number(float(np.mean(values)))} ± {half_width}"

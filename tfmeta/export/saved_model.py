@@ -14,14 +14,12 @@ import keras
 import tensorflow as tf
 
 from tfmeta._version import __version__
-from tfmeta.export.endpoints import make_endpoints
-from tfmeta.export.example_spec import ExampleSpec, example_spec
 from tfmeta.export.trial import check_answers
 from tfmeta.export.version_folder import write_version
 from tfmeta.finite_checks import check_finite_weights
 from tfmeta.json_files import json_text
 from tfmeta.learners.base import FewShotLearner
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
+from tfmeta.serving.example_spec import ExampleSpec
 
 FORMAT_VERSION = 1
 DESCRIPTION_FILE = "tfmeta.json"
@@ -41,7 +39,7 @@ def save(
     rename, so that a server that polls `path` never sees a part of it, and no
     version is overwritten.
 
-    The signatures, with the names of their tensors:
+    The signatures are those of `learner.endpoints`, with the names of their tensors:
 
     | signature | takes | gives |
     |---|---|---|
@@ -54,9 +52,9 @@ def save(
 
     All leading dimensions are free; `batch` and `queries` may be 0. The number
     of ways is the highest label + 1. Outputs are float32 (float64 for a learner
-    that computes in float64), whatever its mixed precision. Only a
-    `MetricLearner` has `embed` and `embed_float`; for others `classify` is the
-    default, with the learner's inner loop in its graph. Only a learner that uses
+    that computes in float64), whatever its mixed precision. Only a learner with
+    `independent_embeddings` has `embed` and `embed_float`; for others `classify` is
+    the default, with the learner's inner loop in its graph. Only a learner that uses
     unlabelled examples has `classify_with_unlabelled`, and `support` of a
     `ZeroShotPrototypicalNetwork` holds descriptions of classes.
 
@@ -71,8 +69,8 @@ def save(
     versions of tfmeta, Keras and TensorFlow, and the `description`.
 
     Args:
-        learner: What to export. Its encoder must be a functional or sequential
-            `keras.Model` with one input.
+        learner: What to export. Its encoder, if it has one, must be a functional or
+            sequential `keras.Model` with one input.
         path: Folder of all versions of this model, named as the model is to be
             called by servers; made when absent.
         version: Number from 1, or `None` for one above the highest there is.
@@ -113,7 +111,7 @@ def save(
         )
     check_finite_weights("`learner`", learner.variables)
     described = _checked_description(description)
-    examples = example_spec(learner.encoder, input_dtype)
+    examples = learner.example_spec(input_dtype)
 
     def write(folder: Path) -> None:
         signatures = _write_archive(learner, examples, folder)
@@ -132,7 +130,7 @@ def _write_archive(
     # Its variables are found by the functions that use them; lookup tables are not.
     archive.track(learner)
     signatures = {}
-    for endpoint in make_endpoints(learner, examples):
+    for endpoint in learner.endpoints(examples):
         function = archive.add_endpoint(
             endpoint.name, endpoint.function, input_signature=list(endpoint.inputs)
         )
@@ -153,18 +151,19 @@ def _describe(
     signatures: dict[str, Any],
     description: dict[str, Any],
 ) -> dict[str, Any]:
-    embeds = isinstance(learner, MetricLearner)
+    encoder = learner.encoder
+    embeds = learner.independent_embeddings
     return {
         "format_version": FORMAT_VERSION,
         "learner": type(learner).__name__,
-        "encoder": learner.encoder.name,
+        "encoder": None if encoder is None else encoder.name,
         "transductive": learner.transductive,
         "example": {
             "shape": list(examples.shape),
             "dtype": examples.dtype.name,
             "value_range": examples.value_range,
         },
-        "embedding_shape": list(learner.encoder.output_shape[1:]) if embeds else None,
+        "embedding_shape": list(encoder.output_shape[1:]) if embeds else None,
         "default_signature": next(iter(signatures)),
         "signatures": signatures,
         "versions": {

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.export.endpoint import Endpoint
 from tfmeta.finite_checks import count_not_finite
+from tfmeta.serving.endpoint import Endpoint
 
 _LABELS = (0, 1)
 
@@ -27,7 +27,7 @@ def check_answers(endpoint: Endpoint, function: Callable) -> None:
         ValueError: When an answer is NaN or infinite; names the endpoint and counts.
     """
     inputs = endpoint.inputs
-    if any(None in spec.shape[1:] or spec.name == "present" for spec in inputs):
+    if endpoint.takes_state or any(None in spec.shape[1:] for spec in inputs):
         return
     answers = function(*(_trial_input(spec) for spec in inputs))
     for name, answer in answers.items():

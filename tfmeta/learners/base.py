@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.finite import finite_rows, nan_unless
-from tfmeta.learners.each_query import State, each_query_alone
+from tfmeta.learners.contract import LearnerContract
 from tfmeta.learners.encoder_check import check_encoder
 from tfmeta.learners.logit_losses import logit_loss, logit_metrics
 from tfmeta.learners.run_checks import (
@@ -23,38 +23,26 @@ from tfmeta.learners.run_checks import (
 )
 
 
-class FewShotLearner(keras.Model):
+class FewShotLearner(LearnerContract, keras.Model):
     """Base of every learner: learns new classes from a support set.
 
     A subclass implements the mathematics of one paper in two verbs, `adapt`
     and `predict_query`, pure functions of tensors with a leading task axis.
     `compile`, `fit`, `evaluate`, `predict`, callbacks and `.keras` files then
     work as for any Keras model, on the batches of `tfmeta.episodes.Episodes`,
-    and the same two verbs are what an export writes into a SavedModel.
+    and the same two verbs are what an export writes into a SavedModel. What else it
+    may declare stands in `LearnerContract`.
 
     Args:
         encoder: A built `keras.Model` from a batch of examples to a batch of
-            embeddings. It must survive saving and loading.
-
-    Attributes:
-        transductive: Whether the prediction for a query depends on the other
-            queries. The evaluator prints it beside the figure.
-        encoder_arguments: Names of the constructor's arguments, and attributes, that
-            are encoders.
-        uses_unlabelled: Whether `adapt` also takes `unlabelled`, `(tasks,
-            unlabelled, *example)`, and `unlabelled_mask`. Episodes may have
-            unlabelled examples for every learner; others ignore them.
-        task: `"classification"`, or `"regression"`, where labels are targets and
-            logits are predictions.
+            embeddings. It must survive saving and loading. `None` for a learner
+            without one, which then has no `encoder_arguments` and says by
+            `example_spec` what it takes.
     """
 
-    transductive: bool = False
-    uses_unlabelled: bool = False
-    task: str = "classification"
-    encoder_arguments: tuple[str, ...] = ("encoder",)
-
-    def __init__(self, encoder: keras.Model, **kwargs: Any) -> None:
-        encoder = check_encoder(encoder)
+    def __init__(self, encoder: keras.Model | None, **kwargs: Any) -> None:
+        if encoder is not None or "encoder" in self.encoder_arguments:
+            encoder = check_encoder(encoder)
         # Labels and masks must not be rounded by a mixed precision policy; the
         # encoder casts its own inputs.
         super().__init__(autocast=False, **kwargs)
@@ -62,117 +50,6 @@ class FewShotLearner(keras.Model):
         # Everything with weights exists now. Keras would otherwise trace `call`
         # to find out, and keras-tuner would build from shapes it does not know.
         self.built = True
-
-    @property
-    def support_encoder(self) -> keras.Model:
-        """The encoder of support examples: what it takes is what `support` holds."""
-        return self.encoder
-
-    def adapt(
-        self,
-        support: tf.Tensor,
-        support_labels: tf.Tensor,
-        *,
-        support_mask: tf.Tensor | None = None,
-        state: State | None = None,
-        training: bool = False,
-    ) -> State:
-        """Learns the classes of the support set.
-
-        A learner may draw its own support, as a policy does that acts: `support` is
-        then what it draws from, with a leading task axis, and `support_labels` are
-        `None`.
-
-        Args:
-            support: `(tasks, support, *example)`.
-            support_labels: `(tasks, support, ways)` one-hot float; the number
-                of ways may differ from training.
-            support_mask: `(tasks, support)` bool, False is padding, or `None`.
-            state: What `adapt` returned for the same tasks, to go on from; `None` to
-                begin anew. A learner that cannot go on refuses it, see
-                `refuse_state`.
-            training: Whether layers run in training mode.
-
-        Returns:
-            A dict of tensors, each with a leading task axis.
-        """
-        raise NotImplementedError
-
-    def refuse_state(self, state: State | None) -> None:
-        """For the `adapt` of a learner that cannot go on from a state.
-
-        Raises:
-            ValueError: When there is one.
-        """
-        if state is not None:
-            raise ValueError(
-                f"`state` must be None: {type(self).__name__} learns from a support "
-                "alone, and cannot go on from what it learned before. Received: a "
-                f"state of {', '.join(state)}"
-            )
-
-    def predict_query(
-        self,
-        state: State,
-        query: tf.Tensor,
-        *,
-        query_mask: tf.Tensor | None = None,
-        training: bool = False,
-    ) -> tf.Tensor:
-        """Classifies queries among the classes of a state.
-
-        Args:
-            state: What `adapt` returned.
-            query: `(tasks, queries, *example)`.
-            query_mask: `(tasks, queries)` bool, False is padding, or `None`.
-            training: Whether layers run in training mode.
-
-        Returns:
-            Logits `(tasks, queries, ways)`, float32 or float64; `-inf` for a
-            way without a real support example.
-        """
-        raise NotImplementedError
-
-    def predict_each_query(self, state: State, query: tf.Tensor) -> tf.Tensor:
-        """Logits that no other query has a part in, also where it is transductive.
-
-        Args:
-            state: What `adapt` returned.
-            query: `(tasks, queries, *example)`.
-
-        Returns:
-            Logits `(tasks, queries, ways)`.
-        """
-        return each_query_alone(self.predict_query, state, query)
-
-    def episode_logits(
-        self, inputs: dict[str, tf.Tensor], *, training: bool = False
-    ) -> tf.Tensor:
-        """Logits of a whole episode batch.
-
-        The one place for a learner whose paper sees support and query together
-        while training to say so.
-        """
-        state = self.adapt(
-            inputs["support"],
-            inputs["support_labels"],
-            support_mask=inputs.get("support_mask"),
-            training=training,
-            **self._unlabelled_of(inputs),
-        )
-        return self.predict_query(
-            state,
-            inputs["query"],
-            query_mask=inputs.get("query_mask"),
-            training=training,
-        )
-
-    def _unlabelled_of(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        """The arguments of `adapt` for the unlabelled examples of a batch."""
-        if not self.uses_unlabelled or "unlabelled" not in inputs:
-            return {}
-        names = ("unlabelled", "unlabelled_mask")
-        return {name: inputs[name] for name in names if name in inputs}
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Logits `(tasks, queries, ways)` of an episode batch."""
@@ -187,9 +64,13 @@ class FewShotLearner(keras.Model):
     def default_loss(self) -> keras.losses.Loss | None:
         """The loss of `compile` when none is given.
 
-        The cross-entropy of the logits over real queries, unless the learner's
-        paper trains on another.
+        The cross-entropy of the logits over real queries, for regression the mean
+        squared error, unless the learner's paper trains on another.
         """
+        if self.task == "regression":
+            return keras.losses.MeanSquaredError(
+                reduction="mean_with_sample_weight", dtype=self._loss_dtype()
+            )
         return logit_loss(
             keras.losses.SparseCategoricalCrossentropy, dtype=self._loss_dtype()
         )
@@ -199,8 +80,11 @@ class FewShotLearner(keras.Model):
         return "float64" if self.compute_dtype == "float64" else None
 
     def default_metrics(self) -> list[str]:
-        """The metrics of `compile` when none are given: accuracy."""
-        return ["accuracy"]
+        """The metrics of `compile` when none are given.
+
+        Accuracy, or for regression the mean squared error.
+        """
+        return ["mean_squared_error" if self.task == "regression" else "accuracy"]
 
     def compile(
         self,

@@ -16,7 +16,6 @@ from tfmeta.learners import (
     BaselinePlusPlus,
     FewShotLearner,
     GaussianPrototypicalNetwork,
-    GradientBasedLearner,
     LSTMMetaLearner,
     MAMLPlusPlus,
     MatchingNetwork,
@@ -72,9 +71,7 @@ class LearnerKind:
     @property
     def has_inner_loop(self) -> bool:
         """Whether the learner adapts by steps of an inner rule."""
-        return inspect.isclass(self.make) and issubclass(
-            self.make, GradientBasedLearner
-        )
+        return "inner_steps" in _parameters(self.make)
 
     def build(
         self,
@@ -109,7 +106,7 @@ class LearnerKind:
         known: dict[str, Any] = {}
         if self.trains_on == "examples":
             known["base_classes"] = base_classes
-        if self.has_inner_loop:
+        if "ways" in _parameters(self.make):
             is_free = arguments.get("head") == "prototypes"
             known["ways"] = None if is_free else ways
         return self.make(encoder, **known, **arguments)

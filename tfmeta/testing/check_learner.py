@@ -20,6 +20,7 @@ CHECKS: tuple[LearnerCheck, ...] = (
     checks_contract.check_maker,
     checks_contract.check_verbs,
     checks_contract.check_state_is_everything,
+    checks_contract.check_state_spec,
     checks_contract.check_evaluate_and_predict,
     checks_contract.check_encode_once,
     checks_episodes.check_class_order,

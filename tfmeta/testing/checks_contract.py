@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.testing.comparisons import (
     ROUNDING_32,
     expect,
@@ -29,7 +28,8 @@ def check_maker(subject: Subject) -> None:
     """`make_learner` gives fresh, uncompiled learners with equal weights."""
     first, second = subject.learner(), subject.learner()
     expect(
-        first is not second and first.encoder is not second.encoder,
+        first is not second
+        and (first.encoder is None or first.encoder is not second.encoder),
         "`make_learner` must make a new learner, with a new encoder, at every call",
     )
     expect(
@@ -114,6 +114,27 @@ def check_state_is_everything(subject: Subject) -> None:
 
 
 @learner_check()
+def check_state_spec(subject: Subject) -> None:
+    """`state_spec` is of the states that `adapt` gives."""
+    for varied in (False, True):
+        learner = subject.learner()
+        inputs = subject.batch(varied=varied)[0]
+        state = learner.adapt_episode(inputs)
+        specs = learner.state_spec(WAYS)
+        tf.nest.assert_same_structure(specs, state)
+        for spec, part in zip(
+            tf.nest.flatten(specs), tf.nest.flatten(state), strict=True
+        ):
+            expect(
+                spec.dtype == part.dtype
+                and spec.shape.is_compatible_with(part.shape[1:]),
+                "`state_spec` must give the shapes, without the leading task axis, and "
+                f"dtypes of the states of `adapt`. Received: {spec} for a part of "
+                f"shape {part.shape}, {part.dtype.name}",
+            )
+
+
+@learner_check()
 def check_evaluate_and_predict(subject: Subject) -> None:
     """`predict`, `evaluate` and a call give what the two verbs give."""
     learner = subject.compiled("sgd")
@@ -151,7 +172,7 @@ def check_evaluate_and_predict(subject: Subject) -> None:
 def check_encode_once(subject: Subject) -> None:
     """Embeddings that are made once, outside the episode, give the same logits."""
     learner = subject.learner()
-    if not isinstance(learner, MetricLearner):
+    if not learner.independent_embeddings:
         return
     names = ["query"]
     if learner.support_encoder is learner.encoder:
@@ -181,12 +202,12 @@ def check_encode_once(subject: Subject) -> None:
                 "training",
             )
     lineage = type(learner).__mro__
-    whole, from_embeddings = (
+    whole, *from_embeddings = (
         next(i for i, kind in enumerate(lineage) if name in vars(kind))
-        for name in ("episode_logits", "embedded_logits")
+        for name in ("episode_logits", "embedded_logits", "adapt_embedded")
     )
     expect(
-        from_embeddings <= whole,
+        min(from_embeddings) <= whole,
         f"{lineage[whole].__name__} overrides `episode_logits`, and must override "
         "`embedded_logits` too, which an evaluator calls",
     )

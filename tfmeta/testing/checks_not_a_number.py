@@ -49,8 +49,9 @@ def check_not_a_number(subject: Subject) -> None:
         not np.isfinite(loss),
         f"the loss of a batch with NaN in a query must not be finite. Received: {loss}",
     )
-    if learner.encoder.trainable_variables:
-        variable = learner.encoder.trainable_variables[0]
+    encoder = learner.encoder
+    if encoder is not None and encoder.trainable_variables:
+        variable = encoder.trainable_variables[0]
         variable.assign(_with_one(tf.convert_to_tensor(variable)[None], np.nan)[0])
         _expect_seen(
             logits_of(learner, inputs).numpy().reshape(-1, expected.shape[-1]),

@@ -1,10 +1,13 @@
 """One call of the encoder for all tasks, without the padding."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+import tfmeta
 from tfmeta.layers import BatchNormalization
 from tfmeta.learners import MetricLearner, PrototypicalNetwork
 
@@ -39,6 +42,50 @@ def make_inputs(masked=True):
         inputs["support_mask"] = np.array([[1, 1, 1, 0], [1, 1, 1, 1]], bool)
         inputs["query_mask"] = np.array([[1, 0, 1], [1, 1, 0]], bool)
     return {name: tf.constant(part) for name, part in inputs.items()}
+
+
+METRIC_LEARNERS = [
+    cls
+    for cls in map(tfmeta.learners.__dict__.get, tfmeta.learners.__all__)
+    if inspect.isclass(cls) and issubclass(cls, MetricLearner)
+]
+
+
+@pytest.mark.parametrize("verb", ["adapt_embeddings", "compare_embeddings"])
+def test_a_verb_has_one_signature_in_every_learner(verb):
+    assert len(METRIC_LEARNERS) > 8
+    wanted = inspect.signature(getattr(MetricLearner, verb))
+    for cls in METRIC_LEARNERS:
+        assert inspect.signature(getattr(cls, verb)) == wanted, cls
+
+
+class Told(PrototypicalNetwork):
+    """Keeps what its verbs are told besides embeddings."""
+
+    def adapt_embeddings(self, *args, **options):
+        self.told_adapting = options
+        return super().adapt_embeddings(*args, **options)
+
+    def compare_embeddings(self, *args, **options):
+        self.told_comparing = options
+        return super().compare_embeddings(*args, **options)
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("at_once", [False, True])
+def test_verbs_are_told_masks_and_mode_whatever_the_learner(training, at_once):
+    learner, inputs = make_learner(Told), make_inputs()
+    if at_once:
+        learner.episode_logits(inputs, training=training)
+    else:
+        state = learner.adapt_episode(inputs, training=training)
+        learner.predict_query(
+            state, inputs["query"], query_mask=inputs["query_mask"], training=training
+        )
+    assert learner.told_adapting["training"] is training
+    assert learner.told_comparing["training"] is training
+    assert learner.told_adapting["support_mask"] is inputs["support_mask"]
+    assert learner.told_comparing["query_mask"] is inputs["query_mask"]
 
 
 @pytest.mark.parametrize("training", [False, True])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import keras
 import tensorflow as tf
 
-from tfmeta.learners.base import State
 from tfmeta.learners.class_sums import only_present
+from tfmeta.learners.each_query import State
 from tfmeta.learners.inner_rules import Parameters
 from tfmeta.learners.metric_based.head_fitting import (
     RealSupport,
@@ -82,6 +82,9 @@ class Baseline(PretrainedLearner):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        unlabelled: tf.Tensor | None = None,
+        unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
         """Weights `(tasks, features, ways)` and bias, and which ways are present."""
         support = RealSupport.of(embeddings, support_labels, support_mask)
@@ -105,7 +108,14 @@ class Baseline(PretrainedLearner):
         weights, bias = fit_weights(support.embeddings, fit)
         return {"weights": weights, "bias": bias[:, 0], "present": support.present}
 
-    def compare_embeddings(self, state: State, embeddings: tf.Tensor) -> tf.Tensor:
+    def compare_embeddings(
+        self,
+        state: State,
+        embeddings: tf.Tensor,
+        *,
+        query_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
         """Logits of the fitted head; `-inf` for absent ways."""
         weights = state["weights"]
         logits = tf.matmul(tf.cast(embeddings, weights.dtype), weights)

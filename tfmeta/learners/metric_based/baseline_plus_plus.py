@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tfmeta.layers import CosineDense
 from tfmeta.layers.sphere import unit_vectors
-from tfmeta.learners.base import State
 from tfmeta.learners.class_sums import only_present
+from tfmeta.learners.each_query import State
 from tfmeta.learners.inner_rules import Parameters
 from tfmeta.learners.metric_based.head_fitting import (
     RealSupport,
@@ -115,6 +115,9 @@ class BaselinePlusPlus(PretrainedLearner):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        unlabelled: tf.Tensor | None = None,
+        unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
         """Weights `(tasks, features, ways)`, and which ways are present.
 
@@ -159,7 +162,14 @@ class BaselinePlusPlus(PretrainedLearner):
         weights = self.head_scale * gains * vectors
         return {"weights": weights, "present": support.present}
 
-    def compare_embeddings(self, state: State, embeddings: tf.Tensor) -> tf.Tensor:
+    def compare_embeddings(
+        self,
+        state: State,
+        embeddings: tf.Tensor,
+        *,
+        query_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
         """Logits of the fitted head; `-inf` for absent ways."""
         weights = state["weights"]
         embeddings = tf.cast(embeddings, weights.dtype)

@@ -8,12 +8,12 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta.learners.base import State
 from tfmeta.learners.class_sums import (
     at_least_float32,
     only_present,
     real_labels,
 )
+from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.squares import pairwise_squares, root
@@ -121,6 +121,9 @@ class GaussianPrototypicalNetwork(MetricLearner):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        unlabelled: tf.Tensor | None = None,
+        unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
         """Prototypes `(tasks, ways, features)`, their precisions, who is present."""
         embeddings, precisions = self.split_output(embeddings)
@@ -145,7 +148,14 @@ class GaussianPrototypicalNetwork(MetricLearner):
             "present": present,
         }
 
-    def compare_embeddings(self, state: State, embeddings: tf.Tensor) -> tf.Tensor:
+    def compare_embeddings(
+        self,
+        state: State,
+        embeddings: tf.Tensor,
+        *,
+        query_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
         """Negative distances of queries to prototypes; `-inf` for absent ways."""
         prototypes = state["prototypes"]
         queries, _ = self.split_output(tf.cast(embeddings, prototypes.dtype))

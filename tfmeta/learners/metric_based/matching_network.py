@@ -9,12 +9,12 @@ import keras
 import tensorflow as tf
 
 from tfmeta import distances
-from tfmeta.learners.base import State
 from tfmeta.learners.class_sums import (
     at_least_float32,
     only_present,
     real_labels,
 )
+from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.full_context import FullContext
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
@@ -128,6 +128,9 @@ class MatchingNetwork(MetricLearner):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        unlabelled: tf.Tensor | None = None,
+        unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
         """Support embeddings `(tasks, support, features)` and their labels.
 
@@ -143,7 +146,14 @@ class MatchingNetwork(MetricLearner):
             embeddings = self.context.embed_support(embeddings, _real(labels))
         return {"embeddings": embeddings, "labels": labels}
 
-    def compare_embeddings(self, state: State, embeddings: tf.Tensor) -> tf.Tensor:
+    def compare_embeddings(
+        self,
+        state: State,
+        embeddings: tf.Tensor,
+        *,
+        query_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
         """Logarithms of the classes' attention; `-inf` for absent ways."""
         support, labels = state["embeddings"], state["labels"]
         embeddings = tf.cast(embeddings, support.dtype)

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfmeta.learners.base import FewShotLearner, State
+from tfmeta.learners.base import FewShotLearner
+from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.metric_based.embedding import embed_rows
+from tfmeta.serving.endpoint import Endpoint
+from tfmeta.serving.example_spec import ExampleSpec
+from tfmeta.squares import wide_dtype
 
 
 class MetricLearner(FewShotLearner):
@@ -15,10 +19,11 @@ class MetricLearner(FewShotLearner):
     the embedding of an example is the same in every episode, an evaluator may
     encode each picture once, and an export can serve the encoder alone.
 
-    `adapt_embeddings` of a learner that `uses_unlabelled` also takes `unlabelled`,
-    `(tasks, unlabelled, *embedding)`, and `unlabelled_mask`;
-    `compare_embeddings` of one that is `transductive` also takes `query_mask`.
+    Both are always given all of their arguments, and each learner makes use of what
+    it needs.
     """
+
+    independent_embeddings = True
 
     def adapt_embeddings(
         self,
@@ -26,12 +31,46 @@ class MetricLearner(FewShotLearner):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        unlabelled: tf.Tensor | None = None,
+        unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
-        """`adapt` from embeddings `(tasks, support, *embedding)`."""
+        """`adapt` from embeddings.
+
+        Args:
+            embeddings: `(tasks, support, *embedding)`.
+            support_labels: `(tasks, support, ways)` one-hot float.
+            support_mask: `(tasks, support)` bool, False is padding, or `None`.
+            unlabelled: `(tasks, unlabelled, *embedding)`, or `None`; always `None`
+                for a learner that does not say `uses_unlabelled`.
+            unlabelled_mask: `(tasks, unlabelled)` bool, or `None`.
+            training: Whether layers run in training mode.
+
+        Returns:
+            The state.
+        """
         raise NotImplementedError
 
-    def compare_embeddings(self, state: State, embeddings: tf.Tensor) -> tf.Tensor:
-        """Logits `(tasks, queries, ways)` of `(tasks, queries, *embedding)`."""
+    def compare_embeddings(
+        self,
+        state: State,
+        embeddings: tf.Tensor,
+        *,
+        query_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """`predict_query` from embeddings.
+
+        Args:
+            state: What `adapt_embeddings` returned.
+            embeddings: `(tasks, queries, *embedding)`.
+            query_mask: `(tasks, queries)` bool, False is padding, or `None`; for
+                those to whom the other queries matter.
+            training: Whether layers run in training mode.
+
+        Returns:
+            Logits `(tasks, queries, ways)`.
+        """
         raise NotImplementedError
 
     def embed(
@@ -68,7 +107,7 @@ class MetricLearner(FewShotLearner):
         self.refuse_state(state)
         embeddings = self.embed(support, mask=support_mask, training=training)
         return self.adapt_embeddings(
-            embeddings, support_labels, support_mask=support_mask
+            embeddings, support_labels, support_mask=support_mask, training=training
         )
 
     def predict_query(
@@ -81,7 +120,9 @@ class MetricLearner(FewShotLearner):
     ) -> tf.Tensor:
         """Classifies queries; see `FewShotLearner.predict_query`."""
         embeddings = self.embed(query, mask=query_mask, training=training)
-        return self._compare(state, embeddings, query_mask)
+        return self.compare_embeddings(
+            state, embeddings, query_mask=query_mask, training=training
+        )
 
     def embed_together(
         self,
@@ -138,27 +179,65 @@ class MetricLearner(FewShotLearner):
             **self.embed_together(parts, masks, training=training),
         }
 
-    def embedded_logits(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    def adapt_embedded(
+        self, inputs: dict[str, tf.Tensor], *, training: bool = False
+    ) -> State:
+        """The state of an episode batch that holds embeddings in place of examples."""
+        return self.adapt_embeddings(
+            inputs["support"],
+            inputs["support_labels"],
+            support_mask=inputs.get("support_mask"),
+            training=training,
+            **self._unlabelled_of(inputs),
+        )
+
+    def predict_each_embedded(self, state: State, query: tf.Tensor) -> tf.Tensor:
+        """As `predict_each_query`, of embeddings in place of examples."""
+        return each_query_alone(self.compare_embeddings, state, query)
+
+    def embedded_logits(
+        self, inputs: dict[str, tf.Tensor], *, training: bool = False
+    ) -> tf.Tensor:
         """Logits of an episode batch that holds embeddings in place of examples.
 
         What an evaluator calls that encodes each example once.
         """
-        state = self.adapt_embeddings(
-            inputs["support"],
-            inputs["support_labels"],
-            support_mask=inputs.get("support_mask"),
-            **self._unlabelled_of(inputs),
+        return self.compare_embeddings(
+            self.adapt_embedded(inputs, training=training),
+            inputs["query"],
+            query_mask=inputs.get("query_mask"),
+            training=training,
         )
-        return self._compare(state, inputs["query"], inputs.get("query_mask"))
 
     def episode_logits(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> tf.Tensor:
         """Logits of an episode batch, all its examples encoded together."""
-        return self.embedded_logits(self.embed_episode(inputs, training=training))
+        embedded = self.embed_episode(inputs, training=training)
+        return self.embedded_logits(embedded, training=training)
 
-    def _compare(
-        self, state: State, embeddings: tf.Tensor, query_mask: tf.Tensor | None
-    ) -> tf.Tensor:
-        options = {"query_mask": query_mask} if self.transductive else {}
-        return self.compare_embeddings(state, embeddings, **options)
+    def endpoints(self, examples: ExampleSpec) -> list[Endpoint]:
+        """As `FewShotLearner.endpoints`, after those of the encoder alone.
+
+        `embed` and, where `examples.float_too`, `embed_float`, both
+        `(batch, *example)` to `(batch, *embedding)`.
+        """
+        # Servers put requests together along the first dimension, which only
+        # `embed` allows: hence it is the default.
+        dtypes = {"embed": examples.dtype}
+        if examples.float_too:
+            dtypes["embed_float"] = tf.float32
+        shape = [None, *examples.shape]
+        return [
+            *(
+                Endpoint(
+                    name, self._served_embed, (tf.TensorSpec(shape, dtype, "examples"),)
+                )
+                for name, dtype in dtypes.items()
+            ),
+            *super().endpoints(examples),
+        ]
+
+    def _served_embed(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
+        embeddings = self.embed(examples[tf.newaxis], training=False)[0]
+        return {"embeddings": tf.cast(embeddings, wide_dtype(embeddings))}

@@ -8,13 +8,13 @@ import keras
 import tensorflow as tf
 
 from tfmeta import distances
-from tfmeta.learners.base import State
 from tfmeta.learners.class_sums import (
     at_least_float32,
     class_means,
     only_present,
     real_labels,
 )
+from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
@@ -67,6 +67,9 @@ class PrototypicalNetwork(MetricLearner):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        unlabelled: tf.Tensor | None = None,
+        unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
         """Prototypes `(tasks, ways, features)`, and which ways are present."""
         embeddings = at_least_float32(embeddings)
@@ -74,7 +77,14 @@ class PrototypicalNetwork(MetricLearner):
         prototypes, counts = class_means(embeddings, labels)
         return {"prototypes": prototypes, "present": counts > 0}
 
-    def compare_embeddings(self, state: State, embeddings: tf.Tensor) -> tf.Tensor:
+    def compare_embeddings(
+        self,
+        state: State,
+        embeddings: tf.Tensor,
+        *,
+        query_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
         """Similarity of each query to each prototype; `-inf` for absent ways."""
         embeddings = tf.cast(embeddings, state["prototypes"].dtype)
         logits = self.distance.similarity(embeddings, state["prototypes"])

@@ -7,12 +7,12 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from tfmeta.learners.base import State
 from tfmeta.learners.class_sums import (
     at_least_float32,
     only_present,
     real_labels,
 )
+from tfmeta.learners.each_query import State
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.relation_module import RelationModule
 from tfmeta.losses import RelationScoreLoss
@@ -134,6 +134,9 @@ class RelationNetwork(MetricLearner):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        unlabelled: tf.Tensor | None = None,
+        unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
         """Maps `(tasks, ways, height, width, channels)`, and which are present."""
         embeddings = at_least_float32(embeddings)
@@ -173,43 +176,6 @@ class RelationNetwork(MetricLearner):
             state["class_maps"], embeddings, real, training=training
         )
         return only_present(at_least_float32(scores), state["present"])
-
-    def predict_query(
-        self,
-        state: State,
-        query: tf.Tensor,
-        *,
-        query_mask: tf.Tensor | None = None,
-        training: bool = False,
-    ) -> tf.Tensor:
-        """Classifies queries; see `FewShotLearner.predict_query`."""
-        embeddings = self.embed(query, mask=query_mask, training=training)
-        return self.compare_embeddings(
-            state, embeddings, query_mask=query_mask, training=training
-        )
-
-    def embedded_logits(
-        self, inputs: dict[str, tf.Tensor], *, training: bool = False
-    ) -> tf.Tensor:
-        """Logits of an episode batch that holds maps in place of examples."""
-        state = self.adapt_embeddings(
-            inputs["support"],
-            inputs["support_labels"],
-            support_mask=inputs.get("support_mask"),
-        )
-        return self.compare_embeddings(
-            state,
-            inputs["query"],
-            query_mask=inputs.get("query_mask"),
-            training=training,
-        )
-
-    def episode_logits(
-        self, inputs: dict[str, tf.Tensor], *, training: bool = False
-    ) -> tf.Tensor:
-        """Logits of an episode batch, all its examples encoded together."""
-        embedded = self.embed_episode(inputs, training=training)
-        return self.embedded_logits(embedded, training=training)
 
     def default_loss(self) -> keras.losses.Loss | None:
         """The loss of `objective`."""

@@ -8,13 +8,13 @@ import keras
 import tensorflow as tf
 
 from tfmeta.distances import SquaredEuclidean
-from tfmeta.learners.base import State
 from tfmeta.learners.class_sums import (
     at_least_float32,
     class_means,
     only_present,
     real_labels,
 )
+from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.soft_k_means import (
@@ -161,6 +161,7 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
             support_mask=support_mask,
             unlabelled=embedded["unlabelled"],
             unlabelled_mask=unlabelled_mask,
+            training=training,
         )
 
     def adapt_embeddings(
@@ -171,6 +172,7 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
         support_mask: tf.Tensor | None = None,
         unlabelled: tf.Tensor | None = None,
         unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
         """Prototypes `(tasks, ways, features)`, and the shots behind them.
 
@@ -199,6 +201,7 @@ class SemiSupervisedPrototypicalNetwork(MetricLearner):
         embeddings: tf.Tensor,
         *,
         query_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> tf.Tensor:
         """Negative squared distances to the prototypes; `-inf` for absent ways."""
         prototypes = state["prototypes"]

@@ -10,13 +10,13 @@ import tensorflow as tf
 from tfmeta import distances
 from tfmeta.finite import finite_or_nan, nan_unless
 from tfmeta.layers import WeightedL1
-from tfmeta.learners.base import State
 from tfmeta.learners.class_sums import (
     at_least_float32,
     class_means,
     only_present,
     real_labels,
 )
+from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.losses import ContrastiveLoss, EmbeddingLoss, TripletLoss
@@ -122,6 +122,9 @@ class SiameseNetwork(MetricLearner):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        unlabelled: tf.Tensor | None = None,
+        unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
         """The examples that queries are compared with.
 
@@ -137,7 +140,14 @@ class SiameseNetwork(MetricLearner):
         means, counts = class_means(embeddings, labels)
         return {"references": means, "members": tf.linalg.diag(counts) > 0}
 
-    def compare_embeddings(self, state: State, embeddings: tf.Tensor) -> tf.Tensor:
+    def compare_embeddings(
+        self,
+        state: State,
+        embeddings: tf.Tensor,
+        *,
+        query_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
         """How alike each query and its most alike reference of each class are.
 
         For `"verification"` the logit of the probability that the two are of one
@@ -164,7 +174,9 @@ class SiameseNetwork(MetricLearner):
         assert self.head is not None
         return self.head((first, second))
 
-    def embedded_logits(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
+    def embedded_logits(
+        self, inputs: dict[str, tf.Tensor], *, training: bool = False
+    ) -> tf.Tensor:
         """Logits of an episode batch of embeddings.
 
         Where the batch holds the queries' labels, as in training and validation,
@@ -172,7 +184,7 @@ class SiameseNetwork(MetricLearner):
         """
         if _QUERY_LABELS in inputs:
             self.add_loss(self._objective_value(inputs))
-        return super().embedded_logits(inputs)
+        return super().embedded_logits(inputs, training=training)
 
     def _objective_value(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
         """The objective over the support and query embeddings of each task."""

@@ -9,7 +9,8 @@ import tensorflow as tf
 
 from tfmeta import distances
 from tfmeta.layers.sphere import unit_vectors
-from tfmeta.learners.base import FewShotLearner, State
+from tfmeta.learners.base import FewShotLearner
+from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_encoder, check_gives_vectors
 from tfmeta.learners.metric_based.embedding import embed_rows
 from tfmeta.learners.metric_based.prototypical_network import PrototypicalNetwork
@@ -102,7 +103,7 @@ class ZeroShotPrototypicalNetwork(PrototypicalNetwork):
             self.attribute_encoder, support, mask=support_mask, training=training
         )
         return self.adapt_embeddings(
-            embeddings, support_labels, support_mask=support_mask
+            embeddings, support_labels, support_mask=support_mask, training=training
         )
 
     def adapt_embeddings(
@@ -111,24 +112,24 @@ class ZeroShotPrototypicalNetwork(PrototypicalNetwork):
         support_labels: tf.Tensor,
         *,
         support_mask: tf.Tensor | None = None,
+        unlabelled: tf.Tensor | None = None,
+        unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
     ) -> State:
         """`adapt` from embeddings of descriptions."""
         state = super().adapt_embeddings(
-            embeddings, support_labels, support_mask=support_mask
+            embeddings, support_labels, support_mask=support_mask, training=training
         )
         if not self.unit_prototypes:
             return state
         unit = unit_vectors(state["prototypes"])
         return {**state, "prototypes": unit}
 
-    def embedded_logits(self, inputs: dict[str, tf.Tensor]) -> tf.Tensor:
-        """As `MetricLearner.embedded_logits`; `support` still holds descriptions."""
-        state = self.adapt(
-            inputs["support"],
-            inputs["support_labels"],
-            support_mask=inputs.get("support_mask"),
-        )
-        return self.compare_embeddings(state, inputs["query"])
+    def adapt_embedded(
+        self, inputs: dict[str, tf.Tensor], *, training: bool = False
+    ) -> State:
+        """As `MetricLearner.adapt_embedded`; `support` still holds descriptions."""
+        return self.adapt_episode(inputs, training=training)
 
     def episode_logits(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False

@@ -8,7 +8,8 @@ from typing import Any, Literal
 import keras
 import tensorflow as tf
 
-from tfmeta.learners.base import FewShotLearner, State
+from tfmeta.learners.base import FewShotLearner
+from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.inner_rules import InnerRule, Parameters
 from tfmeta.learners.optimization_based.arguments import check_arguments
@@ -31,7 +32,10 @@ from tfmeta.learners.optimization_based.task_network import (
     has_batch_normalization,
 )
 from tfmeta.learners.run_checks import evenly_shared, with_tasks
+from tfmeta.learners.task_endpoints import adaptation_endpoints
 from tfmeta.seeds import spawn_seeds
+from tfmeta.serving.endpoint import Endpoint
+from tfmeta.serving.example_spec import ExampleSpec
 
 
 class GradientBasedLearner(FewShotLearner):
@@ -335,20 +339,26 @@ class GradientBasedLearner(FewShotLearner):
         if self.jit_compile is True and self.adapts_encoder:
             check_jit_compile(self.encoder, first_order=self.first_order)
 
-    def default_loss(self) -> keras.losses.Loss | None:
-        """Cross-entropy, or mean squared error for regression."""
-        if self.task == "classification":
-            return super().default_loss()
-        wide = "float64" if self.compute_dtype == "float64" else None
-        return keras.losses.MeanSquaredError(
-            reduction="mean_with_sample_weight", dtype=wide
-        )
+    @property
+    def fixed_ways(self) -> int | None:  # type: ignore[override]
+        """Outputs of the linear head; `None` for a head of prototypes."""
+        return None if self.head == "prototypes" else self.ways
 
-    def default_metrics(self) -> list[str]:
-        """Accuracy, or for regression the mean squared error."""
-        if self.task == "classification":
-            return super().default_metrics()
-        return ["mean_squared_error"]
+    def state_spec(self, ways: int | None = None) -> dict[str, tf.TensorSpec]:
+        """The adapted weights, `present` and `batch_statistics` of one task."""
+        dtype = tf.as_dtype(self.encoder.variable_dtype)
+        shapes: list[tuple[int | None, ...]] = [*self.adapted_shapes()]
+        if self.head == "prototypes":
+            shapes[-2:] = [(shapes[-2][0], ways), (ways,)]
+        parts = dict(zip(self.adapted_names(), shapes, strict=True))
+        specs = {n: tf.TensorSpec(shape, dtype, n) for n, shape in parts.items()}
+        specs["present"] = tf.TensorSpec([self.fixed_ways or ways], tf.bool, "present")
+        name = "batch_statistics"
+        return {**specs, name: tf.TensorSpec([None], dtype, name)}
+
+    def endpoints(self, examples: ExampleSpec) -> list[Endpoint]:
+        """As `FewShotLearner.endpoints`, and those that keep what was adapted."""
+        return [*super().endpoints(examples), *adaptation_endpoints(self, examples)]
 
     def _make_head(self) -> keras.layers.Dense:
         (seed,) = spawn_seeds(self.seed, 1, stream="head")

@@ -16,8 +16,11 @@ class Endpoint:
         name: Name of the signature.
         function: Returns a dict of named tensors.
         inputs: Specifications of its arguments, in order, with their names.
+        takes_state: Whether it goes on from an adapted state, which nobody can make
+            up: such an endpoint is tried by the one that adapts.
     """
 
     name: str
     function: Callable[..., dict[str, tf.Tensor]]
     inputs: tuple[tf.TensorSpec, ...]
+    takes_state: bool = False

@@ -1,0 +1,1 @@
+"""What a served signature takes and gives: its examples, labels and tensors."""
