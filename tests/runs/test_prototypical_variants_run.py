@@ -17,8 +17,8 @@ pytestmark = pytest.mark.usefixtures("glyphs_drawn_once")
 
 
 def config_of(**changes):
-    return TrainConfig(
-        **{
+    return TrainConfig().with_options(
+        {
             "filters": 9,
             "train_ways": 10,
             "train_queries": 2,
