@@ -32,6 +32,8 @@ class LearnerEntry:
             of its first learning rate and the number of training steps.
         defaults: Options of `tfmeta train` that it has other defaults for, whatever
             the data set.
+        search: Arguments of its constructor that `tfmeta.tuning` searches by default,
+            and their choices.
     """
 
     path: str
@@ -42,6 +44,7 @@ class LearnerEntry:
     trains_on: Literal["episodes", "examples"] = "episodes"
     optimizer: str = "tfmeta.runs.outer_optimizers:cosine_adam"
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    search: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
 
     @property
     def class_name(self) -> str:
@@ -88,6 +91,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         f"{_METRIC}.prototypical_network:PrototypicalNetwork",
         "Prototypical Network",
         "by the distance to the mean embedding of each class (Snell 2017)",
+        search={"distance": ("squared_euclidean", "euclidean", "cosine")},
     ),
     "gaussian_prototypical": LearnerEntry(
         f"{_METRIC}.gaussian_prototypical_network:GaussianPrototypicalNetwork",

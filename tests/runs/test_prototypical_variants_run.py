@@ -11,7 +11,8 @@ from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.evaluate import draw_test_episodes
 from tfmeta.runs.run_folder import RunFolder, read_json
-from tfmeta.runs.train import load_learner, train, validation_episodes
+from tfmeta.runs.train import load_learner, train
+from tfmeta.runs.training_data import validation_episodes
 
 pytestmark = pytest.mark.usefixtures("glyphs_drawn_once")
 

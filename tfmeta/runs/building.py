@@ -20,6 +20,22 @@ def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearne
 
     Args:
         config: The run.
+        train_table: The training classes, as `make_learner` takes them.
+
+    Raises:
+        ValueError: As `make_learner`.
+    """
+    learner = make_learner(config, train_table)
+    make_optimizer = resolve(learner_entry(config.learner).optimizer)
+    learner.compile(make_optimizer(config.learning_rate, config.steps))
+    return learner
+
+
+def make_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner:
+    """An untrained learner, not compiled.
+
+    Args:
+        config: The run.
         train_table: The training classes: the encoder takes the shape of their
             examples and, for text, its vocabulary from them.
 
@@ -32,19 +48,16 @@ def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearne
     keras.config.set_dtype_policy(config.dtype_policy)
     try:
         encoder = build_encoder(config, train_table)
-        learner = _make_learner(entry, config, encoder, train_table.num_classes)
+        return _of_encoder(entry, config, encoder, train_table.num_classes)
     finally:
         keras.config.set_dtype_policy(policy)
-    make_optimizer = resolve(entry.optimizer)
-    learner.compile(make_optimizer(config.learning_rate, config.steps))
-    return learner
 
 
 # Arguments that follow from the rest of a run's configuration.
 _GIVEN = ("self", "encoder", "base_classes", "ways", "task", "kwargs", "args")
 
 
-def _make_learner(
+def _of_encoder(
     entry: LearnerEntry, config: TrainConfig, encoder: keras.Model, base_classes: int
 ) -> FewShotLearner:
     """The untrained learner: of its encoder, its arguments, and what a run knows."""

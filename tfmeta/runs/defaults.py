@@ -95,7 +95,7 @@ def default_config(
         ValueError: When there is neither a data set nor a path of that name, or
             something is chosen that the learner makes no use of.
     """
-    _check_used(chosen)
+    check_used(chosen)
     if dataset in DEFAULTS:
         return _config(dataset, DEFAULTS[dataset], chosen)
     if not dataset.startswith("tfds:"):
@@ -107,7 +107,7 @@ def default_config(
             )
         # A run is evaluated from other folders, too.
         dataset = str(Path(dataset).resolve())
-    learners = _of_learner(chosen)
+    learners = learner_defaults(chosen)
     config = _config(dataset, _OWN, chosen)
     return _sized_to_data(config, {*learners, *chosen}, data_dir)
 
@@ -116,7 +116,7 @@ def defaults_in_words() -> dict[str, str]:
     """The defaults of all options, for `--help`: by data set, then by learner."""
     of_data = {name: _config(name, values, {}) for name, values in DEFAULTS.items()}
     of_data["your own data"] = _config("", _OWN, {})
-    of_learners = {name: _of_learner({"learner": name}) for name in LEARNERS}
+    of_learners = {name: learner_defaults({"learner": name}) for name in LEARNERS}
     words = {}
     for place in options():
         usual = _in_words(place, TrainConfig())
@@ -140,7 +140,7 @@ def _config(
     dataset: str, of_data: Mapping[str, Any], chosen: Mapping[str, Any]
 ) -> TrainConfig:
     return TrainConfig().with_options(
-        {"dataset": dataset, **of_data, **_of_learner(chosen), **chosen}
+        {"dataset": dataset, **of_data, **learner_defaults(chosen), **chosen}
     )
 
 
@@ -154,7 +154,7 @@ def _in_words(place: Place, config: TrainConfig) -> str:
     return str(name).replace("_", "-")
 
 
-def _check_used(chosen: Mapping[str, Any]) -> None:
+def check_used(chosen: Mapping[str, Any]) -> None:
     """Refuses choices that say how another sort of learner is trained."""
     learner = chosen.get("learner", TrainConfig.learner)
     trains_on = learner_entry(learner).trains_on
@@ -167,7 +167,7 @@ def _check_used(chosen: Mapping[str, Any]) -> None:
             )
 
 
-def _of_learner(chosen: Mapping[str, Any]) -> dict[str, Any]:
+def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """What the learner has other defaults for.
 
     One with an inner loop trains on tasks like those that it is measured on.

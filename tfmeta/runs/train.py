@@ -14,7 +14,6 @@ from tfmeta.callbacks import NonFiniteTrainingError, Resume, StopAtNonFinite
 from tfmeta.callbacks.environment import describe_environment
 from tfmeta.datasets import ClassTable
 from tfmeta.durable import put_in_place
-from tfmeta.episodes import Episodes
 from tfmeta.json_files import null_where_not_finite, read_json, write_json
 from tfmeta.learners import FewShotLearner
 from tfmeta.registry import learner_entry, resolve
@@ -23,15 +22,7 @@ from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.training_data import open_training
-
-
-def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episodes, int]:
-    """The fixed validation episodes, and in how many steps they come."""
-    # Tasks of a step are encoded in one call: as many as divide the number.
-    tasks = next(n for n in (8, 5, 4, 3, 2, 1) if config.validation_episodes % n == 0)
-    episodes = Episodes(table, **config.validation, tasks=tasks, seed=config.seed)
-    return episodes, config.validation_episodes // tasks
+from tfmeta.runs.training_data import open_training, validation_episodes
 
 
 def train(

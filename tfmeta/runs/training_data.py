@@ -1,4 +1,4 @@
-"""What a run trains on: episodes, or plain batches of examples."""
+"""What a run trains and validates on."""
 
 from __future__ import annotations
 
@@ -11,6 +11,14 @@ from tfmeta.episodes import Episodes
 from tfmeta.registry import learner_entry
 from tfmeta.runs.building import build_augmentation
 from tfmeta.runs.config import TrainConfig
+
+
+def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episodes, int]:
+    """The fixed validation episodes, and in how many steps they come."""
+    # Tasks of a step are encoded in one call: as many as divide the number.
+    tasks = next(n for n in (8, 5, 4, 3, 2, 1) if config.validation_episodes % n == 0)
+    episodes = Episodes(table, **config.validation, tasks=tasks, seed=config.seed)
+    return episodes, config.validation_episodes // tasks
 
 
 def open_training(
