@@ -89,7 +89,7 @@ def markdown(content: dict[str, Any]) -> str:
         "",
         f"In percent, 95 % intervals; {protocol['episodes']:,} test episodes of seed "
         f"{protocol['seed']}. Training: seed {config['seed']}, {steps:,} steps, "
-        f"{config['train_ways']}-way {config['train_shots']}-shot, "
+        f"{config['training']['ways']}-way {config['training']['shots']}-shot, "
         f"{content['training_seconds']:.0f} seconds with validation on "
         f"{content['machine']['cores']} cores ({content['machine']['processor']}). "
         f"`{content['command']}`, commit {(content['commit'] or 'unknown')[:12]}.",

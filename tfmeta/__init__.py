@@ -16,6 +16,7 @@ _SUBPACKAGES = (
     "layers",
     "learners",
     "losses",
+    "registry",
     "reproduction",
     "runs",
     "testing",

@@ -250,7 +250,7 @@ def empty_query(task, run):
 
 def newer_run(task, run):
     path = run / "config.json"
-    path.write_text(path.read_text().replace('version": 1', 'version": 2'))
+    path.write_text(path.read_text().replace('version": 2', 'version": 3'))
     return "from a newer tfmeta"
 
 

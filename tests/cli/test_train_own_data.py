@@ -37,7 +37,9 @@ def test_a_folder_of_photos(call, photos, tmp_path):
     config = json.loads((run / "config.json").read_text())["config"]
     assert config["dataset"] == str(photos) and config["size"] == 16
     # Seven, two and three classes.
-    assert (config["train_ways"], config["ways"], config["queries"]) == (7, 2, 8)
+    assert config["training"]["ways"] == 7
+    for part in ("validation", "test"):
+        assert (config[part]["ways"], config[part]["queries"]) == (2, 8)
     assert (run / "episodes.png").exists()
     assert "2-way 1-shot on photos" in done.out
 

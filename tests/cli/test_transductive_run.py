@@ -53,7 +53,8 @@ def test_the_inductive_and_the_dirichlet_figure_are_printed_beside(call, tmp_pat
 
     # The three are what they are called, on the first ten episodes.
     learner = load_learner(folder)
-    episodes = draw_test_episodes(folder.read_config(), ways=3)
+    config = folder.read_config()
+    episodes = draw_test_episodes(config, config.test.with_given(ways=3))
     inputs, y = episodes.batch(0)
     state = learner.adapt(inputs["support"], inputs["support_labels"])
     together = learner.predict_query(state, inputs["query"])

@@ -9,7 +9,7 @@ import pytest
 def row_values() -> dict[str, Any]:
     """The content of a row's file."""
     return {
-        "format_version": 1,
+        "format_version": 2,
         "title": "Prototypical Network",
         "paper": {"authors": "J. Snell and others", "year": 2017, "title": "Networks"},
         "config": {"dataset": "glyphs", "epochs": 8, "steps_per_epoch": 3},
@@ -82,7 +82,7 @@ def content() -> dict[str, Any]:
             "note": None,
             "budget": 1.0,
             "config": {
-                **{"protocol": None, "ways": 5, "shots": 1},
+                **{"protocol": None, "validation": {"ways": 5, "shots": 1}},
                 **{"epochs": 20, "steps_per_epoch": 500},
             },
             "training": "60-way 1-shot",
@@ -102,7 +102,7 @@ def content() -> dict[str, Any]:
         "protocol": {"test": "lake", "size": 28},
     }
     return {
-        "format_version": 2,
+        "format_version": 3,
         "table": "own",
         "written": "2030-01-01T00:00:00+00:00",
         "commit": "0123456789abcdef",

@@ -71,7 +71,7 @@ def test_a_file_that_is_no_table_is_not_overwritten(content, runs, there):
 
 def test_a_result_is_refused_when_it_is_none(content, tmp_path):
     path = tmp_path / "own.json"
-    path.write_text(json.dumps({**content, "format_version": 3}))
+    path.write_text(json.dumps({**content, "format_version": 4}))
     with pytest.raises(ValueError, match="newer tfmeta"):
         read_result(path)
 
@@ -105,7 +105,7 @@ def test_no_committed_table_has_a_former_interval():
         assert ends == [], path
     for name in ("omniglot", "mini-imagenet"):
         path = REPOSITORY / "benchmarks" / "results" / f"{name}.json"
-        assert json.loads(path.read_text(encoding="utf-8"))["format_version"] == 2
+        assert json.loads(path.read_text(encoding="utf-8"))["format_version"] == 3
 
 
 README = "before\n<!-- own table -->\n\nold\n\n<!-- end of own table -->\nafter\n"

@@ -11,7 +11,7 @@ from tfmeta.learners import FewShotLearner
 from tfmeta.reproduction.table import NAMES, load_table
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.defaults import DEFAULTS
+from tfmeta.runs.defaults import default_config
 
 ROWS = [(name, row) for name in NAMES for row in load_table(name).rows]
 SHAPES = {"omniglot": (28, 28, 1), "mini_imagenet": (84, 84, 3)}
@@ -50,10 +50,10 @@ def test_every_file_is_a_row():
 
 def test_rows_that_are_the_defaults_of_their_data():
     (prototypical,) = load_table("omniglot").select(["prototypical"])
-    assert prototypical.train_config() == DEFAULTS["omniglot"]
+    assert prototypical.train_config() == default_config("omniglot", {})
     (prototypical,) = load_table("mini-imagenet").select(["prototypical"])
     assert prototypical.train_config() == dataclasses.replace(
-        DEFAULTS["mini_imagenet"],
+        default_config("mini_imagenet", {}),
         dtype_policy="mixed_bfloat16",
         epochs=80,
         steps_per_epoch=100,
@@ -97,7 +97,7 @@ def test_a_folder_of_ones_own(own):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda v: {**v, "format_version": 2}, "some.json.*at most 1.*newer tfmeta"),
+        (lambda v: {**v, "format_version": 3}, "some.json.*at most 2.*newer tfmeta"),
         (lambda v: {**v, "colour": 1}, "some.json: a row must hold.*colour"),
         (lambda v: [v], "some.json must be a file that tfmeta wrote"),
         (lambda v: {**v, "columns": 3}, "some.json: "),

@@ -55,7 +55,7 @@ def test_what_is_no_model_is_named(run_copy, tmp_path):
 
 
 def test_a_run_of_a_newer_version_is_refused(run_copy):
-    edit(run_copy / "config.json", format_version=2)
+    edit(run_copy / "config.json", format_version=3)
     with pytest.raises(ValueError, match="config.json.*from a newer"):
         find_saved_model(run_copy)
 

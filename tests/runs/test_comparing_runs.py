@@ -31,7 +31,7 @@ def config_of(learner, **changes):
         "epochs": 1,
         "steps_per_epoch": 3,
     }
-    return TrainConfig(**{**options, **changes})
+    return TrainConfig().with_options({**options, **changes})
 
 
 @pytest.mark.usefixtures("glyphs_drawn_once")

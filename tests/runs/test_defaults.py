@@ -9,13 +9,13 @@ from tfmeta.runs.defaults import DEFAULTS, default_config
 
 def test_every_data_set_has_defaults_that_name_it():
     assert tuple(DEFAULTS) == tuple(DATASETS)
-    for name, config in DEFAULTS.items():
-        assert config.dataset == name
+    for name in DEFAULTS:
+        assert default_config(name, {}).dataset == name
 
 
 def test_what_is_chosen_wins():
     config = default_config("omniglot", {"ways": 7, "seed": 3})
-    assert (config.ways, config.seed, config.train_ways) == (7, 3, 60)
+    assert (config.test.ways, config.seed, config.training.ways) == (7, 3, 60)
     assert default_config("glyphs", {}) == TrainConfig()
 
 
@@ -41,6 +41,8 @@ def test_own_data_lower_what_was_not_chosen(photos):
     config = default_config(str(photos), {"shots": 2})
     assert config.dataset == str(photos)
     # 12, 4 and 4 classes of at least 7 pictures.
-    assert (config.train_ways, config.train_shots, config.train_queries) == (12, 1, 5)
-    assert (config.ways, config.shots, config.queries) == (4, 2, 5)
-    assert default_config(str(photos), {"ways": 5, "queries": 15}).ways == 5
+    training = config.training
+    assert (training.ways, training.shots, training.queries) == (12, 1, 5)
+    for task in (config.validation, config.test):
+        assert (task.ways, task.shots, task.queries) == (4, 2, 5)
+    assert default_config(str(photos), {"ways": 5, "queries": 15}).test.ways == 5

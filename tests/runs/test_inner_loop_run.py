@@ -8,20 +8,12 @@ from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.defaults import default_config
-from tfmeta.runs.learner_families import WITH_INNER_LOOP, family_of
-from tfmeta.runs.learners import LEARNERS
-
-
-def test_families_are_those_of_the_learners():
-    for name, kind in LEARNERS.items():
-        assert kind.has_inner_loop == (name in WITH_INNER_LOOP)
-        assert family_of(name) == ("optimization" if kind.has_inner_loop else "metric")
-    assert family_of(None) == "metric"
 
 
 def test_ways_of_the_head_are_those_of_the_tasks():
     config = default_config("glyphs", {"learner": "maml", "ways": 7})
-    assert (config.ways, config.train_ways, config.train_tasks) == (7, 7, 16)
+    assert (config.test.ways, config.training.ways, config.train_tasks) == (7, 7, 16)
+    assert config.validation == config.test
     learner = build_learner(config, load_split(config, "train", None))
     assert isinstance(learner, MAML) and learner.ways == 7
     with pytest.raises(ValueError, match="train_ways.*Received: ways=5, train_ways=20"):
@@ -32,14 +24,14 @@ def test_a_head_of_prototypes_trains_with_other_ways():
     chosen = {"learner": "maml", "ways": 5, "train_ways": 20}
     chosen["learner_arguments"] = {"head": "prototypes", "inner_learning_rate": 0.01}
     config = default_config("glyphs", chosen)
-    assert (config.ways, config.train_ways) == (5, 20)
+    assert (config.test.ways, config.training.ways) == (5, 20)
     learner = build_learner(config, load_split(config, "train", None))
     assert learner.ways is None and learner.head == "prototypes"
 
 
 def test_reptile_takes_its_meta_step_from_a_falling_rate():
     config = default_config("glyphs", {"learner": "reptile"})
-    assert (config.train_shots, config.learning_rate) == (10, 1.0)
+    assert (config.training.shots, config.learning_rate) == (10, 1.0)
     learner = build_learner(config, load_split(config, "train", None))
     assert isinstance(learner, Reptile)
     assert isinstance(learner.optimizer, keras.optimizers.SGD)
@@ -50,13 +42,13 @@ def test_reptile_takes_its_meta_step_from_a_falling_rate():
 
 def test_arguments_of_all_bases_are_taken():
     arguments = {"inner_steps": 2, "first_order_steps": 3, "inner_learning_rate": 0.2}
-    config = TrainConfig(
-        learner="maml_plus_plus", train_ways=5, learner_arguments=arguments
+    config = TrainConfig().with_options(
+        dict(learner="maml_plus_plus", train_ways=5, learner_arguments=arguments)
     )
     learner = build_learner(config, load_split(config, "train", None))
     assert (learner.inner_steps, learner.first_order_steps) == (2, 3)
-    wrong = TrainConfig(
-        learner="maml", train_ways=5, learner_arguments={"inner_rate": 1}
+    wrong = TrainConfig().with_options(
+        dict(learner="maml", train_ways=5, learner_arguments={"inner_rate": 1})
     )
     with pytest.raises(ValueError, match="inner_learning_rate.*inner_rate"):
         build_learner(wrong, load_split(wrong, "train", None))

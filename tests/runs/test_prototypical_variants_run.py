@@ -11,14 +11,15 @@ from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.evaluate import draw_test_episodes
 from tfmeta.runs.run_folder import RunFolder, read_json
-from tfmeta.runs.train import load_learner, train, validation_episodes
+from tfmeta.runs.train import load_learner, train
+from tfmeta.runs.training_data import validation_episodes
 
 pytestmark = pytest.mark.usefixtures("glyphs_drawn_once")
 
 
 def config_of(**changes):
-    return TrainConfig(
-        **{
+    return TrainConfig().with_options(
+        {
             "filters": 9,
             "train_ways": 10,
             "train_queries": 2,

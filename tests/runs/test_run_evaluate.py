@@ -1,4 +1,3 @@
-import dataclasses
 import json
 
 import pytest
@@ -42,17 +41,20 @@ def test_episodes_are_those_of_the_run(glyphs_run, episodes):
     assert (episodes.ways, episodes.shots, episodes.queries) == (5, 1, 5)
     assert episodes.table.name == "glyphs-seed0"
     assert episodes.seed == 0
-    other = episodes_of(config, ways=7, shots=2, queries=3, seed=9)
+    other = episodes_of(
+        config, config.test.with_given(ways=7, shots=2, queries=3), seed=9
+    )
     assert (other.ways, other.shots, other.queries, other.seed) == (7, 2, 3, 9)
 
 
 def test_classes_of_one_group_where_the_run_has_them(glyphs_run):
     config = RunFolder(glyphs_run).read_config()
-    alike = dataclasses.replace(config, same_group=True)
+    alike = config.with_options({"same_group": True})
     assert not episodes_of(config).describe()["same_group"]
     assert episodes_of(alike).describe()["same_group"]
+    task = alike.test.with_given(ways=3, queries=2)
     # Side by side the first column is of all groups, whatever the run trained on.
-    columns = draw_realistic_episodes(alike, ways=3, queries=2, seed=6).columns
+    columns = draw_realistic_episodes(alike, task, seed=6).columns
     described = [episodes.describe() for episodes in columns.values()]
     assert [d["same_group"] for d in described] == [False, True, False]
     assert [d["ways"] for d in described] == [3, 3, 240]

@@ -109,7 +109,7 @@ def test_a_newer_format_is_refused(folder):
         lambda: folder.check_startable(resume=True),
     ):
         with pytest.raises(
-            ValueError, match=r"config.json.*at most 1.*2, from a newer"
+            ValueError, match=r"config.json.*at most 2.*3, from a newer"
         ):
             action()
 
@@ -141,7 +141,11 @@ def test_parts_that_are_missing_are_named(folder, key):
 
 
 @pytest.mark.parametrize(
-    "config", [{"sead": 1}, {"filters": 0}, {"filters": "4"}, [], None]
+    "config",
+    [
+        *({"sead": 1}, {"filters": 0}, {"filters": "4"}, [], None),
+        *({"training": 3}, {"test": {"way": 5}}, {"training": {"ways": 1}}),
+    ],
 )
 def test_a_configuration_that_was_edited_badly_is_named(folder, config):
     edit(folder.config_file, config=config)

@@ -20,8 +20,8 @@ pytestmark = pytest.mark.usefixtures("glyphs_drawn_once")
 
 
 def config_of(**changes):
-    return TrainConfig(
-        **{
+    return TrainConfig().with_options(
+        {
             "learner": "siamese",
             "filters": 8,
             "train_ways": 10,

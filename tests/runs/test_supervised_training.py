@@ -13,21 +13,27 @@ from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.defaults import default_config
 from tfmeta.runs.pictures import draw_curve
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.train import load_learner, train, validation_episodes
-from tfmeta.runs.training_data import describe_training, open_training
+from tfmeta.runs.train import load_learner, train
+from tfmeta.runs.training_data import (
+    describe_training,
+    open_training,
+    validation_episodes,
+)
 
-CONFIG = TrainConfig(
-    learner="baseline_plus_plus",
-    learner_arguments={"head_steps": 5, "scale": 10.0},
-    filters=4,
-    batch_size=20,
-    shots=2,
-    queries=3,
-    validation_episodes=4,
-    epochs=4,
-    steps_per_epoch=3,
-    augment=True,
-    seed=3,
+CONFIG = TrainConfig().with_options(
+    dict(
+        learner="baseline_plus_plus",
+        learner_arguments={"head_steps": 5, "scale": 10.0},
+        filters=4,
+        batch_size=20,
+        shots=2,
+        queries=3,
+        validation_episodes=4,
+        epochs=4,
+        steps_per_epoch=3,
+        augment=True,
+        seed=3,
+    )
 )
 
 

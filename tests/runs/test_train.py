@@ -1,4 +1,3 @@
-import dataclasses
 import json
 import os
 import pty
@@ -153,7 +152,7 @@ def test_a_learner_that_was_lost_is_written_again(folder, hash_tree):
 )
 def test_another_configuration_is_refused(folder, hash_tree, name, value):
     before = hash_tree(folder.path)
-    config = dataclasses.replace(folder.read_config(), **{name: value})
+    config = folder.read_config().with_options({name: value})
     with pytest.raises(
         ValueError, match=f"`{name}` must stay.*config.json.*={value!r}"
     ):
@@ -248,14 +247,16 @@ def test_seen_classes_are_the_characters_of_both_splits(glyphs_run):
 
 
 def test_seen_classes_of_omniglot_are_without_rotations(omniglot_dir, tmp_path):
-    config = TrainConfig(
-        dataset="omniglot",
-        filters=2,
-        train_ways=5,
-        queries=2,
-        validation_episodes=1,
-        epochs=1,
-        steps_per_epoch=1,
+    config = TrainConfig().with_options(
+        dict(
+            dataset="omniglot",
+            filters=2,
+            train_ways=5,
+            queries=2,
+            validation_episodes=1,
+            epochs=1,
+            steps_per_epoch=1,
+        )
     )
     folder = RunFolder(tmp_path / "run")
     train(config, folder, data_dir=omniglot_dir)
@@ -282,13 +283,13 @@ def test_seen_classes_of_omniglot_are_without_rotations(omniglot_dir, tmp_path):
         ({"learner": "oracle"}, "`learner`.*prototypical.*oracle"),
         ({"encoder": "resnet"}, "`encoder`.*conv4.*resnet"),
         ({"dtype_policy": "float7"}, "float7"),
-        ({"filters": 2.5}, "2.5"),
+        ({"filters": 2.5}, "`filters` must be an int of at least 1.*2.5"),
     ],
 )
 def test_what_cannot_be_trained_leaves_no_folder(tmp_path, changes, message):
     folder = RunFolder(tmp_path / "run")
     with pytest.raises((ValueError, TypeError, OSError), match=message):
-        train(TrainConfig(**changes), folder)
+        train(TrainConfig().with_options(changes), folder)
     assert not list(tmp_path.iterdir())
 
 

@@ -22,14 +22,16 @@ from tfmeta.runs.train import load_learner, train
 
 pytestmark = pytest.mark.usefixtures("glyphs_drawn_once")
 
-CONFIG = TrainConfig(
-    epochs=4,
-    steps_per_epoch=2,
-    filters=4,
-    train_ways=5,
-    train_queries=2,
-    queries=2,
-    validation_episodes=8,
+CONFIG = TrainConfig().with_options(
+    dict(
+        epochs=4,
+        steps_per_epoch=2,
+        filters=4,
+        train_ways=5,
+        train_queries=2,
+        queries=2,
+        validation_episodes=8,
+    )
 )
 
 

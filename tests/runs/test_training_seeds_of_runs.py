@@ -1,5 +1,3 @@
-import dataclasses
-
 import pytest
 
 from tfmeta.runs.config import TrainConfig
@@ -11,7 +9,7 @@ from tfmeta.runs.training_seeds import check_same_but_seed
 def make_run(tmp_path):
     def make_run(name, **changes):
         folder = RunFolder(tmp_path / name)
-        folder.create(dataclasses.replace(TrainConfig(), **changes), {})
+        folder.create(TrainConfig().with_options(changes), {})
         return folder
 
     return make_run
@@ -21,6 +19,10 @@ def test_runs_may_differ_in_their_seed_alone(make_run):
     runs = [make_run(f"run{seed}", seed=seed) for seed in range(3)]
     check_same_but_seed(runs[:1])
     check_same_but_seed(runs)
+    more = make_run("more", seed=5, train_ways=41)
+    message = "seed alone.*run0 with train_ways=40 and .*more with train_ways=41"
+    with pytest.raises(ValueError, match=message):
+        check_same_but_seed([*runs, more])
     wider = make_run("wider", seed=4, filters=32)
     message = "seed alone.*run0 with filters=64 and .*wider with filters=32.*compare"
     with pytest.raises(ValueError, match=message):

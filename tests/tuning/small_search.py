@@ -18,7 +18,7 @@ import numpy as np
 
 from tfmeta.datasets import ClassTable
 from tfmeta.learners import PrototypicalNetwork
-from tfmeta.tuning import PrototypicalHyperModel
+from tfmeta.tuning import LearnerHyperModel
 
 EPOCHS = 2
 STEPS = 2
@@ -50,7 +50,7 @@ def make_table(name: str, classes: int) -> ClassTable:
     )
 
 
-class EagerHyperModel(PrototypicalHyperModel):
+class EagerHyperModel(LearnerHyperModel):
     """Runs without tracing, which takes most of the time of so small a trial."""
 
     def build(self, hp: keras_tuner.HyperParameters) -> PrototypicalNetwork:
@@ -60,14 +60,14 @@ class EagerHyperModel(PrototypicalHyperModel):
 
 
 def make_hypermodel(
-    kind: type[PrototypicalHyperModel] = PrototypicalHyperModel, **settings: Any
-) -> PrototypicalHyperModel:
+    kind: type[LearnerHyperModel] = LearnerHyperModel, **settings: Any
+) -> LearnerHyperModel:
     tables = make_table("train", 9), make_table("validation", 7)
     return kind(*tables, **{**SETTINGS, **settings})
 
 
 def make_tuner(
-    folder: Path, hypermodel: PrototypicalHyperModel, max_trials: int = 2
+    folder: Path, hypermodel: LearnerHyperModel, max_trials: int = 2
 ) -> keras_tuner.RandomSearch:
     return keras_tuner.RandomSearch(
         hypermodel,

@@ -4,23 +4,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmeta.tuning.search_space import choose, choose_on_log_scale, options
+from tfmeta.tuning.search_space import choose, choose_on_log_scale, several
 
 
-def test_options_of_one_value_and_of_several() -> None:
-    assert options("filters", 64) == (64,)
-    assert options("distance", "cosine") == ("cosine",)
-    assert options("filters", [8, 16, 8]) == (8, 16)
-    assert options("augment", (False, True)) == (False, True)
+def test_one_value_and_several() -> None:
+    assert several("filters", 64) == (64,)
+    assert several("distance", "cosine") == ("cosine",)
+    assert several("filters", [8, 16, 8]) == (8, 16)
+    assert several("augment", (False, True)) == (False, True)
     # keras-tuner takes no NumPy numbers.
-    (number,) = options("filters", np.int64(4))
-    several = options("filters", np.array([8, 4]))
-    assert [type(n) for n in (number, *several)] == [int] * 3
+    (number,) = several("filters", np.int64(4))
+    numbers = several("filters", np.array([8, 4]))
+    assert [type(n) for n in (number, *numbers)] == [int] * 3
 
 
 def test_options_must_not_be_empty() -> None:
     with pytest.raises(ValueError, match="`filters` must hold .* Received: \\[\\]"):
-        options("filters", [])
+        several("filters", [])
 
 
 @pytest.mark.parametrize("value", [3, 0.5, "cosine", True])

@@ -6,16 +6,15 @@ from pathlib import Path
 
 import click
 
-from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
+from tfmeta.cli.config_options import task_options
+from tfmeta.cli.options import DATA_DIR, SEED
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
 
 @click.command()
 @click.argument("first", metavar="RUN", type=click.Path(path_type=Path))
 @click.argument("second", metavar="RUN", type=click.Path(path_type=Path))
-@click.option("--ways", type=AT_LEAST_2, help="Classes per task.")
-@click.option("--shots", type=AT_LEAST_1, help="Support examples per class.")
-@click.option("--queries", type=AT_LEAST_1, help="Queries per class.")
+@task_options(default="as in the first RUN")
 @click.option(
     "--episodes",
     "num_episodes",
@@ -31,12 +30,10 @@ from tfmeta.cli.tensorflow_start import start_tensorflow
 def compare(
     first: Path,
     second: Path,
-    ways: int | None,
-    shots: int | None,
-    queries: int | None,
     num_episodes: int,
     seed: int,
     data_dir: Path | None,
+    **given: int | None,
 ) -> None:
     """Compare the learners of two run folders on identical test episodes.
 
@@ -58,9 +55,8 @@ def compare(
     from tfmeta.runs.compare import compare_runs, draw_common_episodes
 
     console = Console(highlight=False, soft_wrap=True)
-    episodes = draw_common_episodes(
-        *folders, ways=ways, shots=shots, queries=queries, seed=seed, data_dir=data_dir
-    )
+    task = folders[0].read_config().test.with_given(**given)
+    episodes = draw_common_episodes(*folders, task, seed=seed, data_dir=data_dir)
     with progress_bar(console, "evaluating") as report:
         found = compare_runs(
             *folders, episodes, num_episodes=num_episodes, on_progress=report

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from tfmeta.cli.config_options import task_options
 from tfmeta.cli.lake_report import report_lake
-from tfmeta.cli.options import AT_LEAST_1, AT_LEAST_2, DATA_DIR, SEED
+from tfmeta.cli.options import AT_LEAST_1, DATA_DIR, SEED
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
 
@@ -15,16 +16,7 @@ from tfmeta.cli.tensorflow_start import start_tensorflow
 @click.argument(
     "runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
-@click.option(
-    "--ways", type=AT_LEAST_2, multiple=True, help="Classes per task; may be repeated."
-)
-@click.option(
-    "--shots",
-    type=AT_LEAST_1,
-    multiple=True,
-    help="Support examples per class; may be repeated.",
-)
-@click.option("--queries", type=AT_LEAST_1, help="Queries per class.")
+@task_options(default="as in the run", several=("ways", "shots"))
 @click.option(
     "--episodes",
     "num_episodes",

@@ -14,6 +14,7 @@ from tfmeta.cli.realistic_table import print_side_by_side
 from tfmeta.evaluation import EvaluationResult, over_training_seeds
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.building import build_learner
+from tfmeta.runs.config import HeldOutEpisodeConfig, TrainConfig
 from tfmeta.runs.confusion_picture import draw_confusion
 from tfmeta.runs.data import load_split
 from tfmeta.runs.evaluate import (
@@ -59,8 +60,8 @@ class EvaluateJob:
             config = folder.read_config()
             # All before the first is measured: what cannot be drawn is said at once.
             drawn = [
-                draw_test_episodes(config, seed=self.seed, data_dir=self.data_dir, **w)
-                for w in self._wanted(folder)
+                draw_test_episodes(config, task, seed=self.seed, data_dir=self.data_dir)
+                for task in self._tasks(config)
             ]
             learner = self._learner(folder)
             measured.append([])
@@ -94,9 +95,9 @@ class EvaluateJob:
             config = folder.read_config()
             drawn = [
                 draw_realistic_episodes(
-                    config, seed=self.seed, data_dir=self.data_dir, **w
+                    config, task, seed=self.seed, data_dir=self.data_dir
                 )
-                for w in self._wanted(folder)
+                for task in self._tasks(config)
             ]
             learner = self._learner(folder)
             for kinds in drawn:
@@ -118,31 +119,30 @@ class EvaluateJob:
             drawn = [
                 draw_open_set_episodes(
                     config,
+                    task,
                     unknown_ways=unknown_ways,
                     seed=self.seed,
                     data_dir=self.data_dir,
-                    **w,
                 )
-                for w in self._wanted(folder)
+                for task in self._tasks(config)
             ]
             learner = self._learner(folder)
-            for wanted, both in zip(self._wanted(folder), drawn, strict=True):
+            for task, both in zip(self._tasks(config), drawn, strict=True):
                 result = self._with_bar(
                     console,
                     evaluate_run_on_open_set,
                     folder,
                     learner,
                     *both,
-                    unknown_ways=both[0].ways - wanted["ways"],
+                    unknown_ways=both[0].ways - task.ways,
                 )
                 console.print(str(result))
 
-    def _wanted(self, folder: RunFolder) -> list[dict[str, Any]]:
-        config = folder.read_config()
+    def _tasks(self, config: TrainConfig) -> list[HeldOutEpisodeConfig]:
         return [
-            {"ways": ways, "shots": shots, "queries": self.queries}
-            for ways in self.ways or (config.ways,)
-            for shots in self.shots or (config.shots,)
+            config.test.with_given(ways=ways, shots=shots, queries=self.queries)
+            for ways in self.ways or (None,)
+            for shots in self.shots or (None,)
         ]
 
     def _learner(self, folder: RunFolder) -> FewShotLearner:

@@ -9,8 +9,8 @@ import click
 
 from tfmeta.cli.options import AT_LEAST_1, DATA_DIR
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.registry import family_of
 from tfmeta.reproduction.row import Row
-from tfmeta.runs.learner_families import family_of
 
 
 @click.command()
@@ -110,7 +110,7 @@ def reproduce(
     if list_only:
         _list(rows, budget)
         return
-    families = {family_of(row.config.get("learner")) for row in rows}
+    families = {family_of(row.train_config().learner) for row in rows}
     start_tensorflow("metric" if "metric" in families else "optimization")
 
     from tfmeta.cli.reproduce_job import put_result_into_readme, reproduce_rows

@@ -14,11 +14,11 @@ from tfmeta.evaluation import EvaluationResult
 from tfmeta.evaluation.training_seeds import over_training_seeds
 from tfmeta.export.version_folder import list_versions
 from tfmeta.json_files import read_json
+from tfmeta.registry import learner_entry
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of, load_split
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run
 from tfmeta.runs.export import export_run
-from tfmeta.runs.learners import learner_kind
 from tfmeta.runs.pictures import draw_curve, draw_episodes
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import train
@@ -93,12 +93,12 @@ def _train_and_measure(
     data_dir: Path | None,
 ) -> EvaluationResult:
     verb = "Going on with" if resume and folder.exists else "Training"
-    kind = learner_kind(config.learner)
+    entry = learner_entry(config.learner)
     table = None
-    if kind.trains_on == "examples":  # The line names the number of its classes.
+    if entry.trains_on == "examples":  # The line names the number of its classes.
         table = load_split(config, "train", data_dir)
     console.print(
-        f"{verb} a {kind.title} on {config.dataset}: "
+        f"{verb} a {entry.title} on {config.dataset}: "
         f"{describe_training(config, table)}, {config.steps:,} steps, "
         f"into {folder.path}"
     )

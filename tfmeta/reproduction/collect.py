@@ -12,19 +12,20 @@ from tfmeta._version import __version__
 from tfmeta.callbacks.checkpoint_folder import load_checkpoint
 from tfmeta.evaluation.training_seeds import TrainingSeeds
 from tfmeta.json_files import null_where_not_finite, read_json
+from tfmeta.registry import LEARNERS
 from tfmeta.reproduction.earlier import earlier_budgets, earlier_runs
 from tfmeta.reproduction.figures import find_figure
 from tfmeta.reproduction.measure import check_config
 from tfmeta.reproduction.row import Column, Row
 from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.learners import LEARNERS
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.training_data import describe_training
 
-# 2 has other intervals over test classes and alphabets than 1.
-RESULT_FORMAT_VERSION = 2
+# 2 has other intervals over test classes and alphabets than 1; in 3 a configuration
+# has a part each for the tasks of training, validation and test.
+RESULT_FORMAT_VERSION = 3
 
 
 def collect(

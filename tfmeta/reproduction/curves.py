@@ -30,7 +30,8 @@ def draw_curves(content: dict[str, Any], path: Path) -> None:
     for row in content["rows"]:
         if any(run["history"].get("val_accuracy") for run in row["runs"]):
             config = row["config"]
-            key = (config["protocol"] or "", config["ways"], config["shots"])
+            task = config["validation"]
+            key = (config["protocol"] or "", task["ways"], task["shots"])
             panels.setdefault(key, []).append(row)
     rows = -(-max(1, len(panels)) // _COLUMNS)
     columns = min(max(1, len(panels)), _COLUMNS)

@@ -9,6 +9,7 @@ from typing import Any
 
 from tfmeta.reproduction.row import Row
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.former_config import from_flat
 
 # What a table of format version 1 had for these was too narrow.
 _FORMER_INTERVALS = ("test classes", "alphabets")
@@ -21,18 +22,28 @@ _NOT_KEPT = (
 _MEASURED = ("kind", "ways", "shots", "queries")
 
 
-def without_former_intervals(content: dict[str, Any]) -> dict[str, Any]:
-    """A table of an earlier version without the intervals that no longer hold.
-
-    They resampled the recall of each class, and left out that a class is also a
-    competitor of the others.
+def brought_up_to_date(content: dict[str, Any]) -> dict[str, Any]:
+    """A table of an earlier version in the form of today's.
 
     Args:
         content: The content of a table's JSON file.
     """
-    if content["format_version"] > 1:
-        return content
     content = copy.deepcopy(content)
+    if content["format_version"] < 2:
+        _drop_former_intervals(content)
+    if content["format_version"] < 3:
+        for row in content["rows"]:
+            row["config"] = from_flat(row["config"])
+        content["format_version"] = 3
+    return content
+
+
+def _drop_former_intervals(content: dict[str, Any]) -> None:
+    """Takes out the intervals that no longer hold.
+
+    They resampled the recall of each class, and left out that a class is also a
+    competitor of the others.
+    """
     for row in content["rows"]:
         for run in row["runs"]:
             for figure in run["figures"]:
@@ -41,7 +52,6 @@ def without_former_intervals(content: dict[str, Any]) -> dict[str, Any]:
                 for over in set(_FORMER_INTERVALS) & set(figure["intervals"]):
                     figure["intervals"][over] = None
                     figure["no_interval"] = _NOT_KEPT
-    return {**content, "format_version": 2}
 
 
 def earlier_budgets(earlier: dict[str, Any] | None, row: Row) -> list[float]:

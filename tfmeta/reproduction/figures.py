@@ -9,6 +9,7 @@ from typing import Any
 from tfmeta.evaluation import ClassInterval, EvaluationResult
 from tfmeta.learners import FewShotLearner
 from tfmeta.reproduction.row import Column
+from tfmeta.runs.config import EpisodeConfig, TrainConfig
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
 from tfmeta.runs.lake import evaluate_run_on_lake, read_lake_result
 from tfmeta.runs.run_folder import RunFolder
@@ -32,11 +33,10 @@ def measure_column(
             folder, learner, data_dir=data_dir, on_progress=on_progress
         )
         return str(lake)
+    config = folder.read_config()
     episodes = draw_test_episodes(
-        folder.read_config(),
-        ways=column.ways,
-        shots=column.shots,
-        queries=column.queries,
+        config,
+        _task(column, config),
         seed=_SEED_OF_EPISODES,
         data_dir=data_dir,
     )
@@ -83,23 +83,24 @@ def find_figure(
     }
 
 
+def _task(column: Column, config: TrainConfig) -> EpisodeConfig:
+    return config.test.with_given(
+        ways=column.ways, shots=column.shots, queries=column.queries
+    )
+
+
 def _find_result(
     column: Column, folder: RunFolder, test_episodes: int
 ) -> EvaluationResult | None:
-    config = folder.read_config()
     wanted: dict[str, Any] = {
-        "ways": column.ways,
-        "shots": column.shots,
-        "queries": column.queries,
+        **_task(column, folder.read_config()),
         "seed": _SEED_OF_EPISODES,
-        "same_group": config.same_group,
         "allow_same_origin": False,
         "augment": None,
         "episodes": test_episodes,
     }
-    if config.unlabelled:
-        wanted["unlabelled"] = config.unlabelled
-        wanted["distractors"] = config.distractors
+    if not wanted["unlabelled"]:
+        del wanted["unlabelled"], wanted["distractors"]
     # Whatever else a protocol names makes other episodes of them.
     data = {"table", "fingerprint", "tasks"}
     for result in read_results(folder):

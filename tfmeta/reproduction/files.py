@@ -9,7 +9,7 @@ from tfmeta.json_files import write_json
 from tfmeta.reproduction.collect import RESULT_FORMAT_VERSION
 from tfmeta.reproduction.csv_table import csv_text
 from tfmeta.reproduction.curves import draw_curves
-from tfmeta.reproduction.earlier import without_former_intervals
+from tfmeta.reproduction.earlier import brought_up_to_date
 from tfmeta.reproduction.markdown import markdown
 from tfmeta.reproduction.readme import write_text
 from tfmeta.runs.run_folder import read_versioned
@@ -48,7 +48,7 @@ def read_result(path: Path) -> dict[str, Any]:
         path, RESULT_FORMAT_VERSION, ("table", "rows", "test_episodes")
     )
     try:
-        return without_former_intervals(content)
+        return brought_up_to_date(content)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(
             f"{path} must be a table that `tfmeta reproduce` wrote. Received: a file "

@@ -94,11 +94,9 @@ def check_config(folder: RunFolder, config: TrainConfig) -> None:
     folder.check_startable(resume=True)
     if not folder.exists:
         return
-    kept, wanted = folder.read_config().to_json(), config.to_json()
-    for name, value in wanted.items():
-        if kept[name] != value:
-            raise ValueError(
-                f"{folder.path} must hold a run with {name}={value!r} for this row. "
-                f"Received: {name}={kept[name]!r}; name another folder with --output, "
-                "or move the run away"
-            )
+    for name, value, kept in config.differences(folder.read_config()):
+        raise ValueError(
+            f"{folder.path} must hold a run with {name}={value!r} for this row. "
+            f"Received: {name}={kept!r}; name another folder with --output, or move "
+            "the run away"
+        )

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.former_config import from_flat
 
-ROW_FORMAT_VERSION = 1
+# 2 has a configuration in parts; in 1 it is flat.
+ROW_FORMAT_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -100,7 +102,8 @@ class Row:
         name: Name of its file, and of its run folders.
         title: The method, as the table shows it.
         paper: Where the method comes from.
-        config: Values of `TrainConfig` by name; the seed is left out.
+        config: What a configuration's JSON holds where it is not the default; the
+            seed is left out.
         columns: What is measured of the trained learner.
         note: A sentence for the table, e.g. of what differs from the paper.
     """
@@ -154,11 +157,14 @@ class Row:
         columns = tuple(_column(column) for column in known["columns"])
         if not columns:
             raise ValueError("`columns` of a row must hold at least 1. Received: none")
+        config = known["config"]
+        if known.get("format_version", ROW_FORMAT_VERSION) < 2:
+            config = from_flat(config)
         row = cls(
             name=name,
             title=known["title"],
             paper=Paper(**paper),
-            config=dict(known["config"]),
+            config=dict(config),
             columns=columns,
             note=known.get("note"),
         )

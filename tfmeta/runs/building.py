@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any
+import inspect
 
 import keras
 
 from tfmeta.datasets import ClassTable
-from tfmeta.encoders import Conv4, KochConvNet, TextEncoder
+from tfmeta.encoders import KochConvNet, TextEncoder
 from tfmeta.episodes import KerasAugmentation, RandomAffine
 from tfmeta.learners import FewShotLearner
+from tfmeta.registry import ENCODERS, HEADS, LearnerEntry, learner_entry, resolve
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of
-from tfmeta.runs.learners import learner_kind
 
 
 def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner:
     """A compiled, untrained learner.
+
+    Args:
+        config: The run.
+        train_table: The training classes, as `make_learner` takes them.
+
+    Raises:
+        ValueError: As `make_learner`.
+    """
+    learner = make_learner(config, train_table)
+    make_optimizer = resolve(learner_entry(config.learner).optimizer)
+    learner.compile(make_optimizer(config.learning_rate, config.steps))
+    return learner
+
+
+def make_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner:
+    """An untrained learner, not compiled.
 
     Args:
         config: The run.
@@ -29,46 +43,70 @@ def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearne
         ValueError: When there is no such learner, it does not take the
             arguments, or there is no encoder for such examples.
     """
-    kind = learner_kind(config.learner)
+    entry = learner_entry(config.learner)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.dtype_policy)
     try:
-        learner = kind.build(
-            build_encoder(config, train_table),
-            config.learner_arguments,
-            seed=config.seed,
-            base_classes=train_table.num_classes,
-            ways=config.train_ways,
-        )
+        encoder = build_encoder(config, train_table)
+        return _of_encoder(entry, config, encoder, train_table.num_classes)
     finally:
         keras.config.set_dtype_policy(policy)
-    learner.compile(kind.make_optimizer(config.learning_rate, config.steps))
-    return learner
 
 
-def _conv4(config: TrainConfig, shape: tuple[int, ...], **options: Any) -> keras.Model:
-    return Conv4(shape, filters=config.filters, seed=config.seed, **options)
+# Arguments that follow from the rest of a run's configuration.
+_GIVEN = ("self", "encoder", "base_classes", "ways", "task", "kwargs", "args")
 
 
-def _koch(config: TrainConfig, shape: tuple[int, ...]) -> keras.Model:
-    return KochConvNet(
-        shape,
-        filters=config.filters,
-        # In proportion to the filters, as in the paper: 4,096 for 64.
-        features=64 * config.filters,
-        seed=config.seed,
-    )
+def _of_encoder(
+    entry: LearnerEntry, config: TrainConfig, encoder: keras.Model, base_classes: int
+) -> FewShotLearner:
+    """The untrained learner: of its encoder, its arguments, and what a run knows."""
+    make = resolve(entry.path)
+    if not (inspect.isclass(make) and issubclass(make, FewShotLearner)):
+        raise ValueError(
+            f"`learner` must be a class derived from tfmeta.learners.FewShotLearner. "
+            f"Received: learner={config.learner!r}"
+        )
+    names = _parameters(make)
+    accepted = [name for name in names if name not in _GIVEN]
+    arguments = config.learner_arguments
+    if not set(arguments) <= set(accepted):
+        raise ValueError(
+            f"`learner_arguments` must be among those of a {entry.title}, "
+            f"{', '.join(accepted)}. Received: learner_arguments={arguments!r}"
+        )
+    head = HEADS.get(str(arguments.get("head")))
+    known = {
+        "seed": config.seed,
+        "base_classes": base_classes,
+        "ways": None if head is not None and head.any_ways else config.training.ways,
+    }
+    known = {name: value for name, value in known.items() if name in names}
+    return make(encoder, **{**known, **arguments})
 
 
-# Encoders of pictures by name: of a run and the shape of a picture.
-PICTURE_ENCODERS: dict[str, Callable[[TrainConfig, tuple[int, ...]], keras.Model]] = {
-    "conv4": _conv4,
-    "conv4_strides": functools.partial(_conv4, downsampling="strides"),
-    "conv4_maps": functools.partial(
-        _conv4, pooled_blocks=2, flatten=False, name="conv4_maps"
-    ),
-    "koch": _koch,
-}
+def _parameters(make: type[FewShotLearner]) -> list[str]:
+    """Names of the arguments of a learner, those of its bases included."""
+    names: dict[str, None] = {}
+    for kind in inspect.getmro(make):
+        if kind is FewShotLearner:
+            break
+        if "__init__" in vars(kind):
+            names.update(dict.fromkeys(inspect.signature(kind).parameters))
+    return list(names)
+
+
+def koch_in_proportion(
+    shape: tuple[int, ...], *, filters: int, seed: int
+) -> keras.Model:
+    """Koch's encoder, as wide everywhere as in its first convolution.
+
+    Args:
+        shape: Shape of a picture.
+        filters: Filters of that; the paper has 64, and 4,096 features.
+        seed: Seed of the weights.
+    """
+    return KochConvNet(shape, filters=filters, features=64 * filters, seed=seed)
 
 
 def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
@@ -79,13 +117,19 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
     """
     kind = kind_of(train_table)
     if kind == "pictures":
-        name = config.encoder or learner_kind(config.learner).encoder
-        if name not in PICTURE_ENCODERS:
+        name = config.encoder or learner_entry(config.learner).encoder
+        if name not in ENCODERS:
             raise ValueError(
-                f"`encoder` must be one of {', '.join(PICTURE_ENCODERS)}. Received: "
+                f"`encoder` must be one of {', '.join(ENCODERS)}. Received: "
                 f"encoder={name!r}"
             )
-        return PICTURE_ENCODERS[name](config, train_table.example_shape)
+        entry = ENCODERS[name]
+        return resolve(entry.path)(
+            train_table.example_shape,
+            filters=config.filters,
+            seed=config.seed,
+            **entry.arguments,
+        )
     if config.encoder is not None:
         raise ValueError(
             "`encoder` can be chosen for pictures only. Received: "

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation import EvaluationResult, PairedComparison, compare
 from tfmeta.evaluation.fingerprint import fingerprint
+from tfmeta.runs.config import EpisodeConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.earlier_results import with_classes
 from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, find_result
@@ -36,22 +37,18 @@ class ComparedRuns:
 def draw_common_episodes(
     first: RunFolder,
     second: RunFolder,
+    task: EpisodeConfig | None = None,
     *,
-    ways: int | None = None,
-    shots: int | None = None,
-    queries: int | None = None,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
 ) -> Episodes:
-    """Test episodes for both; what is left out is the first run's.
+    """Test episodes for both, by default of the first run's tasks.
 
     Raises:
         ValueError: When the runs are of different data.
     """
     ours, theirs = first.read_config(), second.read_config()
-    episodes = draw_test_episodes(
-        ours, ways=ways, shots=shots, queries=queries, seed=seed, data_dir=data_dir
-    )
+    episodes = draw_test_episodes(ours, task, seed=seed, data_dir=data_dir)
     if any(getattr(ours, name) != getattr(theirs, name) for name in _DATA):
         # One folder may have several names.
         other = fingerprint(load_split(theirs, "test", data_dir))

@@ -3,129 +3,282 @@
 from __future__ import annotations
 
 import dataclasses
-import math
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tfmeta.registry import named_encoders, named_learners
+from tfmeta.runs.parameter import Place, parameter, part, parts, places
 
-@dataclasses.dataclass(frozen=True)
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EpisodeConfig:
+    """What a task consists of, as `Episodes(table, **config)` takes it.
+
+    A pair `(smallest, largest)` of shots lets them vary from task to task. What the
+    fields are is said by their `help`, which `tfmeta train --help` prints.
+    """
+
+    ways: int = parameter(5, "Classes per {where} task.", unit="classes", at_least=2)
+    shots: int | tuple[int, int] = parameter(
+        1,
+        "Support examples per class of a {where} task; 1-5 lets them vary from task "
+        "to task.",
+        unit="examples",
+        at_least=1,
+    )
+    queries: int = parameter(
+        15, "Queries per class of a {where} task.", unit="examples", at_least=1
+    )
+    unlabelled: int = parameter(
+        0,
+        "Unlabelled examples per class in every task.",
+        unit="examples",
+        at_least=0,
+        of_all_tasks=True,
+    )
+    distractors: int = parameter(
+        0,
+        "Classes per task with unlabelled examples alone.",
+        unit="classes",
+        at_least=0,
+        of_all_tasks=True,
+    )
+    same_group: bool = parameter(
+        False,
+        "Draw all classes of a task from one group (alphabet, domain, superclass).",
+        opposite="any_group",
+        of_all_tasks=True,
+    )
+
+    def __post_init__(self) -> None:
+        if isinstance(self.shots, list):  # as JSON has it
+            object.__setattr__(self, "shots", tuple(self.shots))
+
+    @property
+    def least_shots(self) -> int:
+        """The smallest number of shots of a task."""
+        return self.shots if isinstance(self.shots, int) else min(self.shots)
+
+    @property
+    def most_shots(self) -> int:
+        """The largest number of shots of a task."""
+        return self.shots if isinstance(self.shots, int) else max(self.shots)
+
+    def keys(self) -> list[str]:
+        """Names of the arguments of `Episodes`, for `**`."""
+        return [field.name for field in dataclasses.fields(self)]
+
+    def __getitem__(self, name: str) -> Any:
+        """The value of an argument, for `**`."""
+        return getattr(self, name)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class HeldOutEpisodeConfig(EpisodeConfig):
+    """What a task of classes that are held out consists of: all have equal shots."""
+
+    shots: int = parameter(
+        1,
+        "Support examples per class of a {where} task.",
+        unit="examples",
+        at_least=1,
+    )
+
+    def with_given(self, **values: int | None) -> HeldOutEpisodeConfig:
+        """The same with other values; those that are `None` stay."""
+        given: dict[str, Any] = {
+            name: value for name, value in values.items() if value is not None
+        }
+        return dataclasses.replace(self, **given)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class TrainConfig:
     """Everything that decides the outcome of a training run.
 
-    Attributes:
-        dataset: Name for `tfmeta.datasets.load`, or the path of own data as
-            `tfmeta.datasets.own.open_own` takes it.
-        protocol: The data set's split protocol, `None` for its default.
-        size: Side in pixels that pictures are resized to, your own or Omniglot's;
-            `None` for Omniglot's 28, or where all have one size.
-        same_group: Whether all classes of a task come from one group.
-        seed: Seed of weights and episodes.
-        learner: Name of the learner, a key of `tfmeta.runs.learners.LEARNERS`.
-        learner_arguments: What its constructor takes besides the encoder, as JSON
-            holds it.
-        encoder: Name of the encoder, `None` for the one that fits examples and
-            learner.
-        filters: Filters per block of the Conv4 encoder, or of the first convolution
-            of Koch's, for pictures.
-        characters: Whether every character of a text counts, as in the SMILES
-            string of a molecule; else its words do, in lower case.
-        dtype_policy: Keras' dtype policy of encoder and learner.
-        train_ways: Classes per training task.
-        train_shots: Support examples per class in training; a pair `(smallest,
-            largest)` lets it vary from task to task.
-        train_queries: Queries per class in training.
-        train_tasks: Tasks per training step.
-        batch_size: Examples per training step, for learners that train on plain
-            batches of all classes instead of tasks.
-        ways: Classes per validation and test task.
-        shots: Support examples per class in validation and test.
-        queries: Queries per class in validation and test.
-        unlabelled: Unlabelled examples per class in every task, for learners that
-            use them.
-        distractors: Further classes in every task, with unlabelled examples alone.
-        validation_episodes: Fixed validation episodes after each epoch.
-        epochs: Number of epochs.
-        steps_per_epoch: Training steps per epoch.
-        learning_rate: Adam's first learning rate; it falls to 0 along a cosine.
-        augment: Whether training pictures are distorted: characters by
-            `RandomAffine`, colour pictures by flips and shifts.
+    A field is the one place where a parameter stands: its option, what the option
+    accepts, its help and its default, and its place in `config.json` follow from it.
+    `tfmeta train --help` prints what each is.
+
+    Raises:
+        ValueError: When a value is of another type or out of its bounds.
     """
 
-    dataset: str = "glyphs"
-    protocol: str | None = None
-    size: int | None = None
-    same_group: bool = False
-    seed: int = 0
-    learner: str = "prototypical"
-    learner_arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
-    encoder: str | None = None
-    filters: int = 64
-    characters: bool = False
-    dtype_policy: str = "float32"
-    train_ways: int = 40
-    train_shots: int | tuple[int, int] = 1
-    train_queries: int = 5
-    train_tasks: int = 1
-    batch_size: int = 128
-    ways: int = 5
-    shots: int = 1
-    queries: int = 15
-    unlabelled: int = 0
-    distractors: int = 0
-    validation_episodes: int = 96
-    epochs: int = 10
-    steps_per_epoch: int = 50
-    learning_rate: float = 1e-3
-    augment: bool = False
+    dataset: str = parameter(
+        "glyphs",
+        "A name of `tfmeta datasets list`, or a folder or CSV file of your own.",
+    )
+    protocol: str | None = parameter(
+        None,
+        "Split protocol of the data set (omniglot: vinyals, lake).",
+        without="the data set's first",
+    )
+    size: int | None = parameter(
+        None,
+        "Side in pixels to resize your own pictures to, or Omniglot's (scans: 105).",
+        unit="pixels",
+        at_least=1,
+        without="28 for omniglot; the pictures' own",
+    )
+    learner: str = parameter(
+        "prototypical", f"One of: {named_learners()}; or module:Class of your own."
+    )
+    learner_arguments: dict[str, Any] = parameter(
+        {},
+        "An argument of the learner's constructor, e.g. distance=cosine. May be "
+        "repeated.",
+        option="argument",
+        without="those of the constructor",
+    )
+    seed: int = parameter(0, "Seed of weights and episodes.", at_least=0)
+    training: EpisodeConfig = part(
+        EpisodeConfig(ways=40, queries=5),
+        "training",
+        prefix="train_",
+        trains_on="episodes",
+    )
+    train_tasks: int = parameter(
+        1, "Tasks per training step.", unit="tasks", at_least=1, trains_on="episodes"
+    )
+    batch_size: int = parameter(
+        128,
+        "Examples per training step, for learners that train on plain batches "
+        "(baseline, baseline_plus_plus).",
+        unit="examples",
+        at_least=1,
+        trains_on="examples",
+    )
+    validation: HeldOutEpisodeConfig = part(
+        HeldOutEpisodeConfig(), "validation or test"
+    )
+    test: HeldOutEpisodeConfig = part(HeldOutEpisodeConfig(), "validation or test")
+    filters: int = parameter(
+        64,
+        "Filters of the Conv4 encoder, or of the first convolution of Koch's.",
+        unit="filters",
+        at_least=1,
+    )
+    encoder: str | None = parameter(
+        None,
+        f"Encoder of pictures: {named_encoders()}.",
+        without="the learner's",
+    )
+    dtype_policy: str = parameter(
+        "float32",
+        "Keras' dtype policy.",
+        choices=("float32", "mixed_bfloat16", "mixed_float16"),
+    )
+    augment: bool = parameter(
+        False, "Distort training pictures.", opposite="no_augment"
+    )
+    epochs: int = parameter(
+        10,
+        "Each ends in a validation and a checkpoint; the best on validation classes "
+        "becomes the learner.",
+        unit="epochs",
+        at_least=1,
+    )
+    steps_per_epoch: int = parameter(
+        50, "Training steps per epoch.", unit="steps", at_least=1
+    )
+    validation_episodes: int = parameter(
+        96, "Validation tasks per epoch.", unit="tasks", at_least=1
+    )
+    learning_rate: float = parameter(
+        1e-3, "At the first step; it falls to 0 by the last.", above=0
+    )
+    characters: bool = parameter(
+        False,
+        "Whether every character of a text counts, as in the SMILES string of a "
+        "molecule; else its words do, in lower case.",
+        has_option=False,
+    )
 
     def __post_init__(self) -> None:
-        if isinstance(self.train_shots, list):  # as JSON has it
-            object.__setattr__(self, "train_shots", tuple(self.train_shots))
-        positive = (
-            "filters train_ways least_train_shots train_queries train_tasks batch_size "
-            "ways shots queries validation_episodes epochs steps_per_epoch "
-            "learning_rate"
-        )
-        for name in positive.split():
-            if not 0 < getattr(self, name) < math.inf:
-                name = name.removeprefix("least_")
-                raise ValueError(
-                    f"`{name}` must be above 0 and finite. Received: "
-                    f"{name}={getattr(self, name)}"
-                )
-
-    @property
-    def least_train_shots(self) -> int:
-        """The smallest number of shots of a training task."""
-        shots = self.train_shots
-        return shots if isinstance(shots, int) else min(shots)
-
-    @property
-    def most_train_shots(self) -> int:
-        """The largest number of shots of a training task."""
-        shots = self.train_shots
-        return shots if isinstance(shots, int) else max(shots)
+        for place in places(type(self)):
+            place.check(place.value_in(self))
 
     @property
     def steps(self) -> int:
         """Training steps in all."""
         return self.epochs * self.steps_per_epoch
 
+    def with_options(self, values: Mapping[str, Any]) -> TrainConfig:
+        """The same with other values, by the names of their options.
+
+        Args:
+            values: As on the command line, with `_`: `train_ways` is the ways of
+                training, `ways` those of validation and test.
+
+        Raises:
+            ValueError: For a name that is no option, and for values that are out of
+                their bounds.
+        """
+        by_name = {place.name for place in places(type(self))}
+        unknown = sorted(set(values) - by_name)
+        if unknown:
+            raise ValueError(
+                f"options of a run must be among {', '.join(sorted(by_name))}. "
+                f"Received: {', '.join(unknown)}"
+            )
+        changes: dict[str, Any] = {}
+        inner: dict[str, dict[str, Any]] = {}
+        for place in places(type(self)):
+            if place.name not in values:
+                continue
+            *above, name = place.path
+            into = inner.setdefault(above[0], {}) if above else changes
+            into[name] = values[place.name]
+        for name, inside in inner.items():
+            changes[name] = dataclasses.replace(getattr(self, name), **inside)
+        return dataclasses.replace(self, **changes)
+
+    def differences(self, other: TrainConfig) -> Iterator[tuple[str, Any, Any]]:
+        """Name of the option, own value and the other's, where they differ."""
+        for place in places(type(self)):
+            own, others = place.value_in(self), place.value_in(other)
+            if own != others:
+                yield place.name, own, others
+
     def to_json(self) -> dict[str, Any]:
-        """A dict of plain values."""
+        """A dict of plain values, and of such dicts for the parts."""
         return dataclasses.asdict(self)
 
     @classmethod
-    def from_json(cls, values: dict[str, Any]) -> TrainConfig:
-        """The configuration of a `to_json`.
+    def from_json(cls, values: Any) -> TrainConfig:
+        """The configuration of a `to_json`; what is left out is the default.
 
         Raises:
-            ValueError: For a key that this version does not know.
+            ValueError: For a key that this version does not know, and for values that
+                are out of their bounds.
         """
-        known = {field.name for field in dataclasses.fields(cls)}
-        unknown = sorted(set(values) - known)
-        if unknown:
-            raise ValueError(
-                f"a run's configuration has the keys {', '.join(sorted(known))}. "
-                f"Received: {', '.join(unknown)}"
-            )
-        return cls(**values)
+        given = _known("a run's configuration", cls, values)
+        for name in set(given) & set(parts(cls)):
+            default = getattr(cls(), name)
+            inside = _known(f"`{name}` of a run", type(default), given[name])
+            given[name] = dataclasses.replace(default, **inside)
+        return cls(**given)
+
+
+def options() -> list[Place]:
+    """The options of `tfmeta train` that a configuration has, in their order.
+
+    What validation and test share is one of them, the last of its places.
+    """
+    last: dict[str, Place] = {}
+    for place in places(TrainConfig):
+        last.pop(place.name, None)
+        last[place.name] = place
+    return [place for place in last.values() if place.parameter.has_option]
+
+
+def _known(what: str, config: type, values: Any) -> dict[str, Any]:
+    """A mapping without other keys than a configuration's."""
+    names = [field.name for field in dataclasses.fields(config)]
+    wanted = f"{what} has the keys {', '.join(sorted(names))}"
+    if not isinstance(values, Mapping):
+        raise ValueError(f"{wanted}. Received: {values!r}")
+    unknown = sorted(set(values) - set(names))
+    if unknown:
+        raise ValueError(f"{wanted}. Received: {', '.join(map(str, unknown))}")
+    return dict(values)

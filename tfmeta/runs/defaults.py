@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from tfmeta.datasets.registry import DATASETS
-from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import load_split
-from tfmeta.runs.learners import learner_kind
+from tfmeta.registry import HEADS, LEARNERS, learner_entry
+from tfmeta.runs.config import TrainConfig, options
+from tfmeta.runs.parameter import Place
 
-DEFAULTS: dict[str, TrainConfig] = {
-    name: TrainConfig(dataset=name, **record.training)
-    for name, record in DATASETS.items()
+# What is other than `TrainConfig`'s, by option.
+DEFAULTS: dict[str, Mapping[str, Any]] = {
+    name: record.training for name, record in DATASETS.items()
 }
 
-# What says how training batches of each sort are made.
-_OF_EPISODES = ("train_ways", "train_shots", "train_queries", "train_tasks")
-_OF_EXAMPLES = ("batch_size",)
-
-_OWN = TrainConfig(train_ways=20)
+_OWN = {"train_ways": 20}
 
 
 def default_config(
     dataset: str,
-    chosen: dict[str, Any],
+    chosen: Mapping[str, Any],
     *,
     data_dir: str | os.PathLike[str] | None = None,
 ) -> TrainConfig:
@@ -38,18 +34,17 @@ def default_config(
 
     Args:
         dataset: A name, a path, or `"tfds:NAME"`.
-        chosen: Values by name of the configuration's attribute.
+        chosen: Values by name of the option, as `TrainConfig.with_options` takes
+            them.
         data_dir: Where data sets are kept, `None` for the default.
 
     Raises:
         ValueError: When there is neither a data set nor a path of that name, or
             something is chosen that the learner makes no use of.
     """
-    _check_used(chosen)
-    if learner_kind(chosen.get("learner", TrainConfig.learner)).has_inner_loop:
-        chosen = {**_inner_loop_choices(chosen), **chosen}
+    check_used(chosen)
     if dataset in DEFAULTS:
-        return dataclasses.replace(DEFAULTS[dataset], **chosen)
+        return _config(dataset, DEFAULTS[dataset], chosen)
     if not dataset.startswith("tfds:"):
         if not Path(dataset).exists():
             raise ValueError(
@@ -59,70 +54,120 @@ def default_config(
             )
         # A run is evaluated from other folders, too.
         dataset = str(Path(dataset).resolve())
-    config = dataclasses.replace(_OWN, dataset=dataset, **chosen)
-    return _sized_to_data(config, set(chosen), data_dir)
+    learners = learner_defaults(chosen)
+    config = _config(dataset, _OWN, chosen)
+    return _sized_to_data(config, {*learners, *chosen}, data_dir)
 
 
-def _check_used(chosen: dict[str, Any]) -> None:
+def defaults_in_words() -> dict[str, str]:
+    """The defaults of all options, for `--help`: by data set, then by learner."""
+    of_data = {name: _config(name, values, {}) for name, values in DEFAULTS.items()}
+    of_data["your own data"] = _config("", _OWN, {})
+    of_learners = {name: learner_defaults({"learner": name}) for name in LEARNERS}
+    words = {}
+    for place in options():
+        usual = _in_words(place, TrainConfig())
+        others: dict[str, list[str]] = {}
+        for name, config in of_data.items() if place.name != "dataset" else ():
+            value = _in_words(place, config)
+            if value != usual:
+                others.setdefault(value, []).append(name)
+        for name, values in of_learners.items():
+            if place.name not in values:
+                continue
+            value = _in_words(place, TrainConfig().with_options(values))
+            if others or value != usual:
+                others.setdefault(value, []).append(name)
+        named = [f"{value} for {', '.join(names)}" for value, names in others.items()]
+        words[place.name] = "; ".join([usual, *named])
+    return words
+
+
+def _config(
+    dataset: str, of_data: Mapping[str, Any], chosen: Mapping[str, Any]
+) -> TrainConfig:
+    return TrainConfig().with_options(
+        {"dataset": dataset, **of_data, **learner_defaults(chosen), **chosen}
+    )
+
+
+def _in_words(place: Place, config: TrainConfig) -> str:
+    if place.parameter.without is not None:
+        return place.parameter.without
+    value = place.value_in(config)
+    if not isinstance(value, bool):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    name = place.name if value else place.parameter.opposite
+    return str(name).replace("_", "-")
+
+
+def check_used(chosen: Mapping[str, Any]) -> None:
     """Refuses choices that say how another sort of learner is trained."""
     learner = chosen.get("learner", TrainConfig.learner)
-    trains_on = learner_kind(learner).trains_on
-    others = {"episodes": _OF_EXAMPLES, "examples": _OF_EPISODES}[trains_on]
-    for name in others:
-        if name in chosen:
+    trains_on = learner_entry(learner).trains_on
+    for place in options():
+        if place.name in chosen and place.trains_on not in (None, trains_on):
             raise ValueError(
-                f"`{name}` must be left out for learner {learner!r}, which trains on "
-                f"{trains_on}. Received: {name}={chosen[name]!r}"
+                f"`{place.name}` must be left out for learner {learner!r}, which "
+                f"trains on {trains_on}. Received: {place.name}="
+                f"{chosen[place.name]!r}"
             )
 
 
-def _inner_loop_choices(chosen: dict[str, Any]) -> dict[str, Any]:
-    """What is not chosen for a learner with an inner loop, whose head has its ways.
+def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """What the learner has other defaults for.
+
+    One with an inner loop trains on tasks like those that it is measured on.
 
     Raises:
         ValueError: When training and test are to have other ways and the head takes
             one number alone.
     """
-    ways = chosen.get("ways", chosen.get("train_ways", 5))
+    entry = learner_entry(chosen.get("learner", TrainConfig.learner))
+    values = dict(entry.defaults)
+    if entry.family != "optimization":
+        return values
+    ways = chosen.get("ways", chosen.get("train_ways", values["ways"]))
     train_ways = chosen.get("train_ways", ways)
-    is_free = chosen.get("learner_arguments", {}).get("head") == "prototypes"
-    if ways != train_ways and not is_free:
+    head = chosen.get("learner_arguments", {}).get("head", "linear")
+    if ways != train_ways and not (head in HEADS and HEADS[head].any_ways):
+        free = ", ".join(f"head={n}" for n, entry in HEADS.items() if entry.any_ways)
         raise ValueError(
             "`ways` must equal `train_ways` for a learner with a linear head; the "
-            "argument head=prototypes takes any number. Received: "
+            f"argument {free} takes any number. Received: "
             f"ways={ways}, train_ways={train_ways}"
         )
-    choices = {"ways": ways, "train_ways": train_ways, "train_tasks": 16, "shots": 1}
-    choices["train_shots"] = chosen.get("shots", 1)
-    if chosen["learner"] == "reptile":
-        choices.update(train_shots=10, train_tasks=5, learning_rate=1.0)
-    return choices
+    values |= {"ways": ways, "train_ways": train_ways}
+    return {"train_shots": chosen.get("shots", values["shots"]), **values}
 
 
 def _sized_to_data(
     config: TrainConfig, chosen: set[str], data_dir: str | os.PathLike[str] | None
 ) -> TrainConfig:
     """Lowers what was not chosen to what the data allow."""
+    from tfmeta.runs.data import load_split
+
     train, *others = (
         load_split(config, split, data_dir) for split in ("train", "validation", "test")
     )
-    lowered: dict[str, Any] = {
-        "train_ways": min(config.train_ways, train.num_classes),
+
+    def left(sizes: Any, shots: int, unlabelled: int) -> int:
+        return int(sizes.min()) - shots - unlabelled
+
+    training, test = config.training, config.test
+    lowered = {
+        "train_ways": min(training.ways, train.num_classes),
         "train_queries": min(
-            config.train_queries,
-            int(train.class_sizes.min()) - config.most_train_shots - config.unlabelled,
+            training.queries,
+            left(train.class_sizes, training.most_shots, training.unlabelled),
         ),
-        "ways": min(config.ways, *(t.num_classes for t in others)),
+        "ways": min(test.ways, *(t.num_classes for t in others)),
         "queries": min(
-            config.queries,
-            *(
-                int(t.class_sizes.min()) - config.shots - config.unlabelled
-                for t in others
-            ),
+            test.queries,
+            *(left(t.class_sizes, test.shots, test.unlabelled) for t in others),
         ),
     }
-    for name, value in lowered.items():
-        # What does not go at all is left for the episodes to explain.
-        if name not in chosen and value > 0:
-            config = dataclasses.replace(config, **{name: value})
-    return config
+    # What does not go at all is left for the episodes to explain.
+    return config.with_options(
+        {n: v for n, v in lowered.items() if n not in chosen and v > 0}
+    )

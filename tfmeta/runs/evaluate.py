@@ -14,7 +14,7 @@ from tfmeta.evaluation import (
     realistic_episodes,
 )
 from tfmeta.learners import FewShotLearner
-from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.config import EpisodeConfig, HeldOutEpisodeConfig, TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.result_file import ResultFile
 from tfmeta.runs.run_folder import RunFolder
@@ -29,42 +29,30 @@ _TASKS = 10
 
 def draw_test_episodes(
     config: TrainConfig,
+    task: EpisodeConfig | None = None,
     *,
-    ways: int | None = None,
-    shots: int | None = None,
-    queries: int | None = None,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
 ) -> Episodes:
-    """Test episodes of a run's data set; what is left out is the run's own."""
-    return Episodes(
-        load_split(config, "test", data_dir),
-        ways=config.ways if ways is None else ways,
-        shots=config.shots if shots is None else shots,
-        queries=config.queries if queries is None else queries,
-        tasks=_TASKS,
-        seed=seed,
-        same_group=config.same_group,
-        unlabelled=config.unlabelled,
-        distractors=config.distractors,
-    )
+    """Test episodes of a run's data set, by default of the run's own tasks."""
+    table = load_split(config, "test", data_dir)
+    return Episodes(table, **(task or config.test), tasks=_TASKS, seed=seed)
 
 
 def draw_realistic_episodes(
     config: TrainConfig,
+    task: HeldOutEpisodeConfig | None = None,
     *,
-    ways: int | None = None,
-    shots: int | None = None,
-    queries: int | None = None,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
 ) -> RealisticEpisodes:
     """Uniform, same-group and many-way test episodes of a run's data set."""
+    task = task or config.test
     return realistic_episodes(
         load_split(config, "test", data_dir),
-        ways=config.ways if ways is None else ways,
-        shots=config.shots if shots is None else shots,
-        queries=config.queries if queries is None else queries,
+        ways=task.ways,
+        shots=task.shots,
+        queries=task.queries,
         tasks=_TASKS,
         seed=seed,
     )

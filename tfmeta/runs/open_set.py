@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Callable
 
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation import OpenSetResult, Threshold, evaluate_open_set
 from tfmeta.learners import FewShotLearner
-from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.config import HeldOutEpisodeConfig, TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.result_file import ResultFile
 from tfmeta.runs.run_folder import RunFolder
@@ -21,23 +22,22 @@ _TASKS = 10
 
 def draw_open_set_episodes(
     config: TrainConfig,
+    task: HeldOutEpisodeConfig | None = None,
     *,
-    ways: int | None = None,
     unknown_ways: int | None = None,
-    shots: int | None = None,
-    queries: int | None = None,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
 ) -> tuple[Episodes, Episodes]:
     """Test and validation episodes with unknown classes.
 
-    What is left out is the run's own; `unknown_ways` are by default as many as the
-    known ones. Without unlabelled examples, whatever the run has.
+    The tasks are by default the run's own; `unknown_ways` are by default as many as
+    the known ones. Without unlabelled examples, whatever the run has.
 
     Raises:
         ValueError: When validation or test has too few classes.
     """
-    ways = config.ways if ways is None else ways
+    task = task or config.test
+    ways = task.ways
     unknown_ways = ways if unknown_ways is None else unknown_ways
     drawn = []
     for split in ("test", "validation"):
@@ -52,12 +52,11 @@ def draw_open_set_episodes(
         drawn.append(
             Episodes(
                 table,
-                ways=ways + unknown_ways,
-                shots=config.shots if shots is None else shots,
-                queries=config.queries if queries is None else queries,
+                **dataclasses.replace(
+                    task, ways=ways + unknown_ways, unlabelled=0, distractors=0
+                ),
                 tasks=_TASKS,
                 seed=seed,
-                same_group=config.same_group,
             )
         )
     test, validation = drawn

@@ -30,7 +30,8 @@ def draw_curve(
     """Loss and accuracy by epoch, of training and of validation."""
     # Training usually has more ways, and so the lower accuracy.
     training = f"training, {describe_training(config, None)}"
-    validation = f"validation, {config.ways}-way {config.shots}-shot"
+    task = config.validation
+    validation = f"validation, {task.ways}-way {task.shots}-shot"
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = np.arange(1, len(history["loss"]) + 1)

@@ -9,8 +9,10 @@ from typing import Any
 
 from tfmeta.json_files import read_json, write_json
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.former_config import from_flat
 
-FORMAT_VERSION = 1
+# 2 has a part each for the tasks of training, validation and test; 1 is flat.
+FORMAT_VERSION = 2
 
 
 def read_versioned(path: Path, newest: int, keys: Sequence[str]) -> dict[str, Any]:
@@ -161,7 +163,10 @@ class RunFolder:
         """
         header = self._read_header()
         try:
-            return TrainConfig.from_json(header["config"])
+            config = header["config"]
+            if header["format_version"] < 2:
+                config = from_flat(config)
+            return TrainConfig.from_json(config)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{self.config_file} must hold a run's configuration. Received: one "

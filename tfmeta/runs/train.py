@@ -14,33 +14,15 @@ from tfmeta.callbacks import NonFiniteTrainingError, Resume, StopAtNonFinite
 from tfmeta.callbacks.environment import describe_environment
 from tfmeta.datasets import ClassTable
 from tfmeta.durable import put_in_place
-from tfmeta.episodes import Episodes
 from tfmeta.json_files import null_where_not_finite, read_json, write_json
 from tfmeta.learners import FewShotLearner
+from tfmeta.registry import learner_entry, resolve
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.training_data import open_training
-
-
-def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episodes, int]:
-    """The fixed validation episodes, and in how many steps they come."""
-    # Tasks of a step are encoded in one call: as many as divide the number.
-    tasks = next(n for n in (8, 5, 4, 3, 2, 1) if config.validation_episodes % n == 0)
-    episodes = Episodes(
-        table,
-        ways=config.ways,
-        shots=config.shots,
-        queries=config.queries,
-        tasks=tasks,
-        seed=config.seed,
-        same_group=config.same_group,
-        unlabelled=config.unlabelled,
-        distractors=config.distractors,
-    )
-    return episodes, config.validation_episodes // tasks
+from tfmeta.runs.training_data import open_training, validation_episodes
 
 
 def train(
@@ -220,13 +202,11 @@ def _keep_classes(
 
 def _check_same(config: TrainConfig, folder: RunFolder) -> None:
     """Refuses to go on with a run under another configuration."""
-    kept = folder.read_config().to_json()
-    for name, value in config.to_json().items():
-        if kept[name] != value:
-            raise ValueError(
-                f"`{name}` must stay as in {folder.config_file} when resuming, "
-                f"{kept[name]!r}. Received: {name}={value!r}"
-            )
+    for name, value, kept in config.differences(folder.read_config()):
+        raise ValueError(
+            f"`{name}` must stay as in {folder.config_file} when resuming, {kept!r}. "
+            f"Received: {name}={value!r}"
+        )
 
 
 def load_learner(folder: RunFolder) -> FewShotLearner:
@@ -234,9 +214,12 @@ def load_learner(folder: RunFolder) -> FewShotLearner:
 
     Raises:
         FileNotFoundError: When training has not ended.
-        ValueError: When the file is damaged.
+        ValueError: When the file is damaged, or the class of the learner is not
+            there.
     """
-    folder.read_config()
+    config = folder.read_config()
+    # Keras finds only classes that have been imported.
+    resolve(learner_entry(config.learner).path)
     if not folder.learner_file.is_file():
         raise FileNotFoundError(
             f"{folder.learner_file} must hold the trained learner. Received: no such "

@@ -1,4 +1,4 @@
-"""What a run trains on: episodes, or plain batches of examples."""
+"""What a run trains and validates on."""
 
 from __future__ import annotations
 
@@ -8,9 +8,17 @@ import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes, as_supervised
+from tfmeta.registry import learner_entry
 from tfmeta.runs.building import build_augmentation
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.learners import learner_kind
+
+
+def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episodes, int]:
+    """The fixed validation episodes, and in how many steps they come."""
+    # Tasks of a step are encoded in one call: as many as divide the number.
+    tasks = next(n for n in (8, 5, 4, 3, 2, 1) if config.validation_episodes % n == 0)
+    episodes = Episodes(table, **config.validation, tasks=tasks, seed=config.seed)
+    return episodes, config.validation_episodes // tasks
 
 
 def open_training(
@@ -31,17 +39,12 @@ def open_training(
             validation share a class.
     """
     augment = build_augmentation(config, train_table)
-    if learner_kind(config.learner).trains_on == "episodes":
+    if learner_entry(config.learner).trains_on == "episodes":
         episodes = Episodes(
             train_table,
-            ways=config.train_ways,
-            shots=config.train_shots,
-            queries=config.train_queries,
+            **config.training,
             tasks=config.train_tasks,
             seed=config.seed,
-            same_group=config.same_group,
-            unlabelled=config.unlabelled,
-            distractors=config.distractors,
             augment=augment,
         )
         episodes.check_disjoint(validation)
@@ -83,10 +86,10 @@ def describe_training(config: TrainConfig, train_table: ClassTable | None) -> st
         train_table: The training classes, of which a learner of examples sees
             all; where it is `None` their number is left out.
     """
-    if learner_kind(config.learner).trains_on == "episodes":
-        least, most = config.least_train_shots, config.most_train_shots
+    if learner_entry(config.learner).trains_on == "episodes":
+        least, most = config.training.least_shots, config.training.most_shots
         shots = f"{most}-shot" if least == most else f"{least}- to {most}-shot"
-        return f"{config.train_ways}-way {shots}"
+        return f"{config.training.ways}-way {shots}"
     batches = f"batches of {config.batch_size}"
     if train_table is None:
         return batches

@@ -14,21 +14,21 @@ def check_same_but_seed(folders: Sequence[RunFolder]) -> None:
         ValueError: When they differ in anything else, or two have one seed.
         FileNotFoundError: When one is no run folder.
     """
-    first, *others = [(folder, folder.read_config().to_json()) for folder in folders]
-    seeds = {first[1]["seed"]: first[0]}
-    for folder, config in others:
-        for name, value in first[1].items():
-            if name != "seed" and config[name] != value:
+    (first, config), *others = [(folder, folder.read_config()) for folder in folders]
+    seeds = {config.seed: first}
+    for folder, other in others:
+        for name, value, others_value in config.differences(other):
+            if name != "seed":
                 raise ValueError(
                     "runs that are measured together must differ in their training "
-                    f"seed alone. Received: {first[0].path} with {name}={value!r} and "
-                    f"{folder.path} with {name}={config[name]!r}; two learners are "
+                    f"seed alone. Received: {first.path} with {name}={value!r} and "
+                    f"{folder.path} with {name}={others_value!r}; two learners are "
                     "compared by `tfmeta compare`"
                 )
-        if config["seed"] in seeds:
+        if other.seed in seeds:
             raise ValueError(
                 "runs that are measured together must have different training seeds. "
-                f"Received: {seeds[config['seed']].path} and {folder.path}, both with "
-                f"seed={config['seed']}"
+                f"Received: {seeds[other.seed].path} and {folder.path}, both with "
+                f"seed={other.seed}"
             )
-        seeds[config["seed"]] = folder
+        seeds[other.seed] = folder

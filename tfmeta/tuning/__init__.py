@@ -12,6 +12,6 @@ except ImportError as error:
         'Install it with: pip install "tfmeta[tuning]"'
     ) from error
 
-from tfmeta.tuning.prototypical_hypermodel import PrototypicalHyperModel
+from tfmeta.tuning.learner_hypermodel import LearnerHyperModel
 
-__all__ = ["PrototypicalHyperModel"]
+__all__ = ["LearnerHyperModel"]

@@ -10,7 +10,7 @@ import keras_tuner
 import numpy as np
 
 
-def options(name: str, value: Any) -> tuple:
+def several(name: str, value: Any) -> tuple:
     """The different values of an argument that takes one value or several.
 
     Raises:

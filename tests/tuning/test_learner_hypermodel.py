@@ -27,7 +27,7 @@ from small_search import (
 
 from tfmeta.datasets import ClassTable
 from tfmeta.learners import PrototypicalNetwork
-from tfmeta.tuning import PrototypicalHyperModel
+from tfmeta.tuning import LearnerHyperModel
 
 
 class RecordingNetwork(PrototypicalNetwork):
@@ -42,7 +42,7 @@ class RecordingNetwork(PrototypicalNetwork):
         return super().fit(x, **kwargs)
 
 
-class RecordingHyperModel(PrototypicalHyperModel):
+class RecordingHyperModel(LearnerHyperModel):
     """Keeps the hyper-parameters and learners of its trials."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -242,7 +242,7 @@ def test_hyperband_runs_a_trial(tmp_path: Path) -> None:
 def test_bayesian_oracle_proposes_values_of_the_space(tmp_path: Path) -> None:
     tuner = keras_tuner.BayesianOptimization(
         make_hypermodel(),
-        PrototypicalHyperModel.objective,
+        LearnerHyperModel.objective,
         max_trials=3,
         num_initial_points=2,
         seed=0,
@@ -276,7 +276,7 @@ def test_keras_tuner_hyperparameters_go_before_the_arguments(tmp_path: Path) -> 
     )
     tuner.oracle.verbose = 0
     trial = tuner.oracle.create_trial("tuner0")
-    assert hypermodel.training_episodes(trial.hyperparameters).ways == 4
+    assert hypermodel.config_of(trial.hyperparameters).training.ways == 4
     assert hypermodel.build(trial.hyperparameters).encoder.output_shape[1] in (5, 6, 7)
 
 
@@ -302,6 +302,12 @@ def test_search_takes_no_data(tmp_path: Path) -> None:
         ({"learning_rate": (1e-4, 1e-3, 1e-2)}, "`learning_rate` must be"),
         ({"learning_rate": 0.0}, "learning_rate=0.0"),
         ({"steps_per_epoch": 0}, "steps_per_epoch=0"),
+        ({"epochs": 3}, "`epochs` must be left out"),
+        ({"ways": (3, 5)}, "`ways` must be an int.*ways=\\(3, 5\\)"),
+        ({"batch_size": 8}, "`batch_size` must be left out for learner 'prototyp"),
+        ({"blocks": (3, 4)}, "`learner_arguments` must be among.*blocks"),
+        ({"learner": "maml"}, "with which `ways` must equal `train_ways`"),
+        ({"learner": "oracle"}, "`learner` must be one of"),
         ({"validation_episodes": 1.5}, "validation_episodes=1.5"),
     ],
 )
@@ -316,12 +322,43 @@ def test_training_classes_in_validation_are_refused() -> None:
     table = make_table("train", 9)
     shared: ClassTable = table.take_classes([6, 7, 8])
     with pytest.raises(ValueError, match="3 shared, among them train/class6"):
-        PrototypicalHyperModel(table, shared, **SETTINGS)
+        LearnerHyperModel(table, shared, **SETTINGS)
 
 
 def test_validation_episodes_that_8_does_not_divide() -> None:
     hypermodel = make_hypermodel(validation_episodes=21)
     assert hypermodel.validation_steps * hypermodel.validation.tasks == 21
+
+
+@pytest.mark.parametrize(
+    ("settings", "searched"),
+    [
+        (
+            {"learner": "maml", "ways": 3, "inner_steps": (1, 2)},
+            {"train_ways": 3, "train_shots": 1, "inner_steps": 1},
+        ),
+        (
+            {"learner": "baseline", "ways": 3, "batch_size": (8, 16), "head_steps": 2},
+            {"batch_size": 8, "head_steps": 2},
+        ),
+    ],
+    ids=["maml", "baseline"],
+)
+def test_any_learner_of_the_registry_is_tuned(settings: dict, searched: dict) -> None:
+    tables = make_table("train", 9), make_table("validation", 7)
+    hypermodel = EagerHyperModel(
+        *tables,
+        **{"queries": 2, "steps_per_epoch": 1, "validation_episodes": 2},
+        **{"filters": (2, 4), "augment": False, **settings},
+    )
+    hp = keras_tuner.HyperParameters()
+    learner = hypermodel.build(hp)
+    always = {"filters": 2, "learning_rate": 1e-3, "augment": False}
+    values = {name: value for name, value in hp.values.items() if name != "protocol"}
+    assert values == pytest.approx({**always, **searched})
+    assert type(learner).__name__.lower() == settings["learner"]
+    history = hypermodel.fit(hp, learner, epochs=1, verbose=0)
+    assert np.isfinite(history.history["val_accuracy"]).all()
 
 
 @pytest.mark.parametrize("missing", ["keras_tuner", "tensorboard"])
@@ -339,7 +376,7 @@ def test_import_without_the_extra_says_what_to_install(
 def test_example_works_as_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    doc = textwrap.dedent(PrototypicalHyperModel.__doc__ or "")
+    doc = textwrap.dedent(LearnerHyperModel.__doc__ or "")
     (block,) = doc.split("```python\n")[1:]
     source = textwrap.dedent(block.split("```")[0])
     assert len([line for line in source.splitlines() if line.strip()]) <= 12

@@ -1,0 +1,274 @@
+"""What can be chosen by name: learners, encoders of pictures, heads.
+
+Names of modules and plain values alone, so that `--help` does not wait for TensorFlow.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Family = Literal["metric", "optimization"]
+
+
+@dataclasses.dataclass(frozen=True)
+class LearnerEntry:
+    """A learner that a run can train.
+
+    Attributes:
+        path: Where its class is, `"module:Class"`.
+        title: What people call it.
+        summary: One line for the README: how it classifies a query, or what its
+            outer loop learns.
+        family: `"optimization"` for one that takes steps on the support. TensorFlow
+            is started with other threads for it, and it is trained on tasks like
+            those that it is measured on.
+        encoder: Name of its encoder of pictures, a key of `ENCODERS`.
+        trains_on: `"episodes"`, or `"examples"` for one that trains on plain batches
+            of all classes at once.
+        optimizer: Where the optimizer of the outer loop is made, `"module:function"`
+            of its first learning rate and the number of training steps.
+        defaults: Options of `tfmeta train` that it has other defaults for, whatever
+            the data set.
+        search: Arguments of its constructor that `tfmeta.tuning` searches by default,
+            and their choices.
+    """
+
+    path: str
+    title: str
+    summary: str = ""
+    family: Family = "metric"
+    encoder: str = "conv4"
+    trains_on: Literal["episodes", "examples"] = "episodes"
+    optimizer: str = "tfmeta.runs.outer_optimizers:cosine_adam"
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    search: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def class_name(self) -> str:
+        """Name of its class."""
+        return self.path.rpartition(":")[2]
+
+
+@dataclasses.dataclass(frozen=True)
+class EncoderEntry:
+    """An encoder of pictures.
+
+    Attributes:
+        path: Where it is made, `"module:function"` of the shape of a picture,
+            `filters` and `seed`.
+        summary: A few words, `None` where the name says all.
+        arguments: What it is given besides.
+    """
+
+    path: str
+    summary: str | None = None
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True)
+class HeadEntry:
+    """A head of a learner with an inner loop, its argument `head`.
+
+    Attributes:
+        summary: One line.
+        any_ways: Whether it takes tasks of any number of ways.
+    """
+
+    summary: str
+    any_ways: bool
+
+
+_METRIC = "tfmeta.learners.metric_based"
+_OPTIMIZATION = "tfmeta.learners.optimization_based"
+# As MAML's paper trains on 5-way 1-shot tasks; chosen on the data of none.
+_INNER_LOOP = {"ways": 5, "shots": 1, "train_tasks": 16}
+
+LEARNERS: dict[str, LearnerEntry] = {
+    "prototypical": LearnerEntry(
+        f"{_METRIC}.prototypical_network:PrototypicalNetwork",
+        "Prototypical Network",
+        "by the distance to the mean embedding of each class (Snell 2017)",
+        search={"distance": ("squared_euclidean", "euclidean", "cosine")},
+    ),
+    "gaussian_prototypical": LearnerEntry(
+        f"{_METRIC}.gaussian_prototypical_network:GaussianPrototypicalNetwork",
+        "Gaussian Prototypical Network",
+        "the same, each example with a confidence of its own (Fort 2017)",
+    ),
+    "semi_supervised_prototypical": LearnerEntry(
+        f"{_METRIC}.semi_supervised_prototypical_network:"
+        "SemiSupervisedPrototypicalNetwork",
+        "Semi-Supervised Prototypical Network",
+        "prototypes refined by unlabelled examples, or by the queries themselves "
+        "(Ren 2018)",
+    ),
+    "matching": LearnerEntry(
+        f"{_METRIC}.matching_network:MatchingNetwork",
+        "Matching Network",
+        "by attention over all support examples, with or without full-context "
+        "embeddings (Vinyals 2016)",
+    ),
+    "siamese": LearnerEntry(
+        f"{_METRIC}.siamese_network:SiameseNetwork",
+        "Siamese Network",
+        "by the most alike support example; trained on pairs or triplets (Koch 2015)",
+    ),
+    "relation": LearnerEntry(
+        f"{_METRIC}.relation_network:RelationNetwork",
+        "Relation Network",
+        "by a comparison that is itself a convolutional network (Sung 2018)",
+        encoder="conv4_maps",
+    ),
+    "baseline": LearnerEntry(
+        f"{_METRIC}.baseline:Baseline",
+        "Baseline",
+        "no episodes in training: an ordinary classifier, then a linear head fitted "
+        "on the support (Chen 2019)",
+        trains_on="examples",
+    ),
+    "baseline_plus_plus": LearnerEntry(
+        f"{_METRIC}.baseline_plus_plus:BaselinePlusPlus",
+        "Baseline++",
+        "the same with a cosine head (Chen 2019)",
+        trains_on="examples",
+    ),
+    "maml": LearnerEntry(
+        f"{_OPTIMIZATION}.maml:MAML",
+        "MAML",
+        "a start for gradient steps, by exact second order; `first_order=True` "
+        "without (Finn 2017)",
+        family="optimization",
+        defaults=_INNER_LOOP,
+    ),
+    "anil": LearnerEntry(
+        f"{_OPTIMIZATION}.anil:ANIL",
+        "ANIL",
+        "the same; only the head is adapted (Raghu 2020)",
+        family="optimization",
+        defaults=_INNER_LOOP,
+    ),
+    "meta_sgd": LearnerEntry(
+        f"{_OPTIMIZATION}.meta_sgd:MetaSGD",
+        "Meta-SGD",
+        "also a rate for every weight (Li 2017)",
+        family="optimization",
+        defaults=_INNER_LOOP,
+    ),
+    "maml_plus_plus": LearnerEntry(
+        f"{_OPTIMIZATION}.maml_plus_plus:MAMLPlusPlus",
+        "MAML++",
+        "rates and batch normalization per step, losses of all steps, first order "
+        "first: each an argument (Antoniou 2019)",
+        family="optimization",
+        defaults=_INNER_LOOP,
+    ),
+    "reptile": LearnerEntry(
+        f"{_OPTIMIZATION}.reptile:Reptile",
+        "Reptile",
+        "a start near where the training of each task ends (Nichol 2018)",
+        family="optimization",
+        optimizer="tfmeta.runs.outer_optimizers:linear_sgd",
+        defaults={
+            **_INNER_LOOP,
+            **{"train_shots": 10, "train_tasks": 5, "learning_rate": 1.0},
+        },
+    ),
+    "lstm": LearnerEntry(
+        f"{_OPTIMIZATION}.lstm_meta_learner:LSTMMetaLearner",
+        "LSTM Meta-Learner",
+        "the rule itself, an LSTM (Ravi and Larochelle 2017)",
+        family="optimization",
+        optimizer="tfmeta.runs.outer_optimizers:clipped_adam",
+        defaults=_INNER_LOOP,
+    ),
+}
+
+ENCODERS: dict[str, EncoderEntry] = {
+    "conv4": EncoderEntry("tfmeta.encoders.conv4:Conv4"),
+    "conv4_strides": EncoderEntry(
+        "tfmeta.encoders.conv4:Conv4",
+        "no poolings, a quarter of the work",
+        {"downsampling": "strides"},
+    ),
+    "conv4_maps": EncoderEntry(
+        "tfmeta.encoders.conv4:Conv4",
+        "no vectors, for relation",
+        {"pooled_blocks": 2, "flatten": False, "name": "conv4_maps"},
+    ),
+    "koch": EncoderEntry("tfmeta.runs.building:koch_in_proportion"),
+}
+
+HEADS: dict[str, HeadEntry] = {
+    "linear": HeadEntry("a linear layer whose start is learned", any_ways=False),
+    "prototypes": HeadEntry("made of the support's prototypes", any_ways=True),
+}
+
+
+def learner_entry(name: str) -> LearnerEntry:
+    """The entry of a name, or of the `"module:Class"` of a learner of one's own.
+
+    Raises:
+        ValueError: For a name that is neither.
+    """
+    if name in LEARNERS:
+        return LEARNERS[name]
+    module, colon, class_name = name.partition(":")
+    if colon and module and class_name.isidentifier():
+        return LearnerEntry(name, class_name)
+    raise ValueError(
+        f"`learner` must be one of {', '.join(LEARNERS)}, or module:Class of your own. "
+        f"Received: learner={name!r}"
+    )
+
+
+def family_of(name: str) -> Family:
+    """The family of a name; of one that nobody knows, which is said later, any."""
+    return LEARNERS[name].family if name in LEARNERS else "metric"
+
+
+def resolve(path: str) -> Any:
+    """What is at `"module:name"`.
+
+    Raises:
+        ValueError: When there is no such module, or nothing of that name in it.
+    """
+    module, _, name = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ValueError(
+            f"{path} must be the module and the name of something that can be "
+            f"imported. Received: {path}, and {error}"
+        ) from error
+
+
+def named_learners() -> str:
+    """The names of all learners, for `--help`."""
+    metric, optimization = (
+        ", ".join(name for name, entry in LEARNERS.items() if entry.family == family)
+        for family in ("metric", "optimization")
+    )
+    return f"{metric}; with an inner loop: {optimization}"
+
+
+def named_encoders() -> str:
+    """The names of all encoders of pictures, for `--help`."""
+    return ", ".join(
+        name if entry.summary is None else f"{name} ({entry.summary})"
+        for name, entry in ENCODERS.items()
+    )
+
+
+def learner_table(family: Family) -> str:
+    """The learners of a family as a table in Markdown."""
+    last = {"metric": "how a query is classified", "optimization": "what is learned"}
+    lines = [f"| class | `--learner` | {last[family]} |", "|---|---|---|"]
+    lines += [
+        f"| `{entry.class_name}` | `{name}` | {entry.summary} |"
+        for name, entry in LEARNERS.items()
+        if entry.family == family
+    ]
+    return "\n".join(lines) + "\n"
