@@ -17,7 +17,6 @@ from tfmeta.evaluation.confusion import Confusion
 from tfmeta.evaluation.figure import ACCURACY, SQUARED_ERROR, Figure
 from tfmeta.evaluation.intervals import over_episode_draws
 from tfmeta.evaluation.participants import padded_rows, rows_of
-from tfmeta.evaluation.result_text import result_text
 from tfmeta.evaluation.transduction import Transduction
 from tfmeta.finite_checks import check_finite, check_some
 
@@ -286,7 +285,7 @@ class EvaluationResult:
         )
 
     def __str__(self) -> str:
-        return result_text(self)
+        return _text(self)
 
 
 def _counts(classes: list[dict[str, Any]], name: str) -> np.ndarray:
@@ -304,3 +303,58 @@ def _confusion_from_json(classes: list[dict[str, Any]]) -> Confusion | None:
     ]
     columns = np.array(triples, np.int64).reshape(-1, 3).T
     return Confusion(*columns[:, np.lexsort(columns[1::-1])])
+
+
+def _text(result: EvaluationResult) -> str:
+    """The figure with what it is of, its intervals and what belongs beside it."""
+    figure, protocol = result.figure, result.protocol
+    further = []
+    over_classes = result.auroc_over_test_classes
+    if over_classes is not None:
+        further = [
+            f"  AUROC                     {result.auroc:.4f} ± "
+            f"{result.auroc_over_episode_draws:.4f}  (mean of the episodes', 95 % "
+            "over episode draws)",
+            f"    95 % over test classes  {over_classes.line('{:.4f}', scale=1)}",
+        ]
+    if result.reliability is not None:
+        further.append(
+            f"  calibration error         {result.expected_calibration_error:.4f}"
+            "  (expected, of the probabilities; 0 is best)"
+        )
+    if result.transduction is not None:
+        already = "query_dirichlet" in protocol
+        further += result.transduction.lines(figure, unequal_already=already)
+    kind = "transductive" if result.transductive else "inductive"
+    half_width = figure.number(result.over_episode_draws)
+    seed = f", seed {protocol['seed']}" if "seed" in protocol else ""
+    of_classes = result.over_test_classes.line(figure.signed(""), scale=figure.scale)
+    return "\n".join(
+        [
+            f"{_episodes_in_words(protocol)}, {kind}: "
+            f"{figure.title}{figure.number(result.mean)}{figure.unit}",
+            f"  95 % over episode draws   ± {half_width}"
+            f"  ({protocol['episodes']:,} episodes{seed})",
+            f"  95 % over test classes    {of_classes}",
+            *further,
+        ]
+    )
+
+
+def _episodes_in_words(protocol: dict[str, Any]) -> str:
+    p = protocol
+    if not {"ways", "shots", "queries", "table"} <= set(p):
+        settings = ", ".join(
+            f"{name}={value}"
+            for name, value in p.items()
+            if isinstance(value, str | int | float)
+            and name not in ("sequence", "episodes", "seed")
+        )
+        return f"{p.get('sequence', 'tasks')}({settings})"
+    unequal = ""
+    if "query_dirichlet" in p:
+        unequal = f" on average, Dirichlet({p['query_dirichlet']:g}) proportions"
+    return (
+        f"{p['ways']}-way {p['shots']}-shot on {p['table']}, {p['queries']} "
+        f"queries a class{unequal}"
+    )

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import tensorflow as tf
 
+from tfmeta.learners.each_query import State
+from tfmeta.learners.servable import Servable
 from tfmeta.serving.endpoint import Endpoint
 from tfmeta.serving.example_spec import ExampleSpec
 from tfmeta.serving.label_checks import checked_labels, checked_targets
 from tfmeta.squares import wide_dtype
 
-if TYPE_CHECKING:
-    from tfmeta.learners.contract import LearnerContract, State
 
-
-def task_endpoints(learner: LearnerContract, examples: ExampleSpec) -> list[Endpoint]:
+def task_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpoint]:
     """Endpoints that adapt and answer in one request.
 
     Args:
@@ -36,9 +33,7 @@ def task_endpoints(learner: LearnerContract, examples: ExampleSpec) -> list[Endp
     return endpoints
 
 
-def adaptation_endpoints(
-    learner: LearnerContract, examples: ExampleSpec
-) -> list[Endpoint]:
+def adaptation_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpoint]:
     """Endpoints that adapt in one request and answer in others.
 
     Args:
@@ -76,7 +71,7 @@ class _Served:
         examples: What queries look like.
     """
 
-    def __init__(self, learner: LearnerContract, examples: ExampleSpec) -> None:
+    def __init__(self, learner: Servable, examples: ExampleSpec) -> None:
         self._learner = learner
         self._is_regression = learner.task == "regression"
         self.name = "predict" if self._is_regression else "classify"

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import tensorflow as tf
 
-if TYPE_CHECKING:
-    from tfmeta.learners.contract import LearnerContract
+from tfmeta.learners.servable import Servable
 
 
-def traced_state_spec(
-    learner: LearnerContract, ways: int | None
-) -> dict[str, tf.TensorSpec]:
+def traced_state_spec(learner: Servable, ways: int | None) -> dict[str, tf.TensorSpec]:
     """The specification of one task's state, from a trace of `adapt`.
 
     Args:
