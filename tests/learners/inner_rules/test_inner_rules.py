@@ -268,7 +268,7 @@ def test_weights_in_a_chain_are_its_own():
     assert chain(ClipByNorm(1.0), rates).trainable_variables == rates.rates
 
 
-def test_what_forgets_ends_a_chain(drawn):
+def test_what_replaces_parameters_ends_a_chain(drawn):
     rule = chain(LSTMRule(3, seed=0, dtype="float64"), Scale(0.5))
     with pytest.raises(ValueError, match="`rules` must end.*followed by Scale"):
         updates(rule, *drawn)

@@ -5,9 +5,9 @@ from tfmeta.learners.inner_rules.chain import chain
 from tfmeta.learners.inner_rules.learned_rates import PerParameterRates, PerStepRates
 from tfmeta.learners.inner_rules.lstm import LSTMRule
 from tfmeta.learners.inner_rules.rule import (
-    Gated,
     InnerRule,
     Parameters,
+    Replaced,
     Updates,
     apply_updates,
 )
@@ -19,12 +19,12 @@ __all__ = [
     "CarriedAdam",
     "ClipByNorm",
     "DecayWeights",
-    "Gated",
     "InnerRule",
     "LSTMRule",
     "Parameters",
     "PerParameterRates",
     "PerStepRates",
+    "Replaced",
     "RunningMean",
     "Scale",
     "Updates",

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 
 from tfmeta.learners.inner_rules.rule import (
-    Gated,
     InnerRule,
     Parameters,
+    Replaced,
     Updates,
     find_updates,
 )
@@ -37,11 +37,11 @@ class Chain(keras.layers.Layer):
         """One step; see `InnerRule.update`."""
         after = []
         for rule, own in zip(self.rules, state, strict=True):
-            if any(isinstance(gradient, Gated) for gradient in gradients):
+            if any(isinstance(gradient, Replaced) for gradient in gradients):
                 raise ValueError(
-                    "`rules` must end with one that forgets, such as `LSTMRule`, for "
-                    "what it keeps is no gradient. Received: one that is followed by "
-                    f"{type(rule).__name__}"
+                    "`rules` must end with one that says what parameters become, such "
+                    "as `LSTMRule`, which is no gradient. Received: one that is "
+                    f"followed by {type(rule).__name__}"
                 )
             gradients, own = find_updates(rule, gradients, own, parameters, **known)
             after.append(own)
@@ -61,7 +61,7 @@ def chain(*rules: InnerRule) -> Chain:
         A rule, with the rules' states in a tuple.
 
     Raises:
-        ValueError: In a step, when a rule that forgets is not the last.
+        ValueError: In a step, when a rule whose updates are `Replaced` is not the last.
 
     Example:
 

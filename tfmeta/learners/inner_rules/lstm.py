@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 
-from tfmeta.learners.inner_rules.rule import Gated, Parameters
+from tfmeta.learners.inner_rules.rule import Parameters, Replaced
 from tfmeta.seeds import spawn_seeds
 
 # e ** -10 is the smallest number that is taken by its logarithm.
@@ -86,7 +86,7 @@ class LSTMRule(keras.layers.Layer):
         parameters: Parameters,
         *,
         loss: tf.Tensor,
-    ) -> tuple[list[Gated], LSTMState]:
+    ) -> tuple[list[Replaced], LSTMState]:
         """One step; see `InnerRule.update`. Loss and gradients count as constants."""
         flat = _column(parameters)
         gradient = tf.stop_gradient(_column(gradients))
@@ -115,9 +115,8 @@ class LSTMRule(keras.layers.Layer):
 
         forget = gate(self.forget_kernel, self.forget_bias, state.forget)
         take_in = gate(self.input_kernel, self.input_bias, state.input)
-        kept = _like(tf.sigmoid(forget), parameters)
-        added = _like(-(tf.sigmoid(take_in) * gradient), parameters)
-        updates = [Gated(*parts) for parts in zip(kept, added, strict=True)]
+        moved = tf.sigmoid(forget) * flat - tf.sigmoid(take_in) * gradient
+        updates = [Replaced(value) for value in _like(moved, parameters)]
         return updates, LSTMState(hidden, cell, forget, take_in)
 
 

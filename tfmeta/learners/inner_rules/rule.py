@@ -11,20 +11,21 @@ import tensorflow as tf
 Parameters = list[tf.Tensor]
 
 
-class Gated(NamedTuple):
-    """An update that forgets as well: `kept * parameter + added`.
+class Replaced(NamedTuple):
+    """An update in the place of a sum: what the parameter becomes.
+
+    For rules that forget, such as the LSTM, whose cell state the parameters are: what
+    is added, `value - parameter`, rounds, and its sum with the parameter again.
 
     Attributes:
-        kept: Of the parameter's shape: what stays of every number.
-        added: Of the parameter's shape.
+        value: Of the parameter's shape.
     """
 
-    kept: tf.Tensor
-    added: tf.Tensor
+    value: tf.Tensor
 
 
-# One for each parameter: what is added to it, or `Gated`.
-Updates: TypeAlias = Sequence[tf.Tensor | Gated]
+# One for each parameter: what is added to it, or `Replaced`.
+Updates: TypeAlias = Sequence[tf.Tensor | Replaced]
 
 
 class InnerRule(Protocol):
@@ -102,8 +103,6 @@ def apply_updates(parameters: Parameters, updates: Updates) -> Parameters:
     ```
     """
     return [
-        update.kept * parameter + update.added
-        if isinstance(update, Gated)
-        else parameter + update
+        update.value if isinstance(update, Replaced) else parameter + update
         for parameter, update in zip(parameters, updates, strict=True)
     ]
