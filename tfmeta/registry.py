@@ -6,7 +6,7 @@ Names of modules and plain values alone, so that `--help` does not wait for Tens
 from __future__ import annotations
 
 import dataclasses
-import importlib
+import pkgutil
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -235,10 +235,9 @@ def resolve(path: str) -> Any:
     Raises:
         ValueError: When there is no such module, or nothing of that name in it.
     """
-    module, _, name = path.partition(":")
     try:
-        return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as error:
+        return pkgutil.resolve_name(path)
+    except (ImportError, AttributeError, ValueError) as error:
         raise ValueError(
             f"{path} must be the module and the name of something that can be "
             f"imported. Received: {path}, and {error}"

@@ -1,10 +1,11 @@
 import dataclasses
 import inspect
 import json
+from pkgutil import resolve_name
 
 import pytest
 
-from tfmeta.datasets.dataset import Dataset, resolve
+from tfmeta.datasets.dataset import Dataset
 from tfmeta.datasets.registry import DATASETS, read_records
 from tfmeta.runs.config import TrainConfig
 
@@ -13,7 +14,7 @@ RECORDS = DATASETS.values()
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda r: r.name)
 def test_a_record_names_what_there_is(record):
-    loader = resolve(record.loader)
+    loader = resolve_name(record.loader)
     assert loader.__name__ == f"load_{record.name}"
     assert next(iter(inspect.signature(loader).parameters)) == "split"
     assert bool(record.importer) == bool(record.needs) == (record.name != "glyphs")

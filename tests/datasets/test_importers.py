@@ -27,11 +27,11 @@ def test_the_functions_take_what_they_are_given(name):
 
 
 RESOLVE_ALL = """
-from tfmeta.datasets.dataset import resolve
+from pkgutil import resolve_name
 from tfmeta.datasets.registry import DATASETS
 for record in DATASETS.values():
     for place in (record.loader, record.importer):
-        place and resolve(place)
+        place and resolve_name(place)
 """
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import inspect
 import os
+import pkgutil
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -75,7 +75,7 @@ class Dataset:
         **options: Any,
     ) -> ClassTable:
         """One split; see `tfmeta.datasets.load`."""
-        loader = resolve(self.loader)
+        loader = pkgutil.resolve_name(self.loader)
         accepted = set(inspect.signature(loader).parameters)
         given = {name: value for name, value in options.items() if value is not None}
         for option, value in given.items():
@@ -104,7 +104,7 @@ class Dataset:
                 f"`name` must be a data set that is imported. Received: {self.name!r}, "
                 "which needs no files"
             )
-        importer = resolve(self.importer)
+        importer = pkgutil.resolve_name(self.importer)
         accepted = set(inspect.signature(importer).parameters)
         given = {name: value for name, value in options.items() if value is not None}
         for option, value in given.items():
@@ -143,9 +143,3 @@ class Dataset:
             f"{self.name} is not in {folder}{because and ' and ' + because}. {how}"
             f"Received: data_dir {str(folder)!r}"
         )
-
-
-def resolve(place: str) -> Any:
-    """What is called `"module:name"`; the module is imported."""
-    module, _, name = place.partition(":")
-    return getattr(importlib.import_module(module), name)

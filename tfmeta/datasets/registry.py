@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import pkgutil
 from collections.abc import Iterable
 from typing import Any
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.dataset import Dataset, resolve
+from tfmeta.datasets.dataset import Dataset
 from tfmeta.datasets.import_report import ImportReport, OnProgress
 
 # The list: one line for each data set, where its record is.
@@ -36,7 +37,7 @@ def read_records(places: Iterable[str]) -> dict[str, Dataset]:
     """
     records: dict[str, Dataset] = {}
     for place in places:
-        record = resolve(place)
+        record = pkgutil.resolve_name(place)
         if record.name in records:
             raise ValueError(
                 "data sets must differ in their names. Received: a second "
