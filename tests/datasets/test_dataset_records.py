@@ -1,4 +1,3 @@
-import dataclasses
 import inspect
 import json
 from pkgutil import resolve_name
@@ -7,7 +6,7 @@ import pytest
 
 from tfmeta.datasets.dataset import Dataset
 from tfmeta.datasets.registry import DATASETS, read_records
-from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.config import TrainConfig, options
 
 RECORDS = DATASETS.values()
 
@@ -23,8 +22,8 @@ def test_a_record_names_what_there_is(record):
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda r: r.name)
 def test_training_defaults_are_settings_of_a_run(record):
-    known = {field.name for field in dataclasses.fields(TrainConfig)}
-    assert set(record.training) <= known - {"dataset"}
+    assert set(record.training) <= {place.name for place in options()} - {"dataset"}
+    TrainConfig().with_options(record.training)
     assert json.loads(json.dumps(dict(record.training))) == record.training
 
 
