@@ -6,7 +6,8 @@ import pytest
 
 from tfmeta.datasets.dataset import Dataset
 from tfmeta.datasets.registry import DATASETS, read_records
-from tfmeta.runs.config import TrainConfig, options
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.parameter import places
 
 RECORDS = DATASETS.values()
 
@@ -22,7 +23,9 @@ def test_a_record_names_what_there_is(record):
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda r: r.name)
 def test_training_defaults_are_settings_of_a_run(record):
-    assert set(record.training) <= {place.name for place in options()} - {"dataset"}
+    assert set(record.training) <= {place.name for place in places(TrainConfig)} - {
+        "dataset"
+    }
     TrainConfig().with_options(record.training)
     assert json.loads(json.dumps(dict(record.training))) == record.training
 
