@@ -91,9 +91,8 @@ class WeightsProtocol(InTables[int, Weights]):
 
 
 @pytest.fixture
-def listed(monkeypatch):
+def listed():
     """The one line in the list."""
-    monkeypatch.setattr("tfmeta.runs.measuring.registry.PROTOCOLS", PROTOCOLS)
     PROTOCOLS.append(WeightsProtocol)
     yield
     PROTOCOLS.remove(WeightsProtocol)
