@@ -24,7 +24,8 @@ from report import write_json as write_result_json
 from tfmeta.evaluation import ClassInterval, EvaluationResult
 from tfmeta.json_files import read_json
 from tfmeta.runs.building import build_learner
-from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
+from tfmeta.runs.measuring.on_episodes import read_results
+from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.run_folder import RunFolder
 
 NAME = "glyphs"

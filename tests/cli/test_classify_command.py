@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from tfmeta.runs.classify import classify_pictures, read_pictures
-from tfmeta.runs.open_set import find_threshold
+from tfmeta.runs.measuring.open_set import find_threshold
 from tfmeta.runs.run_folder import RunFolder
 
 

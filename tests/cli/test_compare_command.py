@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfmeta.evaluation import compare
-from tfmeta.runs.evaluate import read_results
+from tfmeta.runs.measuring.on_episodes import read_results
 from tfmeta.runs.run_folder import RunFolder, write_json
 
 

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from tfmeta.evaluation import over_training_seeds
-from tfmeta.runs.evaluate import read_results
-from tfmeta.runs.open_set import read_open_set_results
+from tfmeta.runs.measuring.on_episodes import read_results
+from tfmeta.runs.measuring.open_set import OpenSet
 from tfmeta.runs.run_folder import RunFolder
 
 
@@ -83,7 +83,7 @@ def test_unknown_classes_are_measured_and_the_threshold_kept(call, run_copy):
     before = (run_copy / "metrics.json").read_bytes()
     done = call("evaluate", run_copy, "--open-set", *options)
     assert (done.code, done.err) == (0, "")
-    (found,) = read_open_set_results(RunFolder(run_copy))
+    (found,) = OpenSet().read(RunFolder(run_copy))
     assert done.out == f"{found}\n"
     p = found.protocol
     assert (p["ways"], p["unknown_ways"], p["shots"], p["seed"]) == (3, 2, 1, 4)
@@ -93,7 +93,7 @@ def test_unknown_classes_are_measured_and_the_threshold_kept(call, run_copy):
     for ways, count in ((3, 1), (2, 2)):
         options = ("--episodes", 600, "--ways", ways, "--unknown-ways", 2, "--seed", 4)
         call("evaluate", run_copy, "--open-set", *options)
-        kept = read_open_set_results(RunFolder(run_copy))
+        kept = OpenSet().read(RunFolder(run_copy))
         assert len(kept) == count
     assert kept[0].to_json() == found.to_json()
     (run_copy / "open_set.json").write_text('{"format_version": 1, "results": [{}]}')

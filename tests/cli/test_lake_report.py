@@ -6,7 +6,7 @@ from PIL import Image
 from tfmeta.datasets import load
 from tfmeta.datasets.omniglot.lake_runs import runs_path
 from tfmeta.datasets.omniglot.pictures import size_path
-from tfmeta.runs.lake import read_lake_result
+from tfmeta.runs.measuring.lake import Lake
 from tfmeta.runs.run_folder import RunFolder, write_json
 
 
@@ -25,7 +25,7 @@ def test_a_run_of_another_data_set_is_measured_and_drawn(evaluate_lake, run_copy
     metrics = (run_copy / "metrics.json").read_bytes()
     done = evaluate_lake()
     assert (done.code, done.err) == (0, "")
-    result = read_lake_result(RunFolder(run_copy))
+    (result,) = Lake().read(RunFolder(run_copy))
     picture = run_copy / "lake.png"
     assert done.out == f"{result}\nEvery answer is drawn in {picture}\n"
     assert "28x28, inductive" in done.out

@@ -10,7 +10,7 @@ import time
 import pytest
 
 from tfmeta.reproduction.table import load_table
-from tfmeta.runs.evaluate import read_results
+from tfmeta.runs.measuring.on_episodes import read_results
 from tfmeta.runs.run_folder import RunFolder
 
 TINY = {

@@ -3,7 +3,7 @@ import pytest
 import tfmeta
 from tfmeta.evaluation import compare
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.evaluate import read_results
+from tfmeta.runs.measuring.on_episodes import read_results
 from tfmeta.runs.run_folder import RunFolder
 
 FILES = {

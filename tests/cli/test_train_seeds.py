@@ -2,7 +2,7 @@ import shutil
 
 import pytest
 
-from tfmeta.runs.evaluate import read_results
+from tfmeta.runs.measuring.on_episodes import read_results
 from tfmeta.runs.run_folder import RunFolder
 
 QUICK = (

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from tfmeta.runs.evaluate import draw_test_episodes, read_results
+from tfmeta.runs.measuring.on_episodes import read_results
+from tfmeta.runs.measuring.standard import draw_test_episodes
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
 

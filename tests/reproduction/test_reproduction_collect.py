@@ -12,8 +12,8 @@ from tfmeta.reproduction.collect import collect
 from tfmeta.reproduction.figures import find_figure
 from tfmeta.reproduction.row import Column, Published, Row
 from tfmeta.reproduction.table import ReproductionTable
-from tfmeta.runs.evaluate import read_results
-from tfmeta.runs.lake import LAKE_FORMAT_VERSION
+from tfmeta.runs.measuring.lake import LAKE_FORMAT_VERSION
+from tfmeta.runs.measuring.on_episodes import read_results
 from tfmeta.runs.run_folder import RunFolder, write_json
 
 

@@ -6,11 +6,8 @@ import pytest
 from tfmeta.evaluation import compare
 from tfmeta.runs.compare import compare_runs
 from tfmeta.runs.earlier_results import complete_results
-from tfmeta.runs.evaluate import (
-    METRICS_FORMAT_VERSION,
-    draw_test_episodes,
-    read_results,
-)
+from tfmeta.runs.measuring.on_episodes import METRICS_FORMAT_VERSION, read_results
+from tfmeta.runs.measuring.standard import draw_test_episodes
 from tfmeta.runs.run_folder import RunFolder, write_json
 
 

@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from tfmeta.runs.config import TrainConfig, options
-from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, read_results
 from tfmeta.runs.former_config import from_flat
+from tfmeta.runs.measuring.on_episodes import read_results
+from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.run_folder import FORMAT_VERSION, RunFolder
 from tfmeta.runs.train import load_learner, train
 

@@ -9,7 +9,7 @@ from tfmeta.learners import (
 )
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import load_split
-from tfmeta.runs.evaluate import draw_test_episodes
+from tfmeta.runs.measuring.standard import draw_test_episodes
 from tfmeta.runs.run_folder import RunFolder, read_json
 from tfmeta.runs.train import load_learner, train
 from tfmeta.runs.training_data import validation_episodes

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tfmeta.datasets import ClassTable
-from tfmeta.runs.evaluate import read_results
 from tfmeta.runs.export import export_run
+from tfmeta.runs.measuring.on_episodes import read_results
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
 

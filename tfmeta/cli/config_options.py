@@ -28,7 +28,7 @@ def config_options(
     defaults = defaults_in_words()
     for place in options():
         help = place.parameter.help.format(where=place.where)
-        decorators.append(_option(place, f"{help} [default: {defaults[place.name]}]"))
+        decorators.append(option_of(place, f"{help} [default: {defaults[place.name]}]"))
         decorators += after.get(place.name, ())
 
     def decorate(function: _Function) -> _Function:
@@ -54,18 +54,27 @@ def task_options(*, default: str, several: Iterable[str] = ()) -> Decorator:
             help = place.parameter.help.format(where="test")
             help = f"{help[:-1]}; may be repeated." if multiple else help
             help = f"{help} [default: {default}]"
-            function = _option(place, help, multiple=multiple)(function)
+            function = option_of(place, help, multiple=multiple)(function)
         return function
 
     return decorate
 
 
-def _option(place: Place, help: str, **attributes: Any) -> Decorator:
+def option_of(place: Place, help: str, **attributes: Any) -> Decorator:
+    """The option of a parameter.
+
+    Args:
+        place: The parameter.
+        help: What `--help` says of it.
+        **attributes: Of `click.option`.
+    """
     known = place.parameter
     flag = f"--{(known.option or place.name).replace('_', '-')}"
     if known.opposite is not None:
         flag = f"{flag}/--{known.opposite.replace('_', '-')}"
         return click.option(flag, place.name, default=None, help=help)
+    if place.type is bool:
+        return click.option(flag, place.name, is_flag=True, help=help)
     if dict in _members(place.type):
         return click.option(
             flag,

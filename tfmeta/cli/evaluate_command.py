@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfmeta.cli.config_options import task_options
-from tfmeta.cli.lake_report import report_lake
-from tfmeta.cli.options import AT_LEAST_1, DATA_DIR, SEED
+from tfmeta.cli.options import DATA_DIR, SEED
+from tfmeta.cli.protocol_options import chosen_protocol, protocol_options
 from tfmeta.cli.tensorflow_start import start_tensorflow
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from tfmeta.learners import FewShotLearner
+    from tfmeta.runs.measuring.protocol import Drawn, MeasuringProtocol
+    from tfmeta.runs.run_folder import RunFolder
 
 
 @click.command()
@@ -33,49 +41,15 @@ from tfmeta.cli.tensorflow_start import start_tensorflow
     is_flag=True,
     help="Measure the run's network with its first, random weights; keeps no figure.",
 )
-@click.option(
-    "--realistic",
-    is_flag=True,
-    help="One table of usual episodes, of episodes within one group (alphabet, "
-    "superclass), and of episodes of all test classes.",
-)
-@click.option(
-    "--open-set",
-    is_flag=True,
-    help='Episodes with queries of unknown classes, to be answered by "none of '
-    'these". Writes open_set.json into RUN, for `tfmeta classify --open-set`.',
-)
-@click.option(
-    "--unknown-ways",
-    type=AT_LEAST_1,
-    help="With --open-set: unknown classes per task. [default: as many as --ways]",
-)
-@click.option(
-    "--confusion",
-    is_flag=True,
-    help="Draw which class was taken for which into RUN/confusion.png.",
-)
-@click.option(
-    "--protocol",
-    type=click.Choice(["lake"]),
-    help="lake: instead of episodes, Lake's 20-way one-shot test within an alphabet, "
-    "20 runs of 20 trials. Writes lake.json and lake.png into RUN.",
-)
+@protocol_options
 @DATA_DIR
+@click.pass_context
 def evaluate(
+    context: click.Context,
     runs: tuple[Path, ...],
-    protocol: str | None,
-    ways: tuple[int, ...],
-    shots: tuple[int, ...],
-    queries: int | None,
-    num_episodes: int,
-    seed: int,
     untrained: bool,
-    realistic: bool,
-    open_set: bool,
-    unknown_ways: int | None,
-    confusion: bool,
     data_dir: Path | None,
+    **of_protocols: Any,
 ) -> None:
     """Measure the learner of the run folder RUN on fixed test episodes.
 
@@ -89,63 +63,62 @@ def evaluate(
 
     folders = [RunFolder(run) for run in runs]
     check_same_but_seed(folders)
-    if protocol == "lake":
-        for run in runs:
-            report_lake(run, untrained=untrained, data_dir=data_dir)
-        return
-    _check_options(
-        realistic=realistic,
-        open_set=open_set,
-        unknown_ways=unknown_ways,
-        confusion=confusion,
-        untrained=untrained,
-    )
+    protocol = chosen_protocol(context)
     start_tensorflow("metric")
 
-    from tfmeta.cli.evaluate_job import EvaluateJob
+    from rich.console import Console
 
-    job = EvaluateJob(
-        ways=ways,
-        shots=shots,
-        queries=queries,
-        num_episodes=num_episodes,
-        seed=seed,
-        untrained=untrained,
-        data_dir=data_dir,
-    )
-    if open_set:
-        job.measure_open_set(folders, unknown_ways=unknown_ways)
-    elif realistic:
-        job.measure_realistic(folders)
-    else:
-        job.measure(folders, confusion=confusion)
+    from tfmeta.runs.building import build_learner
+    from tfmeta.runs.data import load_split
+    from tfmeta.runs.train import load_learner
+
+    console = Console(highlight=False, soft_wrap=True)
+    measured = []
+    for folder in folders:
+        config = folder.read_config()
+        if len(folders) > 1 and protocol.names_runs:
+            console.print(f"{folder.path}, training seed {config.seed}")
+        # All before the first is measured: what cannot be drawn is said at once.
+        drawn = protocol.draw(config, data_dir=data_dir)
+        if untrained:
+            learner = build_learner(config, load_split(config, "train", data_dir))
+        else:
+            learner = load_learner(folder)
+        measured.append(
+            [
+                result
+                for together in drawn
+                for result in _measure_together(
+                    console, folder, learner, protocol, together, keep=not untrained
+                )
+            ]
+        )
+    if len(folders) > 1:
+        for line in protocol.report_spread(measured):
+            console.print(line)
 
 
-def _check_options(
+def _measure_together(
+    console: Console,
+    folder: RunFolder,
+    learner: FewShotLearner,
+    protocol: MeasuringProtocol[Any, Any],
+    drawn: Drawn[Any],
     *,
-    realistic: bool,
-    open_set: bool,
-    unknown_ways: int | None,
-    confusion: bool,
-    untrained: bool,
-) -> None:
-    if realistic and open_set:
-        raise click.UsageError(
-            "--realistic and --open-set must be given one at a time. Received: both"
-        )
-    if unknown_ways is not None and not open_set:
-        raise click.UsageError(
-            "--unknown-ways needs --open-set. Received: --unknown-ways "
-            f"{unknown_ways} without"
-        )
-    others = {
-        "--realistic": realistic,
-        "--open-set": open_set,
-        "--untrained": untrained,
-    }
-    given = [name for name, is_given in others.items() if is_given]
-    if confusion and given:
-        raise click.UsageError(
-            "--confusion draws the usual figures of a trained run. Received: "
-            f"--confusion with {given[0]}"
-        )
+    keep: bool,
+) -> list[Any]:
+    """Measures what is printed at once, and prints it."""
+    from tfmeta.cli.progress import progress_bar
+    from tfmeta.runs.measuring.measure import measure_part
+
+    for line in drawn.said:
+        console.print(line)
+    results = {}
+    for name, part in drawn.parts.items():
+        with progress_bar(console, protocol.progress) as report:
+            results[name] = measure_part(
+                folder, learner, protocol, part, on_progress=report, keep=keep
+            )
+    for line in protocol.report(folder, drawn, results, kept=keep):
+        console.print(line)
+    return list(results.values())

@@ -14,16 +14,12 @@ from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import progress_bar
 from tfmeta.reproduction.collect import collect
 from tfmeta.reproduction.files import read_earlier, read_result, write_table
-from tfmeta.reproduction.markdown import (
-    KINDS,
-    figure_rows,
-    header,
-    markdown,
-)
+from tfmeta.reproduction.markdown import figure_rows, header, markdown
 from tfmeta.reproduction.measure import measure_row, train_row
 from tfmeta.reproduction.readme import put_into_readme
 from tfmeta.reproduction.row import Row
 from tfmeta.reproduction.table import ReproductionTable
+from tfmeta.runs.measuring.registry import protocols_in_tables
 from tfmeta.runs.run_folder import RunFolder
 
 
@@ -152,7 +148,7 @@ def _show(console: Console, content: dict[str, Any]) -> None:
     """Prints the figures, and which goals they meet."""
     # Without a terminal rich would assume 80 columns and cut the figures.
     wide = console if console.is_terminal else Console(width=200, highlight=False)
-    for kind in KINDS:
+    for kind in protocols_in_tables():
         columns = [c for row in content["rows"] for c in row["columns"]]
         goals = [_goal(column) for column in columns if column["kind"] == kind]
         if not goals:
@@ -170,6 +166,6 @@ def _show(console: Console, content: dict[str, Any]) -> None:
 def _goal(column: dict[str, Any]) -> str:
     if column["goal"] is None:
         return ""
-    sign = "≤" if column["kind"] == "lake" else "≥"
+    sign = protocols_in_tables()[column["kind"]].bound
     verdict = {True: ": met", False: ": missed", None: ""}[column["goal_met"]]
     return f"{sign} {column['goal']:g}{verdict}"

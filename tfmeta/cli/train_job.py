@@ -17,8 +17,8 @@ from tfmeta.json_files import read_json
 from tfmeta.registry import learner_entry
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of, load_split
-from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run
 from tfmeta.runs.export import export_run
+from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.pictures import draw_curve, draw_episodes
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import train

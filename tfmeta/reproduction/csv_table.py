@@ -6,14 +6,17 @@ import csv
 import io
 from typing import Any
 
-from tfmeta.reproduction.markdown import KINDS, describe_state
+from tfmeta.reproduction.markdown import describe_state
+from tfmeta.runs.measuring.registry import protocols_in_tables
 
 
 def _field(interval: str) -> str:
     return f"over_{interval.replace(' ', '_')}"
 
 
-_INTERVALS = tuple(name for _, intervals in KINDS.values() for name in intervals)
+_INTERVALS = dict.fromkeys(
+    name for protocol in protocols_in_tables().values() for name in protocol.intervals
+)
 FIELDS = (
     *("row", "method", "task", "kind", "budget", "seed", "state"),
     *("published_percent", "published_half_width", "published_source"),

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tfmeta.runs.measuring.registry import protocols_in_tables
+
 _UNCHECKED = "†"
 _NOTHING = "–"
-# By kind of column: the unit, and what its two intervals are over.
-KINDS = {
-    "episodes": ("accuracy", ("episode draws", "test classes")),
-    "lake": ("error", ("trials", "alphabets")),
-}
 
 
 def markdown(content: dict[str, Any]) -> str:
@@ -21,7 +18,7 @@ def markdown(content: dict[str, Any]) -> str:
         content: As `collect` returns it, or as it was read from its file.
     """
     lines: list[str] = []
-    for kind in KINDS:
+    for kind in protocols_in_tables():
         figures = figure_rows(content, kind)
         if figures:
             names = header(kind)
@@ -69,9 +66,12 @@ def describe_time(seconds: float | None) -> str:
 
 def header(kind: str) -> list[str]:
     """The names of the columns of a table of figures of a kind."""
-    unit, intervals = KINDS[kind]
-    over = [f"over {name}" for name in (*intervals, "training seeds")]
-    return ["method", "task", "published", f"{unit} here, %", *over, "setting"]
+    protocol = protocols_in_tables()[kind]
+    over = [f"over {name}" for name in (*protocol.intervals, "training seeds")]
+    return [
+        *("method", "task", "published", f"{protocol.unit} here, %"),
+        *(*over, "setting"),
+    ]
 
 
 def figure_rows(content: dict[str, Any], kind: str) -> list[list[str]]:
@@ -212,23 +212,16 @@ def _reading(content: dict[str, Any]) -> str:
     ]
     classes = [f["test_classes"] for f in figures if f["intervals"].get("test classes")]
     parts = ["Intervals are 95 %."]
-    if any(c["kind"] == "episodes" for c in columns):
-        over = ""
-        if classes:
-            ends = dict.fromkeys([min(classes), max(classes)])
-            over = f" (jackknife over {' to '.join(map(str, ends))} classes)"
-        queries = sorted({c["queries"] for c in columns if c["kind"] == "episodes"})
-        parts.append(
-            "Over episode draws is what papers report; over test classes counts their "
-            f"examples, and each class as a competitor of the others, too{over}. "
-            f"{content['test_episodes']:,} test episodes of seed 0 with "
-            f"{' or '.join(map(str, queries))} queries per class."
-        )
-    if any(c["kind"] == "lake" for c in columns):
-        parts.append(
-            "Within an alphabet: the 400 trials of Lake, Salakhutdinov and Tenenbaum, "
-            "2015."
-        )
+    for kind, protocol in protocols_in_tables().items():
+        of_kind = [column for column in columns if column["kind"] == kind]
+        if of_kind:
+            parts.append(
+                protocol.reading(
+                    of_kind,
+                    test_classes=classes,
+                    test_episodes=content["test_episodes"],
+                )
+            )
     reasons = dict.fromkeys(f.get("no_interval") for f in figures)
     parts += [f"– is no interval: {reason}." for reason in reasons if reason]
     commit = content["commit"]

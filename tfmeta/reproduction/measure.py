@@ -8,10 +8,11 @@ from collections.abc import Callable, Sequence
 import keras
 
 from tfmeta.json_files import read_json
-from tfmeta.reproduction.figures import find_figure, measure_column
+from tfmeta.reproduction.figures import find_figure
 from tfmeta.reproduction.row import Row
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.earlier_results import complete_results
+from tfmeta.runs.measuring.measure import measure
 from tfmeta.runs.pictures import draw_curve
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner, train
@@ -72,15 +73,15 @@ def measure_row(
         return []
     learner = load_learner(folder)
     return [
-        measure_column(
-            column,
+        str(result)
+        for column in missing
+        for result in measure(
             folder,
             learner,
-            test_episodes=test_episodes,
+            column.measured_by(test_episodes=test_episodes),
             data_dir=data_dir,
             on_progress=on_progress,
         )
-        for column in missing
     ]
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.former_config import from_flat
+from tfmeta.runs.measuring.in_tables import InTables
+from tfmeta.runs.measuring.registry import protocols_in_tables
 
 # 2 has a configuration in parts; in 1 it is flat.
 ROW_FORMAT_VERSION = 2
@@ -52,8 +54,9 @@ class Column:
 
     Attributes:
         published: What others have reached.
-        kind: `"episodes"`, an accuracy on test episodes, or `"lake"`, the error
-            rate in Lake's 20-way one-shot test within an alphabet.
+        kind: How it is measured, a `kind` of `tfmeta.runs.measuring`: `"episodes"`,
+            an accuracy on test episodes, or `"lake"`, the error rate in Lake's 20-way
+            one-shot test within an alphabet.
         ways: Classes per test episode.
         shots: Support examples per class.
         queries: Queries per class.
@@ -69,29 +72,45 @@ class Column:
     goal: float | None = None
 
     def __post_init__(self) -> None:
-        if self.kind not in ("episodes", "lake"):
+        known = protocols_in_tables()
+        if self.kind not in known:
             raise ValueError(
-                "`kind` of a column must be one of episodes, lake. Received: "
+                f"`kind` of a column must be one of {', '.join(known)}. Received: "
                 f"kind={self.kind!r}"
             )
 
     @property
     def label(self) -> str:
         """What is measured, in words."""
-        if self.kind == "lake":
-            return "20-way 1-shot within an alphabet, error"
-        return f"{self.ways}-way {self.shots}-shot"
+        return self._protocol.label(ways=self.ways, shots=self.shots)
 
     @property
     def bound(self) -> str:
         """Which side of the goal is wanted: an accuracy above, an error below."""
-        return "≤" if self.kind == "lake" else "≥"
+        return self._protocol.bound
+
+    def measured_by(self, *, test_episodes: int) -> InTables[Any, Any]:
+        """The protocol that gives its figure.
+
+        Args:
+            test_episodes: Test episodes per figure.
+        """
+        return self._protocol.of_column(
+            ways=self.ways,
+            shots=self.shots,
+            queries=self.queries,
+            num_episodes=test_episodes,
+        )
 
     def meets_goal(self, percent: float) -> bool | None:
         """Whether a figure is as good as the goal, `None` without one."""
         if self.goal is None:
             return None
-        return percent <= self.goal if self.kind == "lake" else percent >= self.goal
+        return percent <= self.goal if self.bound == "≤" else percent >= self.goal
+
+    @property
+    def _protocol(self) -> type[InTables[Any, Any]]:
+        return protocols_in_tables()[self.kind]
 
 
 @dataclasses.dataclass(frozen=True)

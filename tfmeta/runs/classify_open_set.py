@@ -9,7 +9,7 @@ import tensorflow as tf
 
 from tfmeta.finite_checks import check_finite_weights
 from tfmeta.runs.classify import TaskPictures, check_probabilities
-from tfmeta.runs.open_set import find_threshold
+from tfmeta.runs.measuring.open_set import find_threshold
 from tfmeta.runs.query_files import UNKNOWN
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner

@@ -12,7 +12,8 @@ from tfmeta.evaluation.fingerprint import fingerprint
 from tfmeta.runs.config import EpisodeConfig
 from tfmeta.runs.data import load_split
 from tfmeta.runs.earlier_results import with_classes
-from tfmeta.runs.evaluate import draw_test_episodes, evaluate_run, find_result
+from tfmeta.runs.measuring.on_episodes import find_result
+from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
 

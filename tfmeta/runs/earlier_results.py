@@ -9,7 +9,7 @@ from tfmeta.episodes import Episodes
 from tfmeta.evaluation import EvaluationResult, evaluation_protocol
 from tfmeta.evaluation.participants import all_participants
 from tfmeta.runs.data import load_split
-from tfmeta.runs.evaluate import keep_result, read_results
+from tfmeta.runs.measuring.on_episodes import metrics
 from tfmeta.runs.run_folder import RunFolder
 
 # Of a protocol, what names the data, and what never decides which classes are drawn.
@@ -38,7 +38,7 @@ def complete_results(
     Raises:
         ValueError: When `metrics.json` is damaged.
     """
-    lacking = [r for r in read_results(folder) if r.episode_classes is None]
+    lacking = [r for r in metrics(folder).read() if r.episode_classes is None]
     if not lacking:
         return
     table = load_split(folder.read_config(), "test", data_dir)
@@ -48,7 +48,7 @@ def complete_results(
         episodes = Episodes(table, **drawn)
         again = evaluation_protocol(episodes, protocol["episodes"])
         if again["fingerprint"] == protocol["fingerprint"]:
-            keep_result(folder, with_classes(result, episodes))
+            metrics(folder).keep(with_classes(result, episodes))
 
 
 def with_classes(result: EvaluationResult, episodes: Episodes) -> EvaluationResult:

@@ -8,7 +8,7 @@ from tfmeta import export
 from tfmeta.datasets import ClassTable
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.data import kind_of, light_ground
-from tfmeta.runs.evaluate import read_results
+from tfmeta.runs.measuring.on_episodes import read_results
 from tfmeta.runs.run_folder import RunFolder
 
 

@@ -166,6 +166,16 @@ def _each_place(config: type) -> Iterator[Place]:
             )
 
 
+def declared(holder: type) -> list[Place]:
+    """The parameters among the fields of a class that has others besides."""
+    hints = typing.get_type_hints(holder)
+    return [
+        Place(field.name, (field.name,), hints[field.name], field.metadata[_KEY])
+        for field in dataclasses.fields(holder)
+        if _KEY in field.metadata
+    ]
+
+
 def parts(config: type) -> list[str]:
     """Names of the fields that hold another configuration."""
     fields = dataclasses.fields(config)

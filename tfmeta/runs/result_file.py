@@ -63,6 +63,15 @@ class ResultFile(Generic[_Result]):
                 "remove the file and evaluate again"
             ) from error
 
+    def check_keepable(self) -> None:
+        """Checks that a result can be kept beside the others.
+
+        Raises:
+            ValueError: As `read`, where there are others to be kept.
+        """
+        if not self.single:
+            self.read()
+
     def keep(self, result: _Result) -> None:
         """Adds a result; one with the same protocol is replaced: it is the same figure.
 

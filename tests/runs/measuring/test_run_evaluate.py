@@ -3,16 +3,14 @@ import json
 import pytest
 
 from tfmeta.evaluation import compare
-from tfmeta.runs.evaluate import (
+from tfmeta.runs.measuring.on_episodes import (
     METRICS_FORMAT_VERSION,
-    draw_realistic_episodes,
-    evaluate_run,
     find_result,
     read_results,
 )
-from tfmeta.runs.evaluate import (
-    draw_test_episodes as episodes_of,
-)
+from tfmeta.runs.measuring.realistic import draw_realistic_episodes
+from tfmeta.runs.measuring.standard import draw_test_episodes as episodes_of
+from tfmeta.runs.measuring.standard import evaluate_run
 from tfmeta.runs.run_folder import RunFolder, write_json
 from tfmeta.runs.train import load_learner
 

@@ -9,8 +9,9 @@ from tfmeta.datasets import ClassTable
 from tfmeta.datasets.omniglot.lake_runs import load_lake_runs
 from tfmeta.evaluation import LakeResult
 from tfmeta.learners import PrototypicalNetwork
-from tfmeta.runs.lake import evaluate_run_on_lake, read_lake_result
 from tfmeta.runs.lake_picture import draw_lake
+from tfmeta.runs.measuring.lake import Lake, LakePictures
+from tfmeta.runs.measuring.measure import measure_part
 from tfmeta.runs.run_folder import RunFolder, write_json
 
 GREEN, RED = (26, 127, 55), (207, 34, 46)
@@ -32,6 +33,11 @@ def nearest_pixels(*shape):
     )
 
 
+def evaluate_run_on_lake(folder, learner, *, trained_on=None, data_dir, **options):
+    pictures = LakePictures(trained_on, data_dir)
+    return measure_part(folder, learner, Lake(), pictures, **options)
+
+
 def count_frames(path, colour):
     with Image.open(path) as picture:
         pixels = np.asarray(picture.convert("RGB"))
@@ -41,12 +47,12 @@ def count_frames(path, colour):
 def test_the_pictures_come_in_the_learners_size_and_the_result_is_kept(
     folder, lake_dir
 ):
-    assert read_lake_result(folder) is None
+    assert Lake().find(folder) is None
     for size in (12, 28):
         learner = nearest_pixels(size, size, 1)
         result = evaluate_run_on_lake(folder, learner, data_dir=lake_dir)
         assert result.size == size
-        assert read_lake_result(folder).to_json() == result.to_json()
+        assert Lake().find(folder).to_json() == result.to_json()
     names = {"classes.json", "lake.json", "lake.png"}
     assert {path.name for path in folder.path.iterdir()} == names
     assert count_frames(folder.lake_picture, RED) > 1000
@@ -128,7 +134,7 @@ def test_a_run_that_does_not_say_what_it_saw_has_no_figure(folder, lake_dir):
 def test_a_damaged_result_is_named(folder, values, message):
     folder.lake_file.write_text(json.dumps(values))
     with pytest.raises(ValueError, match="lake.json") as caught:
-        read_lake_result(folder)
+        Lake().find(folder)
     assert message in str(caught.value)
 
 

@@ -1,0 +1,50 @@
+import dataclasses
+
+from tfmeta.runs.measuring.lake import Lake
+from tfmeta.runs.measuring.on_episodes import OnEpisodes
+from tfmeta.runs.measuring.registry import PROTOCOLS, protocols_in_tables
+from tfmeta.runs.measuring.standard import Standard
+from tfmeta.runs.parameter import declared
+from tfmeta.runs.run_folder import RunFolder
+
+
+def test_every_protocol_can_be_asked_for_by_a_name_of_its_own():
+    names = [protocol.name for protocol in PROTOCOLS]
+    assert len(set(names)) == len(names)
+    by_nothing = [p for p in PROTOCOLS if p.asked == "default"]
+    assert by_nothing == [Standard]
+    for protocol in PROTOCOLS:
+        assert (protocol.help is None) == (protocol is Standard)
+        shared = {"ways", "shots", "queries", "num_episodes", "seed"}
+        fields = {field.name for field in dataclasses.fields(protocol)}
+        own = {place.name for place in declared(protocol)}
+        assert fields - own == (shared if issubclass(protocol, OnEpisodes) else set())
+
+
+def test_no_two_protocols_have_an_option_of_one_name():
+    own = [place.name for protocol in PROTOCOLS for place in declared(protocol)]
+    assert len(set(own)) == len(own)
+
+
+def test_figures_of_different_kinds_are_kept_apart(tmp_path):
+    folder = RunFolder(tmp_path)
+    files = {protocol.name: protocol().kept_in(folder) for protocol in PROTOCOLS}
+    assert {name: (file.path.name, file.single) for name, file in files.items()} == {
+        "standard": ("metrics.json", False),
+        "realistic": ("metrics.json", False),
+        "open-set": ("open_set.json", False),
+        "lake": ("lake.json", True),
+    }
+    assert all(protocol().read(folder) == [] for protocol in PROTOCOLS)
+    assert {f"`{file.command}`" for file in files.values()} == {
+        *("`tfmeta evaluate`", "`tfmeta evaluate --open-set`"),
+        "`tfmeta evaluate --protocol lake`",
+    }
+
+
+def test_columns_are_measured_by_protocols():
+    assert protocols_in_tables() == {"episodes": Standard, "lake": Lake}
+    column = Standard.of_column(ways=20, shots=5, queries=7, num_episodes=600)
+    assert column == Standard(
+        ways=(20,), shots=(5,), queries=7, num_episodes=600, seed=0
+    )

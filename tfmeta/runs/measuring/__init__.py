@@ -1,0 +1,1 @@
+"""How a trained run is measured: one protocol a file, `registry.py` lists them."""

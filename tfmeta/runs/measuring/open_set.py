@@ -1,0 +1,161 @@
+"""Unknown classes: figures of a trained run, and the threshold that it keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tfmeta.runs.config import HeldOutEpisodeConfig, TrainConfig
+from tfmeta.runs.measuring.on_episodes import TASKS, OnEpisodes
+from tfmeta.runs.measuring.protocol import Drawn
+from tfmeta.runs.parameter import parameter
+from tfmeta.runs.result_file import ResultFile
+from tfmeta.runs.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from tfmeta.episodes import Episodes
+    from tfmeta.evaluation import OpenSetResult, Threshold
+    from tfmeta.learners import FewShotLearner
+
+# 2 has the classes of each episode; results of before are read without.
+OPEN_SET_FORMAT_VERSION = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class OpenSetEpisodes:
+    """Episodes with unknown classes.
+
+    Attributes:
+        test: Those that are measured.
+        validation: Those that the threshold is fitted on.
+        unknown_ways: How many of their ways are unknown.
+    """
+
+    test: Episodes
+    validation: Episodes
+    unknown_ways: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
+    """Queries of unknown classes, to be answered by "none of these".
+
+    Attributes:
+        unknown_ways: Unknown classes per task, by default as many as the known ones.
+    """
+
+    name = "open-set"
+    asked = "flag"
+    help = (
+        'Episodes with queries of unknown classes, to be answered by "none of '
+        'these". Writes open_set.json into RUN, for `tfmeta classify --open-set`.'
+    )
+
+    unknown_ways: int | None = parameter(
+        None,
+        "With --open-set: unknown classes per task. [default: as many as --ways]",
+        at_least=1,
+    )
+
+    def draw(
+        self, config: TrainConfig, *, data_dir: str | os.PathLike[str] | None = None
+    ) -> list[Drawn[OpenSetEpisodes]]:
+        """Test and validation episodes of each combination of ways and shots."""
+        drawn = [self._draw(config, task, data_dir) for task in self.tasks(config)]
+        return [Drawn({"": both}) for both in drawn]
+
+    def _draw(
+        self,
+        config: TrainConfig,
+        task: HeldOutEpisodeConfig,
+        data_dir: str | os.PathLike[str] | None,
+    ) -> OpenSetEpisodes:
+        """Without unlabelled examples, whatever the run has."""
+        from tfmeta.episodes import Episodes
+        from tfmeta.runs.data import load_split
+
+        ways = task.ways
+        unknown_ways = ways if self.unknown_ways is None else self.unknown_ways
+        drawn = []
+        for split in ("test", "validation"):
+            table = load_split(config, split, data_dir)
+            classes = len(set(table.origins))
+            if ways + unknown_ways > classes:
+                raise ValueError(
+                    f"`ways + unknown_ways` must be at most the number of {split} "
+                    f"classes of different origin, which is {classes}. Received: "
+                    f"{ways} + {unknown_ways}; choose fewer by --ways and "
+                    "--unknown-ways"
+                )
+            drawn.append(
+                Episodes(
+                    table,
+                    **dataclasses.replace(
+                        task, ways=ways + unknown_ways, unlabelled=0, distractors=0
+                    ),
+                    tasks=TASKS,
+                    seed=self.seed,
+                )
+            )
+        test, validation = drawn
+        return OpenSetEpisodes(test, validation, unknown_ways)
+
+    def run(
+        self,
+        folder: RunFolder,
+        learner: FewShotLearner,
+        part: OpenSetEpisodes,
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> OpenSetResult:
+        """Fits the threshold on validation classes, and measures on test classes."""
+        from tfmeta.evaluation import evaluate_open_set
+
+        return evaluate_open_set(
+            learner,
+            part.test,
+            part.validation,
+            unknown_ways=part.unknown_ways,
+            num_episodes=self.num_episodes,
+            seen_classes=folder.seen_classes(),
+            on_progress=on_progress,
+        )
+
+    def kept_in(self, folder: RunFolder) -> ResultFile[OpenSetResult]:
+        """`open_set.json`."""
+        from tfmeta.evaluation import OpenSetResult
+
+        return ResultFile(
+            folder.open_set_file,
+            OpenSetResult.from_json,
+            version=OPEN_SET_FORMAT_VERSION,
+            command="tfmeta evaluate --open-set",
+        )
+
+
+def find_threshold(folder: RunFolder, *, ways: int, shots: int) -> Threshold:
+    """The threshold that was fitted on the episodes most like a task.
+
+    A threshold is of one number of ways and shots. Those nearest in ways are
+    looked at first, then those nearest in shots, then the latest.
+
+    Raises:
+        FileNotFoundError: When the run has none.
+        ValueError: When its file is damaged or from a newer version.
+    """
+    thresholds = [result.threshold for result in reversed(OpenSet().read(folder))]
+    if not thresholds:
+        raise FileNotFoundError(
+            f"{folder.open_set_file} must hold a threshold. Received: none; fit one "
+            f"with `tfmeta evaluate {folder.path} --open-set --ways {ways} --shots "
+            f"{shots}`"
+        )
+    return min(
+        thresholds,
+        key=lambda t: (
+            abs(t.protocol["ways"] - ways),
+            abs(t.protocol["shots"] - shots),
+        ),
+    )
