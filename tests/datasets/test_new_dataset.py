@@ -95,7 +95,7 @@ error(load, "toy", rotations=True, data_dir=data_dir)
 print([m for m in ("tensorflow", "keras") if m in sys.modules])
 from tfmeta.runs.defaults import default_config
 config = default_config("toy", {"epochs": 1})
-print(config.dataset, config.ways, config.epochs, config.shots)
+print(config.dataset, config.test.ways, config.epochs, config.test.shots)
 error(default_config, "nothing", {})
 """
 
