@@ -130,7 +130,7 @@ def test_a_data_set_that_is_not_there(run_tfmeta, tmp_path):
     )
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert line.startswith(f"Error: Omniglot is not in {data_dir} and cannot be down")
+    assert line.startswith(f"Error: omniglot is not in {data_dir} and cannot be down")
     assert "tfmeta datasets import omniglot --from DIR" in line
     assert not list(tmp_path.iterdir())
 

@@ -1,6 +1,7 @@
 """Losses and metrics by name are of logits, or refused with what to write."""
 
 import functools
+import warnings
 
 import keras
 import numpy as np
@@ -67,6 +68,10 @@ def by_hand(logits, y, weight, divisor):
     return loss, weight[..., None] * (chances - right) / divisor
 
 
+class Inherited(Sparse):
+    """A loss of one's own that is Keras' all the same, and is not registered."""
+
+
 PADDED = {
     "name": "sparse_categorical_crossentropy",
     "class name": "SparseCategoricalCrossentropy",
@@ -91,6 +96,10 @@ OWN_REDUCTION = {
     "config": keras.losses.serialize(Sparse()),
     "tuple": (Sparse(),),
     "sum": Sparse(reduction="sum"),
+    "inherited": Inherited(),
+    "inherited class": Inherited,
+    "method": Sparse().call,
+    "calling method": Sparse().__call__,
 }
 
 
@@ -236,6 +245,19 @@ def test_what_is_no_loss_of_logits_and_integers_is_refused(loss):
         with pytest.raises(ValueError, match=line) as caught:
             learner.compile("sgd", given)
         assert "\n" not in str(caught.value)
+
+
+def test_a_loss_of_ones_own_that_moves_nothing_is_warned_of():
+    sparse = keras.losses.sparse_categorical_crossentropy
+    with pytest.warns(UserWarning, match="no gradient.*write from_logits=True"):
+        Fixed(make_encoder()).compile("sgd", lambda y, logits: sparse(y, logits))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        Fixed(make_encoder()).compile(
+            "sgd", lambda y, logits: sparse(y, logits, from_logits=True)
+        )
+        # One that takes other shapes says so when it is called.
+        Fixed(make_encoder()).compile("sgd", lambda y, logits: logits[0, 0, 0, 0])
 
 
 def test_several_losses_are_refused():

@@ -298,3 +298,22 @@ def test_metrics_of_answers_that_are_not_numbers(weighted):
     inputs["query"][1, 3, 0] = np.nan
     found = learner.test_on_batch(inputs, y, weights, return_dict=True)
     assert set(found) == {"loss", "accuracy"} and np.isnan(list(found.values())).all()
+
+
+@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+def test_a_label_that_is_no_number_is_no_other_way(name, number):
+    learner = VECTORS[name]((3,), 3)
+    rng = np.random.default_rng(0)
+    support, query = (rng.normal(size=(2, rows, 3)).astype("f4") for rows in (6, 4))
+    labels = np.tile(np.eye(3, dtype="f4")[[0, 0, 1, 1, 2, 2]], (2, 1, 1))
+    inputs = {"support": support, "support_labels": labels, "query": query}
+    sound = learner.episode_logits(inputs).numpy()
+    for place in ((0, 0, 0), (0, 0)):
+        spoiled = labels.copy()
+        spoiled[place] = number
+        found = learner.episode_logits({**inputs, "support_labels": spoiled}).numpy()
+        # No way of the task is taken for absent, and no query has an answer.
+        assert not np.isneginf(found[0]).any()
+        assert np.isnan(found[0]).any(axis=-1).all()
+        np.testing.assert_allclose(found[1], sound[1], rtol=1e-4, atol=1e-5)

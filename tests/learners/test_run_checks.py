@@ -227,3 +227,9 @@ def test_classes_have_no_weights_in_episodes():
     x, y = next(iter(as_supervised(table(), batch_size=48, seed=0)))
     weight = {i: float(i) for i in range(8)}
     baseline.fit(x.numpy(), y.numpy(), class_weight=weight, batch_size=48, verbose=0)
+
+
+def test_steps_that_keras_chooses_itself_are_refused():
+    learner = compiled(at_once="auto")
+    with pytest.raises(ValueError, match="`steps_per_execution`.*'auto'"):
+        learner.fit(episodes(), steps_per_epoch=12, verbose=0)

@@ -135,3 +135,27 @@ def test_keras_fit_says_nan():
     examples[3, 0] = np.nan
     history = model.fit(examples, LABELS, batch_size=7, verbose=0).history
     assert np.isnan(history["loss"][0])
+
+
+@pytest.mark.parametrize("mining", ["semi_hard", "hard", "all"])
+@pytest.mark.parametrize("distance", ["euclidean", "cosine"])
+def test_labels_and_weights_that_are_no_numbers(mining, distance):
+    embeddings = np.random.default_rng(0).normal(size=(6, 4)).astype("f4")
+    labels = np.array([0, 0, 1, 1, 2, 2], "f4")
+    for loss in (TripletLoss(1.0, mining, distance), ContrastiveLoss(1.0)):
+        assert np.isfinite(loss(labels, embeddings))
+        for number in (np.nan, np.inf, -np.inf, -1.0):
+            weights = np.ones(6, "f4")
+            weights[3] = number
+            assert np.isnan(loss(labels, embeddings, sample_weight=weights))
+        for number in (np.nan, np.inf):
+            spoiled = labels.copy()
+            spoiled[3] = number
+            assert np.isnan(loss(spoiled, embeddings))
+
+
+@pytest.mark.parametrize("label", [np.nan, -1.0, 3.0, 2.0])
+def test_a_right_way_that_there_is_not_has_no_relation_score(label):
+    logits = np.array([[[0.0, 0.0, -np.inf], [0.0, 0.0, -np.inf]]], "f4")
+    assert np.isclose(RelationScoreLoss()(np.array([[0.0, 1.0]]), logits), 0.25)
+    assert np.isnan(RelationScoreLoss()(np.array([[0.0, label]]), logits))

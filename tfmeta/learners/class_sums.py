@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfmeta.finite import finite_or_nan
+from tfmeta.finite import finite_or_nan, nan_unless
 from tfmeta.squares import wide_dtype
 
 
@@ -14,6 +14,29 @@ def at_least_float32(embeddings: tf.Tensor) -> tf.Tensor:
     Sums of half precision numbers lose shots.
     """
     return tf.cast(embeddings, wide_dtype(embeddings))
+
+
+def sound_support(
+    embeddings: tf.Tensor, support_labels: tf.Tensor
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """A support whose labels are finite, and whose rows are NaN where they were not.
+
+    A comparison with 0 would take a label that is no number for that of another way,
+    and the way for absent.
+
+    Args:
+        embeddings: `(tasks, support, *embedding)`.
+        support_labels: `(tasks, support, ways)`.
+
+    Returns:
+        The same, a label that was not finite being 1 in a row of NaN.
+    """
+    sound = tf.math.is_finite(support_labels)
+    one = tf.ones([], support_labels.dtype)
+    return (
+        nan_unless(tf.reduce_all(sound, axis=-1), embeddings),
+        tf.where(sound, support_labels, one),
+    )
 
 
 def real_labels(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 import functools
 import inspect
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tfmeta.losses import EmbeddingLoss
 
@@ -104,11 +105,16 @@ def logit_loss(loss: Any, *, task: str = "classification", dtype: Any = None) ->
         )
     name = _check(loss, "loss", task)
     if name is None:
+        if task == "classification":
+            _warn_where_nothing_is_learned(loss)
         return loss
     if isinstance(loss, keras.losses.Loss):
         if name != _SPARSE or _reads_logits(loss):
             return loss
-        return _set_from_logits(copy.copy(loss))
+        # Not by `copy`, which Keras answers by serialization.
+        own = object.__new__(type(loss))
+        own.__dict__.update(vars(loss))
+        return _set_from_logits(own)
     options: dict[str, Any] = {"reduction": "mean_with_sample_weight", "dtype": dtype}
     if isinstance(loss, functools.partial):
         options.update(loss.keywords)
@@ -173,6 +179,32 @@ def _logit_metric(metric: Any, task: str, dtype: Any, convert: bool) -> Any:
     return _set_from_logits(metric)
 
 
+def _warn_where_nothing_is_learned(loss: Any) -> None:
+    """Warns of a loss of one's own that wrong answers of low logits do not move.
+
+    As those that take probabilities: what is below 0 is cut to the least there is.
+    """
+    if not tf.executing_eagerly():
+        return
+    labels = tf.constant([[0, 1, 2]])
+    logits = tf.constant([[[-9.0, -2.0, -3.0], [-1.0, -8.0, -4.0], [-2.0, -5.0, -7.0]]])
+    try:
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            value = loss(labels, logits)
+        gradient = tape.gradient(value, logits)
+        moves = gradient is not None and bool(tf.reduce_any(gradient != 0))
+    except Exception:  # It may take other shapes, and says so itself.
+        return
+    if not moves:
+        warnings.warn(
+            f"the loss {getattr(loss, '__name__', type(loss).__name__)!r} has no "
+            "gradient at logits of wrong answers: training would change nothing. Does "
+            "it take probabilities? Learners give logits; write from_logits=True",
+            stacklevel=4,
+        )
+
+
 def _leaves(given: Any) -> Iterator[Any]:
     """What a nest of losses or metrics holds; a configuration is no nest."""
     if isinstance(given, dict) and "class_name" not in given:
@@ -191,8 +223,14 @@ def _made(given: Any, kind: str) -> Any:
     if isinstance(given, dict):
         module = keras.losses if kind == "loss" else keras.metrics
         return module.deserialize(given)
+    if inspect.ismethod(given) and isinstance(
+        given.__self__, keras.losses.Loss | keras.metrics.Metric
+    ):
+        given = given.__self__
     if inspect.isclass(given) and _is_of_keras(given):
         return given if kind == "loss" else given()
+    if inspect.isclass(given) and issubclass(given, keras.losses.Loss):
+        return given()
     return given
 
 

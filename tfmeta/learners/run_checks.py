@@ -11,7 +11,9 @@ from typing import Any
 import tensorflow as tf
 
 
-def check_steps(argument: str, steps: int | None, steps_per_execution: int) -> None:
+def check_steps(
+    argument: str, steps: int | None, steps_per_execution: int | str
+) -> None:
     """Refuses a number of steps that Keras would round up.
 
     An execution always takes `steps_per_execution` batches of an endless data set.
@@ -22,8 +24,14 @@ def check_steps(argument: str, steps: int | None, steps_per_execution: int) -> N
         steps_per_execution: As `compile` took it.
 
     Raises:
-        ValueError: When `steps` is no multiple.
+        ValueError: When `steps` is no multiple, or nobody knows of what.
     """
+    if isinstance(steps_per_execution, str):
+        raise ValueError(
+            "`steps_per_execution` must be a whole number: Keras changes it while it "
+            "trains, and runs other numbers of steps than asked for. Received: "
+            f"steps_per_execution={steps_per_execution!r}"
+        )
     if steps is not None and steps % steps_per_execution:
         raise ValueError(
             f"`{argument}` must be a multiple of steps_per_execution="

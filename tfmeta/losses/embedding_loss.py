@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta import distances
-from tfmeta.finite import finite_or_nan
+from tfmeta.finite import all_finite, finite_or_nan, nan_unless
 from tfmeta.losses.pairs import alike_pairs
 
 
@@ -86,13 +86,14 @@ class EmbeddingLoss(keras.losses.Loss):
         """The loss of a batch.
 
         Args:
-            y_true: Class numbers `(batch,)` or `(batch, 1)`, any integer dtype.
+            y_true: Class numbers `(batch,)` or `(batch, 1)`.
             y_pred: Embeddings `(batch, features)`.
-            sample_weight: `(batch,)`, `None` for 1. The weight of a pair or a
-                triplet is the product of those of its rows.
+            sample_weight: `(batch,)`, at least 0, `None` for 1. The weight of a pair
+                or a triplet is the product of those of its rows.
 
         Returns:
-            A scalar.
+            A scalar; NaN where a class number or a weight is not finite, or a weight
+            is below 0.
 
         Raises:
             ValueError: When the shapes are others.
@@ -103,8 +104,12 @@ class EmbeddingLoss(keras.losses.Loss):
             weights = tf.ones(tf.shape(embeddings)[:-1], self.dtype)
         else:
             weights = _of_rows(sample_weight, embeddings, "sample_weight")
+        # Comparisons with them are false, and would read them as a row of its own,
+        # or as one that does not count.
+        sound = all_finite([labels, weights]) & tf.reduce_all(weights >= 0)
         # Keras would round labels to its float type; whether two agree is exact.
-        return super().__call__((alike_pairs(labels), weights), embeddings)
+        found = super().__call__((alike_pairs(labels), weights), embeddings)
+        return nan_unless(sound, found)
 
     def call(self, y_true: tuple[tf.Tensor, tf.Tensor], y_pred: tf.Tensor) -> tf.Tensor:
         """The loss from pairs and weights, both as floats; see `value`."""

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta.finite import finite_or_nan
+from tfmeta.finite import finite_or_nan, finite_rows, nan_unless
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -52,6 +52,12 @@ class RelationScoreLoss(keras.losses.Loss):
         right = tf.one_hot(
             tf.cast(y_true, tf.int32), tf.shape(y_pred)[-1], dtype=scores.dtype
         )
+        # A class number that is no number, no way, or a way without a support.
+        answerable = tf.reduce_any(present & (right > 0), axis=-1)
+        y_true = tf.convert_to_tensor(y_true)
+        answerable &= finite_rows(y_true, y_true.shape.rank)
         errors = tf.where(present, tf.square(scores - right), 0)
         ways = tf.reduce_sum(tf.cast(present, scores.dtype), axis=-1)
-        return tf.reduce_sum(errors, axis=-1) / tf.maximum(ways, 1)
+        return nan_unless(
+            answerable, tf.reduce_sum(errors, axis=-1) / tf.maximum(ways, 1)
+        )

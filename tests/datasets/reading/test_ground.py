@@ -143,6 +143,20 @@ def test_marks_on_both_sides_of_the_ground():
         assert_ground(levels.reshape(40, 40).astype(np.uint8), "unclear")
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_one_skewed_peak_is_no_ink(seed):
+    generator = np.random.default_rng(seed)
+    exponential = generator.exponential(30, size=(64, 64))
+    for levels in (
+        exponential,
+        255 - exponential,
+        30 * np.exp(0.7 * generator.normal(size=(64, 64))),
+        generator.gamma(2, 20, size=(64, 64)),
+    ):
+        picture = np.clip(levels, 0, 255).astype(np.uint8)
+        assert ground_of(picture) == "unclear"
+
+
 def test_empty_sheets_and_plain_noise():
     rng = np.random.default_rng(0)
     noise = rng.normal(200, 12, (28, 28))
@@ -301,6 +315,6 @@ def test_tasks_of_real_photographs(reference_data):
             common_ground(ground_of(read_picture(p, channels=3, **form)) for p in task)
             == "colour"
         )
-        assert (
-            common_ground(ground_of(read_picture(p, **form)) for p in task) == "mixed"
-        )
+        # Some have two peaks, of either ground: it is never the one or the other.
+        grey = common_ground(ground_of(read_picture(p, **form)) for p in task)
+        assert grey in ("mixed", "unclear")

@@ -15,7 +15,7 @@ CommonGround = Literal["light", "dark", "unclear", "colour", "mixed"]
 _CHROMA = 40
 _COLOURED = 0.01
 _MAJORITY = 0.6
-_SPREAD = 0.25
+_SPREAD = 0.2
 _CONTRAST = 16
 _BEYOND = 1 / 3
 _CLEAR = 0.75
@@ -29,9 +29,9 @@ def ground_of(picture: np.ndarray) -> Ground:
     variance between the two sides, tells them apart, and the ground is clear when
 
     - at least 60 % of the pixels are on its side,
-    - their standard deviation is at most a quarter of the distance between the
-      means of the two sides (of even, unimodal or bell-shaped levels it is more:
-      0.29 to 0.37),
+    - their standard deviation is at most a fifth of the distance between the
+      means of the two sides (of one peak it is more: 0.22 where levels fall off
+      exponentially, 0.29 to 0.37 where they are even or bell-shaped),
     - that distance is at least 16 of 255 levels,
     - and beyond the ground, half that distance away from it, there are at most a
       third as many pixels as of ink: marks both darker and brighter than what they

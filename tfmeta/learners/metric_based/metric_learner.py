@@ -5,6 +5,7 @@ from __future__ import annotations
 import tensorflow as tf
 
 from tfmeta.learners.base import FewShotLearner
+from tfmeta.learners.class_sums import sound_support
 from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.metric_based.embedding import embed_rows
 from tfmeta.serving.endpoint import Endpoint
@@ -107,7 +108,9 @@ class MetricLearner(FewShotLearner):
         self.refuse_state(state)
         embeddings = self.embed(support, mask=support_mask, training=training)
         return self.adapt_embeddings(
-            embeddings, support_labels, support_mask=support_mask, training=training
+            *sound_support(embeddings, support_labels),
+            support_mask=support_mask,
+            training=training,
         )
 
     def predict_query(
@@ -184,8 +187,7 @@ class MetricLearner(FewShotLearner):
     ) -> State:
         """The state of an episode batch that holds embeddings in place of examples."""
         return self.adapt_embeddings(
-            inputs["support"],
-            inputs["support_labels"],
+            *sound_support(inputs["support"], inputs["support_labels"]),
             support_mask=inputs.get("support_mask"),
             training=training,
             **self._unlabelled_of(inputs),

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfmeta import distances
 from tfmeta.layers.sphere import unit_vectors
 from tfmeta.learners.base import FewShotLearner
+from tfmeta.learners.class_sums import sound_support
 from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_encoder, check_gives_vectors
 from tfmeta.learners.metric_based.embedding import embed_rows
@@ -103,7 +104,9 @@ class ZeroShotPrototypicalNetwork(PrototypicalNetwork):
             self.attribute_encoder, support, mask=support_mask, training=training
         )
         return self.adapt_embeddings(
-            embeddings, support_labels, support_mask=support_mask, training=training
+            *sound_support(embeddings, support_labels),
+            support_mask=support_mask,
+            training=training,
         )
 
     def adapt_embeddings(
