@@ -19,6 +19,7 @@ _SUBPACKAGES = (
     "registry",
     "reproduction",
     "runs",
+    "serving",
     "testing",
     "tuning",
 )
