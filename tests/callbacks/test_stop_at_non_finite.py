@@ -249,7 +249,15 @@ def table():
     return ClassTable.from_arrays("t", points, [f"c{i // 8:02d}" for i in range(96)])
 
 
-@pytest.mark.parametrize("name", learners())
+@pytest.mark.parametrize(
+    "name",
+    [
+        "PrototypicalNetwork",
+        "MAML",
+        "Baseline",
+        pytest.param("Reptile", marks=pytest.mark.slow),
+    ],
+)
 def test_learners_of_every_family_stop(name, table):
     learner = learners()[name]()
     learner.compile(keras.optimizers.SGD(1e30))

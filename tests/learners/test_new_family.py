@@ -130,6 +130,7 @@ def trained():
     return learner, history.history["loss"]
 
 
+@pytest.mark.slow
 def test_keeps_every_habit():
     check_learner(lambda example_shape, ways: RidgeMemory(*example_shape))
 
