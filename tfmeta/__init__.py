@@ -19,7 +19,7 @@ _SUBPACKAGES = (
     "registry",
     "reproduction",
     "runs",
-    "serving",
+    "signatures",
     "testing",
     "tuning",
 )

@@ -12,7 +12,7 @@ from tfmeta.encoders import Conv4
 from tfmeta.episodes import Episodes, as_supervised
 from tfmeta.learners import MAML, Baseline, PrototypicalNetwork
 from tfmeta.runs.classify import classify_pictures, read_pictures
-from tfmeta.serving.example_spec import example_spec
+from tfmeta.signatures.example_spec import example_spec
 
 RNG = np.random.default_rng(0)
 

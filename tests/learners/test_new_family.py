@@ -20,7 +20,7 @@ from tfmeta.evaluation import compare, evaluate
 from tfmeta.finite import all_finite, finite_or_nan, nan_unless
 from tfmeta.learners import FewShotLearner
 from tfmeta.learners.task_endpoints import adaptation_endpoints
-from tfmeta.serving.example_spec import ExampleSpec
+from tfmeta.signatures.example_spec import ExampleSpec
 from tfmeta.testing import check_learner
 
 

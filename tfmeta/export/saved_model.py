@@ -19,7 +19,7 @@ from tfmeta.export.version_folder import write_version
 from tfmeta.finite_checks import check_finite_weights
 from tfmeta.json_files import json_text
 from tfmeta.learners.base import FewShotLearner
-from tfmeta.serving.example_spec import ExampleSpec
+from tfmeta.signatures.example_spec import ExampleSpec
 
 FORMAT_VERSION = 1
 DESCRIPTION_FILE = "tfmeta.json"

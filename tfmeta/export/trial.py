@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.finite_checks import count_not_finite
-from tfmeta.serving.endpoint import Endpoint
+from tfmeta.signatures.endpoint import Endpoint
 
 _LABELS = (0, 1)
 

@@ -10,8 +10,8 @@ import tensorflow as tf
 from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.task_endpoints import task_endpoints
 from tfmeta.learners.traced_state import traced_state_spec
-from tfmeta.serving.endpoint import Endpoint
-from tfmeta.serving.example_spec import ExampleSpec, example_spec
+from tfmeta.signatures.endpoint import Endpoint
+from tfmeta.signatures.example_spec import ExampleSpec, example_spec
 
 
 class LearnerContract:
@@ -204,7 +204,7 @@ class LearnerContract:
 
         Args:
             input_dtype: Their dtype, `None` for that of the rule of
-                `tfmeta.serving.example_spec`.
+                `tfmeta.signatures.example_spec`.
         """
         return example_spec(self.encoder, input_dtype)
 

@@ -8,7 +8,7 @@ from typing import Protocol
 import tensorflow as tf
 
 from tfmeta.learners.each_query import State
-from tfmeta.serving.example_spec import ExampleSpec
+from tfmeta.signatures.example_spec import ExampleSpec
 
 
 class Servable(Protocol):

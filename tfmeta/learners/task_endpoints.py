@@ -6,9 +6,9 @@ import tensorflow as tf
 
 from tfmeta.learners.each_query import State
 from tfmeta.learners.servable import Servable
-from tfmeta.serving.endpoint import Endpoint
-from tfmeta.serving.example_spec import ExampleSpec
-from tfmeta.serving.label_checks import checked_labels, checked_targets
+from tfmeta.signatures.endpoint import Endpoint
+from tfmeta.signatures.example_spec import ExampleSpec
+from tfmeta.signatures.label_checks import checked_labels, checked_targets
 from tfmeta.squares import wide_dtype
 
 

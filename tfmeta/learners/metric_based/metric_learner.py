@@ -8,8 +8,8 @@ from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.class_sums import sound_support
 from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.metric_based.embedding import embed_rows
-from tfmeta.serving.endpoint import Endpoint
-from tfmeta.serving.example_spec import ExampleSpec
+from tfmeta.signatures.endpoint import Endpoint
+from tfmeta.signatures.example_spec import ExampleSpec
 from tfmeta.squares import wide_dtype
 
 

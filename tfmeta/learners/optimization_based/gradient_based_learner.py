@@ -34,8 +34,8 @@ from tfmeta.learners.optimization_based.task_network import (
 from tfmeta.learners.run_checks import evenly_shared, with_tasks
 from tfmeta.learners.task_endpoints import adaptation_endpoints
 from tfmeta.seeds import spawn_seeds
-from tfmeta.serving.endpoint import Endpoint
-from tfmeta.serving.example_spec import ExampleSpec
+from tfmeta.signatures.endpoint import Endpoint
+from tfmeta.signatures.example_spec import ExampleSpec
 
 
 class GradientBasedLearner(FewShotLearner):

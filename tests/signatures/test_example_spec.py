@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from tfmeta.encoders import Conv4
-from tfmeta.serving.example_spec import example_spec
+from tfmeta.signatures.example_spec import example_spec
 
 
 def encoder(shape, *layers, dtype="float32"):
