@@ -31,6 +31,8 @@ def sound_support(
     Returns:
         The same, a label that was not finite being 1 in a row of NaN.
     """
+    embeddings = tf.convert_to_tensor(embeddings)
+    support_labels = tf.convert_to_tensor(support_labels)
     sound = tf.math.is_finite(support_labels)
     one = tf.ones([], support_labels.dtype)
     return (
