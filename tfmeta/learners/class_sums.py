@@ -33,6 +33,8 @@ def sound_support(
     """
     embeddings = tf.convert_to_tensor(embeddings)
     support_labels = tf.convert_to_tensor(support_labels)
+    if not support_labels.dtype.is_floating:
+        return embeddings, support_labels
     sound = tf.math.is_finite(support_labels)
     one = tf.ones([], support_labels.dtype)
     return (
