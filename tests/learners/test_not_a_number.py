@@ -301,7 +301,10 @@ def test_metrics_of_answers_that_are_not_numbers(weighted):
 
 
 @pytest.mark.parametrize("name", VECTORS)
-@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    "number",
+    [np.nan, *(pytest.param(x, marks=pytest.mark.slow) for x in (np.inf, -np.inf))],
+)
 def test_a_label_that_is_no_number_is_no_other_way(name, number):
     learner = VECTORS[name]((3,), 3)
     rng = np.random.default_rng(0)
