@@ -248,6 +248,7 @@ def test_seen_classes_are_the_characters_of_both_splits(glyphs_run):
     assert not set(folder.seen_classes()) & set(test.origins)
 
 
+@pytest.mark.slow
 def test_seen_classes_of_omniglot_are_without_rotations(omniglot_dir, tmp_path):
     config = TrainConfig().with_options(
         dict(

@@ -70,7 +70,17 @@ def test_telling_checks_of_the_others(check, case, make_maker):
     run(check, case, make_maker)
 
 
-@pytest.mark.parametrize("check", [c for c in BY_NAME if c not in TELLING])
+HEAVY = {"check_fit_with_defaults", "check_jit_compile", "check_unlabelled_inputs"}
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        pytest.param(c, marks=pytest.mark.slow) if c in HEAVY else c
+        for c in BY_NAME
+        if c not in TELLING
+    ],
+)
 def test_other_checks(check, make_maker):
     run(check, "maml", make_maker)
 

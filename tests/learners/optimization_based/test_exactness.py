@@ -90,6 +90,7 @@ def test_eager_and_graph_agree(name, subject):
     assert_same(graph, eager, 1e-11)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
