@@ -3,6 +3,8 @@
 from tfmeta.layers.batch_normalization import BatchNormalization
 from tfmeta.layers.batch_statistics import batch_statistics
 from tfmeta.layers.cosine_dense import CosineDense
+from tfmeta.layers.resized_pictures import ResizedPictures
+from tfmeta.layers.rgb_pictures import RGBPictures
 from tfmeta.layers.sphere import Sphere
 from tfmeta.layers.term_counts import TermCounts
 from tfmeta.layers.weighted_l1 import WeightedL1
@@ -10,6 +12,8 @@ from tfmeta.layers.weighted_l1 import WeightedL1
 __all__ = [
     "BatchNormalization",
     "CosineDense",
+    "RGBPictures",
+    "ResizedPictures",
     "Sphere",
     "TermCounts",
     "WeightedL1",

@@ -1,0 +1,43 @@
+"""A pre-trained network inside an encoder."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable(package="tfmeta")
+class Backbone(keras.layers.Wrapper):
+    """Runs a model in inference mode as long as it is frozen.
+
+    Keras itself would run its dropout and its stochastic depth when the model around it
+    is trained, although none of its weights is.
+
+    Args:
+        layer: A built `keras.Model` from one tensor to one.
+        **kwargs: `name`, `trainable` and others of `keras.layers.Layer`.
+
+    Example:
+
+    ```python
+    inside = keras.applications.EfficientNetB0(include_top=False, weights=None)
+    Backbone(inside, trainable=False)(pictures, training=True)  # as training=False
+    ```
+    """
+
+    def __init__(self, layer: keras.Model, **kwargs: Any) -> None:
+        super().__init__(layer, **kwargs)
+        if not self.trainable:
+            layer.trainable = False
+
+    def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
+        """What the model gives."""
+        return self.layer(inputs, training=bool(training) and self.trainable)
+
+    def compute_output_spec(
+        self, inputs: keras.KerasTensor, training: bool | None = None
+    ) -> keras.KerasTensor:
+        """Shape and dtype of what it gives."""
+        return self.layer.compute_output_spec(inputs)
