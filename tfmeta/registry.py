@@ -27,7 +27,8 @@ class LearnerEntry:
             those that it is measured on.
         encoder: Name of its encoder of pictures, a key of `ENCODERS`.
         trains_on: `"episodes"`, or `"examples"` for one that trains on plain batches
-            of all classes at once.
+            of all classes at once, or `"nothing"` for one that learns from a support
+            alone and is used with its encoder as that is.
         optimizer: Where the optimizer of the outer loop is made, `"module:function"`
             of its first learning rate and the number of training steps.
         defaults: Options of `tfmeta train` that it has other defaults for, whatever
@@ -41,7 +42,7 @@ class LearnerEntry:
     summary: str = ""
     family: Family = "metric"
     encoder: str = "conv4"
-    trains_on: Literal["episodes", "examples"] = "episodes"
+    trains_on: Literal["episodes", "examples", "nothing"] = "episodes"
     optimizer: str = "tfmeta.runs.outer_optimizers:cosine_adam"
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     search: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
@@ -134,6 +135,25 @@ LEARNERS: dict[str, LearnerEntry] = {
         "Baseline++",
         "the same with a cosine head (Chen 2019)",
         trains_on="examples",
+    ),
+    "simple_shot": LearnerEntry(
+        f"{_METRIC}.simple_shot:SimpleShot",
+        "SimpleShot",
+        "no training: by the nearest class mean of a frozen encoder's features of unit "
+        "length, or by the cosine (Wang 2019)",
+        trains_on="nothing",
+        search={
+            "transform": ("none", "l2"),
+            "distance": ("squared_euclidean", "cosine"),
+        },
+    ),
+    "logistic_regression": LearnerEntry(
+        f"{_METRIC}.logistic_regression:LogisticRegression",
+        "Logistic Regression",
+        "no training: a regularised linear head on the same features, fitted to the "
+        "support in the graph (Tian 2020)",
+        trains_on="nothing",
+        search={"transform": ("none", "l2"), "C": (0.1, 1.0, 10.0, 100.0)},
     ),
     "maml": LearnerEntry(
         f"{_OPTIMIZATION}.maml:MAML",
