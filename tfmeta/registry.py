@@ -55,18 +55,23 @@ class LearnerEntry:
 
 @dataclasses.dataclass(frozen=True)
 class EncoderEntry:
-    """An encoder of pictures.
+    """An encoder.
 
     Attributes:
         path: Where it is made, `"module:function"` of the shape of a picture,
-            `filters` and `seed`.
+            `filters` and `seed`; of its name and `input_shape` where it is
+            pre-trained.
         summary: A few words, `None` where the name says all.
         arguments: What it is given besides.
+        pretrained: Whether others have trained it, and it stays as it is.
+        examples: What it takes.
     """
 
     path: str
     summary: str | None = None
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    pretrained: bool = False
+    examples: Literal["pictures", "text"] = "pictures"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,6 +146,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "SimpleShot",
         "no training: by the nearest class mean of a frozen encoder's features of unit "
         "length, or by the cosine (Wang 2019)",
+        encoder="efficientnet_lite0",
         trains_on="nothing",
         search={
             "transform": ("none", "l2"),
@@ -152,6 +158,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "Logistic Regression",
         "no training: a regularised linear head on the same features, fitted to the "
         "support in the graph (Tian 2020)",
+        encoder="efficientnet_lite0",
         trains_on="nothing",
         search={"transform": ("none", "l2"), "C": (0.1, 1.0, 10.0, 100.0)},
     ),
@@ -219,6 +226,14 @@ ENCODERS: dict[str, EncoderEntry] = {
         {"pooled_blocks": 2, "flatten": False, "name": "conv4_maps"},
     ),
     "koch": EncoderEntry("tfmeta.runs.building:koch_in_proportion"),
+    **{
+        f"efficientnet_lite{number}": EncoderEntry(
+            "tfmeta.encoders:pretrained",
+            None if number else "trained on ImageNet, frozen, as 1 and 2",
+            pretrained=True,
+        )
+        for number in (0, 1, 2)
+    },
 }
 
 HEADS: dict[str, HeadEntry] = {
@@ -242,6 +257,17 @@ def learner_entry(name: str) -> LearnerEntry:
         f"`learner` must be one of {', '.join(LEARNERS)}, or module:Class of your own. "
         f"Received: learner={name!r}"
     )
+
+
+def is_pretrained(encoder: str | None) -> bool:
+    """Whether an encoder of this name stays as others have trained it.
+
+    Names that are none of `ENCODERS` are backbones of `keras.applications` and model
+    files, which all do.
+    """
+    if encoder is None:
+        return False
+    return encoder not in ENCODERS or ENCODERS[encoder].pretrained
 
 
 def family_of(name: str) -> Family:
@@ -274,7 +300,7 @@ def named_learners() -> str:
 
 
 def named_encoders() -> str:
-    """The names of all encoders of pictures, for `--help`."""
+    """The names of all encoders, for `--help`."""
     return ", ".join(
         name if entry.summary is None else f"{name} ({entry.summary})"
         for name, entry in ENCODERS.items()

@@ -233,8 +233,7 @@ def test_a_kill_leaves_whole_chunks_and_two_at_once_do_no_harm(tmp_path):
     kept = len(files_of(tmp_path))
     assert kept >= 3
     both = [
-        context.Process(target=_compute, args=(tmp_path, started))
-        for _ in range(2)
+        context.Process(target=_compute, args=(tmp_path, started)) for _ in range(2)
     ]
     for process in both:
         process.start()

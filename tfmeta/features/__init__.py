@@ -2,7 +2,7 @@
 
 from tfmeta.features.computing import features_of
 from tfmeta.features.digests import encoder_digest, example_digests
-from tfmeta.features.frozen import FrozenPart, frozen_part
+from tfmeta.features.frozen import FrozenPart, frozen_part, on_frozen
 from tfmeta.features.store import FeatureStore, features_dir
 
 __all__ = [
@@ -13,4 +13,5 @@ __all__ = [
     "features_dir",
     "features_of",
     "frozen_part",
+    "on_frozen",
 ]

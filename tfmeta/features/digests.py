@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -85,7 +86,23 @@ def encoder_digest(encoder: keras.Model) -> str:
     for weight in encoder.weights:
         for piece in _of_array(keras.ops.convert_to_numpy(weight)):
             digest.update(piece)
+    for layer in encoder._flatten_layers():
+        for piece in _assets(layer):
+            digest.update(piece)
     return digest.hexdigest()
+
+
+def _assets(layer: keras.Layer) -> Iterator[bytes]:
+    """What a layer keeps beside its weights, as a vocabulary that it has counted."""
+    save = getattr(layer, "save_assets", None)
+    if save is None:
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        save(folder)
+        for path in sorted(Path(folder).rglob("*")):
+            if path.is_file():
+                yield path.relative_to(folder).as_posix().encode()
+                yield path.read_bytes()
 
 
 def _contents(examples: AnyExamples) -> Iterator[Sequence[Any]]:
@@ -125,6 +142,8 @@ class _Architecture:
     def of(self, value: Any) -> Any:
         """A part of it; layers are numbered as they appear."""
         if isinstance(value, dict):
+            if value.get("class_name") == "__keras_tensor__":
+                value = {"keras_history": value["config"]["keras_history"]}
             kept = {
                 key: part
                 for key, part in value.items()

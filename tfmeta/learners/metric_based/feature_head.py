@@ -77,6 +77,11 @@ class FeatureHead(MetricLearner):
             return None
         return keras.ops.convert_to_numpy(self.feature_transform.mean)
 
+    @property
+    def needs_base_mean(self) -> bool:  # type: ignore[override]
+        """Whether features are centred, and there is no mean yet."""
+        return self.transform == "centered_l2" and self.base_mean is None
+
     def fit_base_mean(self, base: ArrayLike | tf.data.Dataset) -> None:
         """Stores the mean of the features of base classes, for `"centered_l2"`.
 

@@ -127,9 +127,9 @@ class LogisticProblem(NamedTuple):
             )
 
         start = (tf.constant(0), first, nothing, right, right)
-        return tf.while_loop(
-            go_on, iterate, start, maximum_iterations=_MOST_PRODUCTS
-        )[2]
+        return tf.while_loop(go_on, iterate, start, maximum_iterations=_MOST_PRODUCTS)[
+            2
+        ]
 
     def minimum(self, start: Point) -> Point:
         """The parameters at the minimum, by Newton's method from `start`."""
