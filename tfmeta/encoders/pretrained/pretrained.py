@@ -74,9 +74,9 @@ def pretrained(
     Returns:
         A functional `keras.Model` from pictures `(batch, height, width, channels)` of
         raw pixels, 0 to 255, uint8 or floats, to float32 features `(batch, features)`,
-        1,280 of EfficientNet-Lite, under a mixed policy, too; `"wordllama"` from strings
-        `(batch,)`. Model files that take no
-        pictures come as they are, frozen, and `input_shape` has no say.
+        1,280 of EfficientNet-Lite, under a mixed policy, too. `"wordllama"` takes
+        strings `(batch,)`. Model files that take no pictures come as they are, frozen,
+        and `input_shape` has no say.
 
     Raises:
         ValueError: For a name that is none of these, an `input_shape` that is none of
