@@ -4,18 +4,24 @@ import csv
 import gzip
 import importlib.metadata
 import json
+import os
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmeta import export
 from tfmeta.encoders import pretrained, pretraining_data
 from tfmeta.encoders.pretrained.installed_weights import installed_file
 from tfmeta.encoders.pretrained.safetensors_file import read_matrix
 from tfmeta.encoders.pretrained.wordllama import read_rules
 from tfmeta.extras import MissingExtraError
+from tfmeta.learners import SimpleShot
 
 TEXTS = [
     "is my card blocked?",
@@ -97,6 +103,42 @@ def test_it_is_frozen_and_knows_its_data(encoder, tmp_path):
         loaded(tf.constant(TEXTS)), encoder(tf.constant(TEXTS))
     )
     assert pretraining_data(loaded) == "wordllama" and not loaded.trainable_weights
+
+
+@pytest.mark.slow
+def test_an_export_answers_without_keras(encoder, tmp_path):
+    learner = SimpleShot(encoder)
+    folder = export.save(learner, tmp_path / "texts")
+    support, labels = ["block my card", "will it rain"], np.array([0, 1], np.int32)
+    queries = ["my card was stolen", "is it sunny tomorrow", ""]
+    np.savez(
+        tmp_path / "in.npz",
+        **{
+            "six/embed/examples": np.array([text.encode() for text in TEXTS]),
+            "task/classify/support": np.array([text.encode() for text in support]),
+            "task/classify/support_labels": labels,
+            "task/classify/query": np.array([text.encode() for text in queries]),
+        },
+    )
+    scripts = Path(__file__).parents[2] / "export"
+    done = subprocess.run(
+        [
+            *(sys.executable, scripts / "without_keras.py"),
+            *(scripts / "answer_requests.py", folder),
+            *(tmp_path / "in.npz", tmp_path / "out"),
+        ],
+        env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    with np.load(tmp_path / "out.npz") as found:
+        embeddings = found["objects/six/embeddings"]
+        probabilities = found["objects/task/probabilities"]
+    np.testing.assert_allclose(embeddings, encoder(tf.constant(TEXTS)), atol=1e-6)
+    assert probabilities[:2].argmax(axis=1).tolist() == [0, 1]
+    # An empty text is as near to either.
+    assert np.isfinite(probabilities).all()
 
 
 def test_other_weights(encoder, tmp_path):
