@@ -5,6 +5,7 @@ from tfmeta.encoders.koch import KochConvNet
 from tfmeta.encoders.mlp import MLP
 from tfmeta.encoders.pretrained.features import pretraining_data
 from tfmeta.encoders.pretrained.pretrained import pretrained
+from tfmeta.encoders.projection import Projection
 from tfmeta.encoders.text import TextEncoder
 from tfmeta.encoders.text_transformer import TextTransformer
 
@@ -12,6 +13,7 @@ __all__ = [
     "MLP",
     "Conv4",
     "KochConvNet",
+    "Projection",
     "TextEncoder",
     "TextTransformer",
     "pretrained",

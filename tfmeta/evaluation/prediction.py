@@ -60,15 +60,24 @@ class EpisodePredictor:
         embeddings: Embeddings of all examples of the table of `Episodes`, for a
             learner with `independent_embeddings`; `None` to encode those of each
             episode.
+        examples: What the learner takes in place of the examples of that table,
+            features of a frozen encoder; `None` for the examples.
 
     Raises:
         ValueError: When the learner's weights are not finite.
     """
 
-    def __init__(self, learner: FewShotLearner, embeddings: np.ndarray | None) -> None:
+    def __init__(
+        self,
+        learner: FewShotLearner,
+        embeddings: np.ndarray | None,
+        *,
+        examples: np.ndarray | None = None,
+    ) -> None:
         check_learner_is_finite(learner)
         self._learner = learner
         self._embeddings = embeddings
+        self._examples = examples if embeddings is None else embeddings
         self._read = reader_of(learner.task)
 
     def batches(
@@ -133,10 +142,10 @@ class EpisodePredictor:
             )
 
     def _stream(self, episodes: TaskSequence) -> TaskSequence:
-        if self._embeddings is None:
+        if self._examples is None:
             return episodes
         assert isinstance(episodes, Episodes)
-        return episodes.with_examples(self._embeddings)
+        return episodes.with_examples(self._examples)
 
     @functools.cached_property
     def _verbs(self) -> tuple[Callable, Callable, Callable]:

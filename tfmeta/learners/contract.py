@@ -33,6 +33,8 @@ class LearnerContract:
             every episode. Such a learner has `embed`, `adapt_embedded`,
             `predict_each_embedded` and `embedded_logits`, and an evaluator may
             encode each example once.
+        needs_base_mean: Whether it has yet to be given the mean embedding of base
+            classes, by `fit_base_mean`.
         fixed_ways: Classes of every task, for regression the number of outputs;
             `None` where a task may have any number.
         encoder_arguments: Names of the constructor's arguments, and attributes, that
@@ -45,6 +47,7 @@ class LearnerContract:
     transductive: bool = False
     uses_unlabelled: bool = False
     independent_embeddings: bool = False
+    needs_base_mean: bool = False
     fixed_ways: int | None = None
     encoder_arguments: tuple[str, ...] = ("encoder",)
     encoder: Any
@@ -209,6 +212,10 @@ class LearnerContract:
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> tf.Tensor:
         """As `episode_logits`, of embeddings in place of examples."""
+        raise NotImplementedError
+
+    def fit_base_mean(self, base: Any) -> None:
+        """Stores the mean of embeddings of base classes, where one is needed."""
         raise NotImplementedError
 
     def example_spec(self, input_dtype: str | None = None) -> ExampleSpec:

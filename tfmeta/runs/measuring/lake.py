@@ -121,6 +121,7 @@ class Lake(InTables["LakePictures", "LakeResult"]):
         learner: FewShotLearner,
         part: LakePictures,
         *,
+        data_dir: str | os.PathLike[str] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> LakeResult:
         """Measures on pictures of the size that the learner takes.

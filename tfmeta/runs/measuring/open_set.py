@@ -109,10 +109,12 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
         learner: FewShotLearner,
         part: OpenSetEpisodes,
         *,
+        data_dir: str | os.PathLike[str] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> OpenSetResult:
         """Fits the threshold on validation classes, and measures on test classes."""
         from tfmeta.evaluation import evaluate_open_set
+        from tfmeta.features import features_dir
 
         return evaluate_open_set(
             learner,
@@ -121,6 +123,7 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
             unknown_ways=part.unknown_ways,
             num_episodes=self.num_episodes,
             seen_classes=folder.seen_classes(),
+            cache_dir=features_dir(data_dir),
             on_progress=on_progress,
         )
 

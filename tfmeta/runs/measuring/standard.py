@@ -204,6 +204,7 @@ def evaluate_run(
     episodes: Episodes,
     *,
     num_episodes: int = 1000,
+    data_dir: str | os.PathLike | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     keep: bool = True,
 ) -> EvaluationResult:
@@ -221,6 +222,7 @@ def evaluate_run(
         learner,
         Standard(num_episodes=num_episodes),
         episodes,
+        data_dir=data_dir,
         on_progress=on_progress,
         keep=keep,
     )
