@@ -26,6 +26,8 @@ class LearnerEntry:
             is started with other threads for it, and it is trained on tasks like
             those that it is measured on.
         encoder: Name of its encoder of pictures, a key of `ENCODERS`.
+        text_encoder: Likewise of texts; `None` for one that begins at the texts of the
+            training classes.
         trains_on: `"episodes"`, or `"examples"` for one that trains on plain batches
             of all classes at once, or `"nothing"` for one that learns from a support
             alone and is used with its encoder as that is.
@@ -42,6 +44,7 @@ class LearnerEntry:
     summary: str = ""
     family: Family = "metric"
     encoder: str = "conv4"
+    text_encoder: str | None = None
     trains_on: Literal["episodes", "examples", "nothing"] = "episodes"
     optimizer: str = "tfmeta.runs.outer_optimizers:cosine_adam"
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -147,6 +150,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "no training: by the nearest class mean of a frozen encoder's features of unit "
         "length, or by the cosine (Wang 2019)",
         encoder="efficientnet_lite0",
+        text_encoder="wordllama",
         trains_on="nothing",
         search={
             "transform": ("none", "l2"),
@@ -159,6 +163,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "no training: a regularised linear head on the same features, fitted to the "
         "support in the graph (Tian 2020)",
         encoder="efficientnet_lite0",
+        text_encoder="wordllama",
         trains_on="nothing",
         search={"transform": ("none", "l2"), "C": (0.1, 1.0, 10.0, 100.0)},
     ),
@@ -234,6 +239,12 @@ ENCODERS: dict[str, EncoderEntry] = {
         )
         for number in (0, 1, 2)
     },
+    "wordllama": EncoderEntry(
+        "tfmeta.encoders:pretrained",
+        "of texts, vectors of tokens, frozen",
+        pretrained=True,
+        examples="text",
+    ),
 }
 
 HEADS: dict[str, HeadEntry] = {

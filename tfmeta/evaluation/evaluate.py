@@ -16,6 +16,7 @@ from tfmeta.evaluation.checks import check_num_episodes, check_unseen
 from tfmeta.evaluation.encoding_plan import EncodingPlan
 from tfmeta.evaluation.fingerprint import fingerprint
 from tfmeta.evaluation.participants import all_participants
+from tfmeta.evaluation.pretraining import Pretraining
 from tfmeta.evaluation.progress import Progress
 from tfmeta.evaluation.result import EvaluationResult
 from tfmeta.evaluation.tally import AnswerTally, ErrorTally, Tally
@@ -58,7 +59,8 @@ def evaluate(
         The result: accuracies of the episodes, for regression their mean squared
         errors, and figures per class where the episodes have classes; for `Episodes`
         of two ways with the area under the ROC curve of each, for a transductive
-        learner with what belongs beside its figure (`Transduction`).
+        learner with what belongs beside its figure (`Transduction`), and for a
+        pre-trained encoder with what it was trained on (`Pretraining`).
 
     Raises:
         TypeError: When `episodes` is no `TaskSequence`.
@@ -115,6 +117,7 @@ def evaluate(
         class_clusters=() if classes is None else classes.origins,
         episode_classes=all_participants(episodes, num_episodes),
         transduction=transduction,
+        pretraining=Pretraining.of(learner, () if classes is None else classes.tables),
         **found.found(),
     )
 

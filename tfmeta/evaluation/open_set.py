@@ -15,6 +15,7 @@ from tfmeta.evaluation.encoding_plan import EncodingPlan
 from tfmeta.evaluation.evaluate import evaluation_protocol
 from tfmeta.evaluation.open_set_result import OpenSetResult
 from tfmeta.evaluation.participants import all_participants
+from tfmeta.evaluation.pretraining import Pretraining
 from tfmeta.evaluation.progress import Progress
 from tfmeta.evaluation.threshold import Answers, Threshold
 from tfmeta.learners import FewShotLearner
@@ -111,6 +112,7 @@ def evaluate_open_set(
         class_names=episodes.table.class_names,
         class_clusters=episodes.table.origins,
         episode_classes=all_participants(episodes, num_episodes),
+        pretraining=Pretraining.of(learner, [episodes.table]),
     )
 
 

@@ -51,6 +51,7 @@ class ResizedPictures(keras.layers.Layer):
 
     def call(self, pictures: tf.Tensor) -> tf.Tensor:
         """The pictures in that size."""
+        pictures = tf.cast(pictures, self.compute_dtype)
         if tuple(pictures.shape[1:3]) == (self.size, self.size):
             return pictures
         if pictures.shape[1] is not None and pictures.shape[2] is not None:

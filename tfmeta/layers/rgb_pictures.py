@@ -44,6 +44,7 @@ class RGBPictures(keras.layers.Layer):
 
     def call(self, pictures: tf.Tensor) -> tf.Tensor:
         """Three channels; see the class."""
+        pictures = tf.cast(pictures, self.compute_dtype)
         channels = _checked(pictures.shape)
         if channels is not None:
             return _to_rgb(pictures, channels)

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.encoders.pretrained.features import pretraining_data
 from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.task_endpoints import task_endpoints
 from tfmeta.learners.traced_state import traced_state_spec
@@ -55,6 +56,17 @@ class LearnerContract:
     def support_encoder(self) -> keras.Model:
         """The encoder of support examples: what it takes is what `support` holds."""
         return self.encoder
+
+    @property
+    def pretraining_data(self) -> str | None:
+        """Name of the data that its encoders were pre-trained on, `None` for none.
+
+        The evaluator prints it beside the figure, and whether it held the test
+        classes.
+        """
+        encoders = [getattr(self, name) for name in self.encoder_arguments]
+        named = {pretraining_data(encoder) for encoder in encoders} - {None}
+        return "+".join(sorted(map(str, named))) or None
 
     def adapt(
         self,

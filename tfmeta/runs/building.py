@@ -129,10 +129,11 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
         ValueError: When there is none, or none of that name.
     """
     kind = kind_of(train_table)
-    if is_pretrained(encoder_name(config) if kind == "pictures" else config.encoder):
+    name = encoder_name(config, kind)
+    if is_pretrained(name):
         return on_pretrained(config, train_table)
-    if kind == "pictures":
-        entry = ENCODERS[encoder_name(config)]
+    if kind == "pictures" and name is not None:
+        entry = ENCODERS[name]
         return resolve(entry.path)(
             train_table.example_shape,
             filters=config.filters,
@@ -141,9 +142,8 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
         )
     if config.encoder is not None:
         raise ValueError(
-            "`encoder` can be chosen for pictures only, or must be one that others "
-            f"have trained. Received: encoder={config.encoder!r} for data set "
-            f"{train_table.name!r}"
+            f"`encoder` must take the examples of data set {train_table.name!r}, "
+            f"{kind}. Received: encoder={config.encoder!r}, which takes pictures"
         )
     if kind == "text":
         texts = [str(text) for text in train_table.examples[:]]

@@ -110,7 +110,8 @@ class TrainConfig:
     )
     protocol: str | None = parameter(
         None,
-        "Split protocol of the data set (omniglot: vinyals, lake).",
+        "Split protocol of the data set (omniglot: vinyals, lake; clinc150 and "
+        "banking77: new_intents, all_intents).",
         without="the data set's first",
     )
     size: int | None = parameter(
@@ -161,7 +162,7 @@ class TrainConfig:
     )
     encoder: str | None = parameter(
         None,
-        f"Encoder of pictures: {named_encoders()}; or a backbone of "
+        f"Encoder: {named_encoders()}; or a backbone of "
         "keras.applications, or a .keras file or SavedModel of your own. Behind one "
         "that is trained already, a projection of its features is trained.",
         without="the learner's",

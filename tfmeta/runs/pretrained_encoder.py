@@ -11,33 +11,39 @@ from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Projection, pretrained
 from tfmeta.registry import ENCODERS, learner_entry
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import kind_of
+from tfmeta.runs.data import Kind, kind_of
 
 # What a task adapts is copied for every task of a step.
 _ADAPTED_UNITS = 128
 
 
-def check_pretrained(config: TrainConfig) -> None:
+def check_pretrained(config: TrainConfig, name: str) -> None:
     """Refuses what has no effect, or another one, behind features computed once.
 
     Raises:
         ValueError: Names the option.
     """
-    for name, value, usual in (
+    for option, value, usual in (
         ("augment", config.augment, False),
         ("dtype_policy", config.dtype_policy, "float32"),
     ):
         if value != usual:
             raise ValueError(
-                f"`{name}` must be {usual!r} with a pre-trained encoder, whose "
+                f"`{option}` must be {usual!r} with a pre-trained encoder, whose "
                 "features are computed once for every example, in float32. Received: "
-                f"{name}={value!r} with encoder {encoder_name(config)!r}"
+                f"{option}={value!r} with encoder {name!r}"
             )
 
 
-def encoder_name(config: TrainConfig) -> str:
-    """Name of the encoder of a run on pictures: its own, or the learner's usual."""
-    return config.encoder or learner_entry(config.learner).encoder
+def encoder_name(config: TrainConfig, kind: Kind) -> str | None:
+    """Name of the encoder of a run: its own, or the learner's usual for such examples.
+
+    `None` for one of texts that begins at those of the training classes, and for
+    examples that are neither texts nor pictures.
+    """
+    entry = learner_entry(config.learner)
+    usual = {"pictures": entry.encoder, "text": entry.text_encoder}
+    return config.encoder or usual.get(kind)
 
 
 def build_pretrained(config: TrainConfig, table: ClassTable) -> keras.Model:
@@ -52,8 +58,10 @@ def build_pretrained(config: TrainConfig, table: ClassTable) -> keras.Model:
         ImportError: When the extra with its weights is not installed.
         OSError: When weights cannot be downloaded.
     """
-    check_pretrained(config)
-    name, kind = encoder_name(config), kind_of(table)
+    kind = kind_of(table)
+    name = encoder_name(config, kind)
+    assert name is not None, "asked for an encoder that others have trained"
+    check_pretrained(config, name)
     if name in ENCODERS and ENCODERS[name].examples != kind:
         raise ValueError(
             f"`encoder` must take the examples of data set {table.name!r}, {kind}. "

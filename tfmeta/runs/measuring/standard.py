@@ -149,6 +149,7 @@ class Standard(AccuracyOnEpisodes, InTables["Episodes", "EvaluationResult"]):
             "test_classes": result.num_clusters,
             "transductive": result.transductive,
             "beside_transductive": _beside(result),
+            "pretraining": result.pretraining and result.pretraining.to_json(),
             "protocol": result.protocol,
         }
 
