@@ -149,6 +149,8 @@ def prepare_easyfsl(
     _look_in(packages)
     torch = start_torch(threads)
     _import_torchvision(torch)
+    # Its sampler hands on an argument that PyTorch has no more.
+    torch.utils.data.Sampler.__init__ = lambda self, data_source=None: None
     import easyfsl
     from easyfsl.datasets import FeaturesDataset
     from easyfsl.methods import PrototypicalNetworks
