@@ -26,8 +26,11 @@ class LearnerEntry:
             is started with other threads for it, and it is trained on tasks like
             those that it is measured on.
         encoder: Name of its encoder of pictures, a key of `ENCODERS`.
+        text_encoder: Likewise of texts; `None` for one that begins at the texts of the
+            training classes.
         trains_on: `"episodes"`, or `"examples"` for one that trains on plain batches
-            of all classes at once.
+            of all classes at once, or `"nothing"` for one that learns from a support
+            alone and is used with its encoder as that is.
         optimizer: Where the optimizer of the outer loop is made, `"module:function"`
             of its first learning rate and the number of training steps.
         defaults: Options of `tfmeta train` that it has other defaults for, whatever
@@ -41,7 +44,8 @@ class LearnerEntry:
     summary: str = ""
     family: Family = "metric"
     encoder: str = "conv4"
-    trains_on: Literal["episodes", "examples"] = "episodes"
+    text_encoder: str | None = None
+    trains_on: Literal["episodes", "examples", "nothing"] = "episodes"
     optimizer: str = "tfmeta.runs.outer_optimizers:cosine_adam"
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     search: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
@@ -54,18 +58,23 @@ class LearnerEntry:
 
 @dataclasses.dataclass(frozen=True)
 class EncoderEntry:
-    """An encoder of pictures.
+    """An encoder.
 
     Attributes:
         path: Where it is made, `"module:function"` of the shape of a picture,
-            `filters` and `seed`.
+            `filters` and `seed`; of its name and `input_shape` where it is
+            pre-trained.
         summary: A few words, `None` where the name says all.
         arguments: What it is given besides.
+        pretrained: Whether others have trained it, and it stays as it is.
+        examples: What it takes.
     """
 
     path: str
     summary: str | None = None
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    pretrained: bool = False
+    examples: Literal["pictures", "text"] = "pictures"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,6 +144,29 @@ LEARNERS: dict[str, LearnerEntry] = {
         "the same with a cosine head (Chen 2019)",
         trains_on="examples",
     ),
+    "simple_shot": LearnerEntry(
+        f"{_METRIC}.simple_shot:SimpleShot",
+        "SimpleShot",
+        "no training: by the nearest class mean of a frozen encoder's features of unit "
+        "length, or by the cosine (Wang 2019)",
+        encoder="efficientnet_lite0",
+        text_encoder="wordllama",
+        trains_on="nothing",
+        search={
+            "transform": ("none", "l2"),
+            "distance": ("squared_euclidean", "cosine"),
+        },
+    ),
+    "logistic_regression": LearnerEntry(
+        f"{_METRIC}.logistic_regression:LogisticRegression",
+        "Logistic Regression",
+        "no training: a regularised linear head on the same features, fitted to the "
+        "support in the graph (Tian 2020)",
+        encoder="efficientnet_lite0",
+        text_encoder="wordllama",
+        trains_on="nothing",
+        search={"transform": ("none", "l2"), "C": (0.1, 1.0, 10.0, 100.0)},
+    ),
     "maml": LearnerEntry(
         f"{_OPTIMIZATION}.maml:MAML",
         "MAML",
@@ -199,6 +231,20 @@ ENCODERS: dict[str, EncoderEntry] = {
         {"pooled_blocks": 2, "flatten": False, "name": "conv4_maps"},
     ),
     "koch": EncoderEntry("tfmeta.runs.building:koch_in_proportion"),
+    **{
+        f"efficientnet_lite{number}": EncoderEntry(
+            "tfmeta.encoders:pretrained",
+            None if number else "trained on ImageNet, frozen, as 1 and 2",
+            pretrained=True,
+        )
+        for number in (0, 1, 2)
+    },
+    "wordllama": EncoderEntry(
+        "tfmeta.encoders:pretrained",
+        "of texts, vectors of tokens, frozen",
+        pretrained=True,
+        examples="text",
+    ),
 }
 
 HEADS: dict[str, HeadEntry] = {
@@ -222,6 +268,17 @@ def learner_entry(name: str) -> LearnerEntry:
         f"`learner` must be one of {', '.join(LEARNERS)}, or module:Class of your own. "
         f"Received: learner={name!r}"
     )
+
+
+def is_pretrained(encoder: str | None) -> bool:
+    """Whether an encoder of this name stays as others have trained it.
+
+    Names that are none of `ENCODERS` are backbones of `keras.applications` and model
+    files, which all do.
+    """
+    if encoder is None:
+        return False
+    return encoder not in ENCODERS or ENCODERS[encoder].pretrained
 
 
 def family_of(name: str) -> Family:
@@ -254,7 +311,7 @@ def named_learners() -> str:
 
 
 def named_encoders() -> str:
-    """The names of all encoders of pictures, for `--help`."""
+    """The names of all encoders, for `--help`."""
     return ", ".join(
         name if entry.summary is None else f"{name} ({entry.summary})"
         for name, entry in ENCODERS.items()

@@ -1,3 +1,4 @@
+import dataclasses
 import inspect
 import json
 from pkgutil import resolve_name
@@ -28,6 +29,15 @@ def test_training_defaults_are_settings_of_a_run(record):
     }
     TrainConfig().with_options(record.training)
     assert json.loads(json.dumps(dict(record.training))) == record.training
+
+
+def test_what_is_cut_from_imagenet_says_so_in_every_table():
+    cut = {record.name for record in RECORDS if record.cut_from == "imagenet"}
+    assert cut == {"mini_imagenet", "tiered_imagenet"}
+    glyphs = DATASETS["glyphs"]
+    assert glyphs.load("test").cut_from is None
+    declared = dataclasses.replace(glyphs, cut_from="all_glyphs")
+    assert declared.load("test").cut_from == "all_glyphs"
 
 
 @pytest.mark.parametrize("given", [{"importer": "a:b"}, {"needs": "a.zip"}])

@@ -201,6 +201,7 @@ def test_description_file(exported):
         "learner": "PrototypicalNetwork",
         "encoder": "conv4",
         "transductive": False,
+        "pretraining_data": None,
         "example": {"shape": [28, 28, 1], "dtype": "uint8", "value_range": [0, 255]},
         "embedding_shape": [8],
         "default_signature": "embed",

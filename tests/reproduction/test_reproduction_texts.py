@@ -131,6 +131,21 @@ def test_a_transductive_figure_has_the_inductive_one_beside_it(content):
     assert (first["inductive_percent"], first["dirichlet_percent"]) == ("97.5", "96.25")
 
 
+def test_a_figure_says_when_test_classes_were_seen_in_pre_training(content):
+    figure = content["rows"][0]["runs"][0]["figures"][0]
+    figure["pretraining"] = {"data": "imagenet", "test_classes_seen": True}
+    assert "| inductive; seen in pre-training (imagenet) |" in markdown(content)
+    first = next(csv.DictReader(io.StringIO(csv_text(content))))
+    assert first["pretraining_data"] == "imagenet"
+    assert first["test_classes_seen_in_pretraining"] == "True"
+    figure["pretraining"]["test_classes_seen"] = None
+    assert "| inductive; pre-trained on imagenet |" in markdown(content)
+    first = next(csv.DictReader(io.StringIO(csv_text(content))))
+    assert first["test_classes_seen_in_pretraining"] == ""
+    figure["pretraining"] = None
+    assert "| inductive |" in markdown(content)
+
+
 def test_a_paper_is_named_once_with_all_its_sources(content):
     ended, going, planned, lake = content["rows"]
     for row, source in zip((going, lake), ("table 3", "a report, page 2"), strict=True):

@@ -32,7 +32,7 @@ def test_the_interval_of_a_former_figure_is_made_anew(folder, glyphs_run):
     assert found.to_json() == expected.to_json()
     assert found.over_test_classes.ends is not None
     values = json.loads(folder.metrics_file.read_text(encoding="utf-8"))
-    assert values["format_version"] == METRICS_FORMAT_VERSION == 3
+    assert values["format_version"] == METRICS_FORMAT_VERSION == 4
     before = folder.metrics_file.read_bytes()
     complete_results(folder)  # Nothing is left to do.
     assert folder.metrics_file.read_bytes() == before

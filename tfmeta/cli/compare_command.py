@@ -59,7 +59,11 @@ def compare(
     episodes = draw_common_episodes(*folders, task, seed=seed, data_dir=data_dir)
     with progress_bar(console, "evaluating") as report:
         found = compare_runs(
-            *folders, episodes, num_episodes=num_episodes, on_progress=report
+            *folders,
+            episodes,
+            num_episodes=num_episodes,
+            data_dir=data_dir,
+            on_progress=report,
         )
     for path, result in ((first, found.first), (second, found.second)):
         console.print(f"{path}\n{result}\n")

@@ -89,7 +89,13 @@ def evaluate(
                 result
                 for together in drawn
                 for result in _measure_together(
-                    console, folder, learner, protocol, together, keep=not untrained
+                    console,
+                    folder,
+                    learner,
+                    protocol,
+                    together,
+                    data_dir=data_dir,
+                    keep=not untrained,
                 )
             ]
         )
@@ -105,6 +111,7 @@ def _measure_together(
     protocol: MeasuringProtocol[Any, Any],
     drawn: Drawn[Any],
     *,
+    data_dir: Path | None,
     keep: bool,
 ) -> list[Any]:
     """Measures what is printed at once, and prints it."""
@@ -117,7 +124,13 @@ def _measure_together(
     for name, part in drawn.parts.items():
         with progress_bar(console, protocol.progress) as report:
             results[name] = measure_part(
-                folder, learner, protocol, part, on_progress=report, keep=keep
+                folder,
+                learner,
+                protocol,
+                part,
+                data_dir=data_dir,
+                on_progress=report,
+                keep=keep,
             )
     for line in protocol.report(folder, drawn, results, kept=keep):
         console.print(line)

@@ -9,6 +9,7 @@ import sys
 import click
 
 from tfmeta._version import __version__
+from tfmeta.extras import MissingExtraError
 
 _COMMANDS = {
     "train": "Train a learner on episodes into a run folder.",
@@ -57,7 +58,7 @@ def main() -> None:
     except click.Abort:
         click.echo("Interrupted. What was saved is kept.", err=True)
         sys.exit(130)
-    except (ValueError, TypeError, OSError) as error:
+    except (ValueError, TypeError, OSError, MissingExtraError) as error:
         if os.environ.get("TFMETA_TRACEBACK"):
             raise
         message = " ".join(str(error).split()) or type(error).__name__

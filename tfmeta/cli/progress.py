@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -33,3 +34,33 @@ def progress_bar(console: Console, what: str) -> Iterator[Callable[[int, int], N
             progress.update(task, completed=done, total=of_all)
 
         yield report
+
+
+class RepeatedProgress:
+    """A bar for each of several pieces of work, shown while there is some left.
+
+    Args:
+        console: Where it is shown.
+        what: What it says.
+    """
+
+    def __init__(self, console: Console, what: str) -> None:
+        self._console = console
+        self._what = what
+        self._shown = contextlib.ExitStack()
+        self._report: Callable[[int, int], None] | None = None
+
+    def __call__(self, done: int, of_all: int) -> None:
+        """Shows how much is done."""
+        if self._report is None and done < of_all:
+            bar = progress_bar(self._console, self._what)
+            self._report = self._shown.enter_context(bar)
+        if self._report is not None:
+            self._report(done, of_all)
+        if done >= of_all:
+            self.stop()
+
+    def stop(self) -> None:
+        """Removes the bar; whoever leaves the work by an exception calls it."""
+        self._report = None
+        self._shown.close()

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tfmeta.callbacks import TrainingProgress
-from tfmeta.cli.progress import progress_bar
+from tfmeta.cli.progress import RepeatedProgress, progress_bar
 from tfmeta.evaluation import EvaluationResult
 from tfmeta.evaluation.training_seeds import over_training_seeds
 from tfmeta.export.version_folder import list_versions
@@ -97,12 +97,14 @@ def _train_and_measure(
     table = None
     if entry.trains_on == "examples":  # The line names the number of its classes.
         table = load_split(config, "train", data_dir)
+    work = f"{describe_training(config, table)}, {config.steps:,} steps"
+    if entry.trains_on == "nothing":
+        verb, work = "Making", "nothing to train"
     console.print(
-        f"{verb} a {entry.title} on {config.dataset}: "
-        f"{describe_training(config, table)}, {config.steps:,} steps, "
-        f"into {folder.path}"
+        f"{verb} a {entry.title} on {config.dataset}: {work}, into {folder.path}"
     )
     bar = TrainingProgress(console)
+    features = RepeatedProgress(console, "computing features")
     try:
         learner = train(
             config,
@@ -111,10 +113,15 @@ def _train_and_measure(
             data_dir=data_dir,
             callbacks=[bar],
             train_table=table,
+            on_features=features,
         )
     finally:
-        bar.stop()  # Ctrl-C must not leave a terminal without its cursor.
-    draw_curve(read_json(folder.history_file), config, folder.curve_picture)
+        # Ctrl-C must not leave a terminal without its cursor.
+        bar.stop()
+        features.stop()
+    history = read_json(folder.history_file)
+    if history:
+        draw_curve(history, config, folder.curve_picture)
 
     episodes = draw_test_episodes(config, data_dir=data_dir)
     with progress_bar(console, "evaluating") as report:
@@ -123,6 +130,7 @@ def _train_and_measure(
             learner,
             episodes,
             num_episodes=test_episodes_count,
+            data_dir=data_dir,
             on_progress=report,
         )
     if kind_of(episodes.table) == "pictures":
@@ -151,7 +159,11 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
             if pictures
             else []
         ),
-        (folder.curve_picture.name, "the training curve"),
+        *(
+            [(folder.curve_picture.name, "the training curve")]
+            if folder.curve_picture.exists()
+            else []
+        ),
         (f"{folder.saved_model.name}/1/", "the SavedModel, to serve"),
     ):
         console.print(f"  {name:16} {what}")

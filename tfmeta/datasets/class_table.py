@@ -40,6 +40,8 @@ class ClassTable:
         class_attributes: What is known of a class besides its examples: an array
             `(classes, *attribute)` of numbers, or of texts as str objects, or
             `None`. Zero-shot learners enrol a class by it.
+        cut_from: Name of a larger data set that the classes are part of, e.g.
+            `"imagenet"`, or `None`.
 
     Raises:
         ValueError: When the parts do not fit each other, when a class is
@@ -64,6 +66,7 @@ class ClassTable:
     origin_names: tuple[str, ...] | None = None
     description: str = ""
     class_attributes: np.ndarray | None = None
+    cut_from: str | None = None
 
     def __post_init__(self) -> None:
         offsets = np.asarray(self.offsets, np.int64)

@@ -34,6 +34,9 @@ class Dataset:
         forms: The same as a list, one form to a line, where there are many.
         training: What differs from the defaults of a training run, by name of the
             run's setting; plain values.
+        cut_from: Name of a larger data set that its classes are part of, e.g.
+            `"imagenet"`, or `None`. An encoder that was pre-trained on that has seen
+            them, and the evaluator says so.
 
     Raises:
         ValueError: When only one of `importer` and `needs` is given.
@@ -59,6 +62,7 @@ class Dataset:
     needs: str = ""
     forms: str = ""
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    cut_from: str | None = None
 
     def __post_init__(self) -> None:
         if bool(self.importer) != bool(self.needs):
@@ -88,7 +92,10 @@ class Dataset:
                 )
         if "data_dir" in accepted:
             given["data_dir"] = data_dir
-        return loader(split, **given)
+        table = loader(split, **given)
+        if self.cut_from is None or table.cut_from is not None:
+            return table
+        return dataclasses.replace(table, cut_from=self.cut_from)
 
     def import_from(
         self,

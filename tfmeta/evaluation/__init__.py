@@ -14,6 +14,7 @@ from tfmeta.evaluation.modified_hausdorff import (
 )
 from tfmeta.evaluation.open_set import evaluate_open_set
 from tfmeta.evaluation.open_set_result import OpenSetResult
+from tfmeta.evaluation.pretraining import Pretraining
 from tfmeta.evaluation.realistic import RealisticEpisodes, realistic_episodes
 from tfmeta.evaluation.result import EvaluationResult
 from tfmeta.evaluation.threshold import Threshold
@@ -28,6 +29,7 @@ __all__ = [
     "LakeResult",
     "OpenSetResult",
     "PairedComparison",
+    "Pretraining",
     "RealisticEpisodes",
     "Reliability",
     "Threshold",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -12,14 +13,10 @@ from tfmeta.episodes.task_sequence import (
     classes_of,
 )
 from tfmeta.evaluation.checks import check_num_episodes, check_unseen
-from tfmeta.evaluation.encoding import (
-    choose_encode_once,
-    encode_table,
-    encoding_work,
-)
+from tfmeta.evaluation.encoding_plan import EncodingPlan
 from tfmeta.evaluation.fingerprint import fingerprint
 from tfmeta.evaluation.participants import all_participants
-from tfmeta.evaluation.prediction import EpisodePredictor
+from tfmeta.evaluation.pretraining import Pretraining
 from tfmeta.evaluation.progress import Progress
 from tfmeta.evaluation.result import EvaluationResult
 from tfmeta.evaluation.tally import AnswerTally, ErrorTally, Tally
@@ -34,6 +31,7 @@ def evaluate(
     num_episodes: int = 1000,
     seen_classes: Iterable[str] | None = None,
     encode_once: bool | None = None,
+    cache_dir: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EvaluationResult:
     """Measures a learner on fixed episodes.
@@ -51,13 +49,18 @@ def evaluate(
             index into the embeddings, the same figure within rounding. Only for
             learners with `independent_embeddings`, on `Episodes` without
             augmentation. By default where it is less work.
+        cache_dir: Where features of a frozen encoder are kept,
+            `tfmeta.features.features_dir()`: then each example is encoded once for
+            all evaluations of all learners behind it, on `Episodes` without
+            augmentation. `None` to keep none.
         on_progress: Called with the number of pieces of work done, and of all.
 
     Returns:
         The result: accuracies of the episodes, for regression their mean squared
         errors, and figures per class where the episodes have classes; for `Episodes`
         of two ways with the area under the ROC curve of each, for a transductive
-        learner with what belongs beside its figure (`Transduction`).
+        learner with what belongs beside its figure (`Transduction`), and for a
+        pre-trained encoder with what it was trained on (`Pretraining`).
 
     Raises:
         TypeError: When `episodes` is no `TaskSequence`.
@@ -77,17 +80,19 @@ def evaluate(
     check_num_episodes(num_episodes)
     check_unseen(episodes, seen_classes)
     classes = classes_of(episodes)
-    once = choose_encode_once(
-        learner, episodes, num_episodes=num_episodes, encode_once=encode_once
+    plan = EncodingPlan.of(
+        learner,
+        episodes,
+        num_episodes=num_episodes,
+        encode_once=encode_once,
+        cache_dir=cache_dir,
     )
     unequal = unequal_episodes(episodes) if learner.transductive else None
 
     steps = -(-num_episodes // episodes.tasks)
     work = steps if unequal is None else 2 * steps
-    table = classes.tables[0] if once and classes is not None else None
-    progress = Progress(on_progress, work + (encoding_work(table) if table else 0))
-    embeddings = encode_table(learner, table, progress) if table else None
-    predictor = EpisodePredictor(learner, embeddings)
+    progress = Progress(on_progress, work + plan.work)
+    predictor = plan.predictor(progress)
 
     def tally(drawn: TaskSequence, *, alone: bool) -> Tally:
         added = _make_tally(learner, drawn, None if classes is None else classes.names)
@@ -112,6 +117,7 @@ def evaluate(
         class_clusters=() if classes is None else classes.origins,
         episode_classes=all_participants(episodes, num_episodes),
         transduction=transduction,
+        pretraining=Pretraining.of(learner, () if classes is None else classes.tables),
         **found.found(),
     )
 

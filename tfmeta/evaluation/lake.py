@@ -18,6 +18,7 @@ from tfmeta.evaluation.checks import (
 )
 from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
 from tfmeta.evaluation.intervals import over_trials
+from tfmeta.evaluation.pretraining import Pretraining, setting
 from tfmeta.learners import FewShotLearner
 
 
@@ -31,6 +32,8 @@ class LakeResult:
         alphabets: The alphabet of each run.
         labels: Int `(runs, queries)`: the right answers.
         predicted: Int `(runs, queries)`: the answers.
+        pretraining: What the learner's encoders were pre-trained on; `None` for
+            nothing.
     """
 
     size: int
@@ -38,6 +41,7 @@ class LakeResult:
     alphabets: tuple[str, ...]
     labels: np.ndarray
     predicted: np.ndarray
+    pretraining: Pretraining | None = None
 
     @property
     def protocol(self) -> dict[str, Any]:
@@ -81,6 +85,7 @@ class LakeResult:
         return {
             **self.protocol,
             "transductive": self.transductive,
+            "pretraining": self.pretraining and self.pretraining.to_json(),
             "error": self.error,
             "over_trials": list(self.over_trials),
             "over_alphabets": self.over_alphabets.to_json(),
@@ -111,10 +116,11 @@ class LakeResult:
             alphabets=tuple(run["alphabet"] for run in runs),
             labels=np.array([run["labels"] for run in runs], np.int32),
             predicted=np.array([run["predicted"] for run in runs], np.int32),
+            pretraining=Pretraining.from_json(values.get("pretraining")),
         )
 
     def __str__(self) -> str:
-        kind = "transductive" if self.transductive else "inductive"
+        kind = setting(self.transductive, self.pretraining)
         trials = [100 * end for end in self.over_trials]
         return "\n".join(
             [
@@ -202,6 +208,7 @@ def evaluate_lake(
         alphabets=runs.alphabets,
         labels=runs.labels,
         predicted=predicted,
+        pretraining=Pretraining.of(learner),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -10,11 +11,11 @@ import numpy as np
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation.auroc import auroc
 from tfmeta.evaluation.checks import check_num_episodes, check_unseen
-from tfmeta.evaluation.encoding import choose_encode_once, encode_table, encoding_work
+from tfmeta.evaluation.encoding_plan import EncodingPlan
 from tfmeta.evaluation.evaluate import evaluation_protocol
 from tfmeta.evaluation.open_set_result import OpenSetResult
 from tfmeta.evaluation.participants import all_participants
-from tfmeta.evaluation.prediction import EpisodePredictor
+from tfmeta.evaluation.pretraining import Pretraining
 from tfmeta.evaluation.progress import Progress
 from tfmeta.evaluation.threshold import Answers, Threshold
 from tfmeta.learners import FewShotLearner
@@ -29,6 +30,7 @@ def evaluate_open_set(
     recall: float = 0.95,
     num_episodes: int = 1000,
     seen_classes: Iterable[str] | None,
+    cache_dir: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> OpenSetResult:
     """Measures how well a learner tells known classes from unknown ones.
@@ -51,6 +53,7 @@ def evaluate_open_set(
         num_episodes: Number of episodes, of test and of validation, at least 600.
         seen_classes: Origins of every class that training and validation saw:
             those of the validation episodes, and none of the test episodes.
+        cache_dir: As of `evaluate`.
         on_progress: Called with the number of pieces of work done, and of all.
 
     Returns:
@@ -82,38 +85,34 @@ def evaluate_open_set(
             f"`recall` must be above 0 and below 1. Received: recall={recall}"
         )
     both = (validation, episodes)
-    once = [
-        choose_encode_once(learner, drawn, num_episodes=num_episodes, encode_once=None)
+    plans = [
+        EncodingPlan.of(learner, drawn, num_episodes=num_episodes, cache_dir=cache_dir)
         for drawn in both
     ]
-    work = sum(-(-num_episodes // drawn.tasks) for drawn in both) + sum(
-        encoding_work(drawn.table)
-        for drawn, encoded in zip(both, once, strict=True)
-        if encoded
-    )
-    progress = Progress(on_progress, work)
+    work = sum(-(-num_episodes // drawn.tasks) for drawn in both)
+    progress = Progress(on_progress, work + sum(plan.work for plan in plans))
     known_ways = episodes.ways - unknown_ways
 
-    def answers(drawn: Episodes, encoded: bool) -> Answers:
-        table = encode_table(learner, drawn.table, progress) if encoded else None
-        batches = EpisodePredictor(learner, table).batches(
+    def answers(drawn: Episodes, plan: EncodingPlan) -> Answers:
+        batches = plan.predictor(progress).batches(
             drawn, num_episodes, progress, support_ways=known_ways
         )
         return Answers.of(batches, known_ways)
 
     threshold = Threshold.fitted(
-        answers(validation, once[0]),
+        answers(validation, plans[0]),
         recall=recall,
         protocol=_protocol(validation, unknown_ways, num_episodes),
     )
     return _result(
-        answers(episodes, once[1]),
+        answers(episodes, plans[1]),
         threshold,
         protocol=_protocol(episodes, unknown_ways, num_episodes),
         transductive=learner.transductive,
         class_names=episodes.table.class_names,
         class_clusters=episodes.table.origins,
         episode_classes=all_participants(episodes, num_episodes),
+        pretraining=Pretraining.of(learner, [episodes.table]),
     )
 
 

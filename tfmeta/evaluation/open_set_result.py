@@ -10,6 +10,7 @@ import numpy as np
 from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
 from tfmeta.evaluation.intervals import over_episode_draws
 from tfmeta.evaluation.participants import padded_rows, rows_of
+from tfmeta.evaluation.pretraining import Pretraining, setting
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.finite_checks import check_finite
 
@@ -47,7 +48,9 @@ class OpenSetResult:
         class_clusters: Per class, the class it was made from.
         episode_classes: Int32 `(episodes, ways)`: the classes of each episode, known
             ones first; -1 where padded. A result that a former version kept has
-            none of the last three.
+            none of the last four.
+        pretraining: What the learner's encoders were pre-trained on, and whether test
+            classes were in it; `None` for nothing.
     """
 
     protocol: dict[str, Any]
@@ -61,6 +64,7 @@ class OpenSetResult:
     class_names: tuple[str, ...] = ()
     class_clusters: tuple[str, ...] = ()
     episode_classes: np.ndarray | None = None
+    pretraining: Pretraining | None = None
 
     def over_test_classes(self, figure: str) -> ClassInterval:
         """95 % interval of the mean of a figure over test classes and images.
@@ -85,6 +89,7 @@ class OpenSetResult:
         return {
             "protocol": self.protocol,
             "transductive": self.transductive,
+            "pretraining": self.pretraining and self.pretraining.to_json(),
             "threshold": self.threshold.to_json(),
             "figures": {
                 name: {
@@ -119,11 +124,12 @@ class OpenSetResult:
             class_names=tuple(c["name"] for c in classes),
             class_clusters=tuple(c["made_from"] for c in classes),
             episode_classes=padded_rows(values.get("episode_classes")),
+            pretraining=Pretraining.from_json(values.get("pretraining")),
         )
 
     def __str__(self) -> str:
         p, t = self.protocol, self.threshold
-        kind = "transductive" if self.transductive else "inductive"
+        kind = setting(self.transductive, self.pretraining)
         recall = f"{100 * t.recall:g} %"
 
         rows = (

@@ -17,6 +17,7 @@ from tfmeta.evaluation.confusion import Confusion
 from tfmeta.evaluation.figure import ACCURACY, SQUARED_ERROR, Figure
 from tfmeta.evaluation.intervals import over_episode_draws
 from tfmeta.evaluation.participants import padded_rows, rows_of
+from tfmeta.evaluation.pretraining import Pretraining, setting
 from tfmeta.evaluation.transduction import Transduction
 from tfmeta.finite_checks import check_finite, check_some
 
@@ -58,6 +59,8 @@ class EvaluationResult:
         transduction: What belongs beside the figure of a transductive learner.
         episode_squared_errors: Float64 `(episodes,)`, of regression: the mean squared
             error of each episode.
+        pretraining: What the learner's encoders were pre-trained on, and whether test
+            classes were in it; `None` for nothing.
 
     A result that a former version kept may lack all that may be `None`.
     """
@@ -75,6 +78,7 @@ class EvaluationResult:
     confusion: Confusion | None = None
     transduction: Transduction | None = None
     episode_squared_errors: np.ndarray | None = None
+    pretraining: Pretraining | None = None
 
     def __post_init__(self) -> None:
         kinds = ("episode_accuracies", "episode_squared_errors")
@@ -232,6 +236,7 @@ class EvaluationResult:
         return {
             "protocol": self.protocol,
             "transductive": self.transductive,
+            "pretraining": self.pretraining and self.pretraining.to_json(),
             "figure": self.figure.name,
             self.figure.name: self.mean,
             "over_episode_draws": self.over_episode_draws,
@@ -282,6 +287,7 @@ class EvaluationResult:
             confusion=_confusion_from_json(classes),
             transduction=transduction and Transduction.from_json(transduction),
             episode_squared_errors=per_episode.get("episode_squared_errors"),
+            pretraining=Pretraining.from_json(values.get("pretraining")),
         )
 
     def __str__(self) -> str:
@@ -325,7 +331,7 @@ def _text(result: EvaluationResult) -> str:
     if result.transduction is not None:
         already = "query_dirichlet" in protocol
         further += result.transduction.lines(figure, unequal_already=already)
-    kind = "transductive" if result.transductive else "inductive"
+    kind = setting(result.transductive, result.pretraining)
     half_width = figure.number(result.over_episode_draws)
     seed = f", seed {protocol['seed']}" if "seed" in protocol else ""
     of_classes = result.over_test_classes.line(figure.signed(""), scale=figure.scale)

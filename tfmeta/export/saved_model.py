@@ -48,12 +48,15 @@ def save(
     | `classify` | `support` `(support, *example)`, `support_labels` `(support,)` int32, `query` `(queries, *example)` | `probabilities` `(queries, ways)` |
     | `adapt`, of learners with an inner loop | `support`, `support_labels` | the adapted state, a named tensor for each part |
     | `classify_adapted`, of the same | such a state, `query` | `probabilities` |
+    | `embed_encoded`, `classify_encoded` | the same as files: BMP, GIF, JPEG or PNG, strings of bytes `(batch,)`, `(support,)`, `(queries,)` | the same |
     | `classify_with_unlabelled` | the same, and `unlabelled` `(unlabelled, *example)` | the same |
 
     All leading dimensions are free; `batch` and `queries` may be 0. The number
     of ways is the highest label + 1. Outputs are float32 (float64 for a learner
     that computes in float64), whatever its mixed precision. Only a learner with
-    `independent_embeddings` has `embed` and `embed_float`; for others `classify` is
+    `independent_embeddings` has `embed` and `embed_float`, and those of files where
+    it takes pictures of bytes (they are decoded and resized in the graph, but not
+    turned by their EXIF orientation); for others `classify` is
     the default, with the learner's inner loop in its graph. Only a learner that uses
     unlabelled examples has `classify_with_unlabelled`, and `support` of a
     `ZeroShotPrototypicalNetwork` holds descriptions of classes.
@@ -65,8 +68,9 @@ def save(
 
     Beside `saved_model.pb` lies `tfmeta.json`: the learner, its encoder, the
     examples it takes, the shape of its embeddings, every signature with shapes
-    (`null` for a free size) and dtypes, whether the learner is transductive, the
-    versions of tfmeta, Keras and TensorFlow, and the `description`.
+    (`null` for a free size) and dtypes, whether the learner is transductive, what
+    its encoder was pre-trained on (`null` for nothing), the versions of tfmeta, Keras
+    and TensorFlow, and the `description`.
 
     Args:
         learner: What to export. Its encoder, if it has one, must be a functional or
@@ -76,7 +80,8 @@ def save(
         version: Number from 1, or `None` for one above the highest there is.
         input_dtype: Dtype of `examples`, `support` and `query`. `None` is
             `"uint8"` when the encoder takes examples of rank 3 (pictures) and
-            holds a `keras.layers.Rescaling` or `keras.layers.Normalization`, or of
+            holds a `keras.layers.Rescaling` or `keras.layers.Normalization`, or a layer
+            that declares `takes_raw_pixels = True`, or of
             rank 2 (grey pictures without an axis of channels) and holds a
             `Rescaling` by 1/255 or 1/127.5, that is, when it expects raw pixels;
             else it is the dtype of the encoder's input. `embed_float` exists when this is an integer dtype
@@ -158,6 +163,7 @@ def _describe(
         "learner": type(learner).__name__,
         "encoder": None if encoder is None else encoder.name,
         "transductive": learner.transductive,
+        "pretraining_data": learner.pretraining_data,
         "example": {
             "shape": list(examples.shape),
             "dtype": examples.dtype.name,

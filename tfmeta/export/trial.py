@@ -29,7 +29,7 @@ def check_answers(endpoint: Endpoint, function: Callable) -> None:
     inputs = endpoint.inputs
     if endpoint.takes_state or any(None in spec.shape[1:] for spec in inputs):
         return
-    answers = function(*(_trial_input(spec) for spec in inputs))
+    answers = function(*(_trial_input(spec, endpoint.takes_files) for spec in inputs))
     for name, answer in answers.items():
         wrong = count_not_finite(answer.numpy())
         if wrong:
@@ -40,11 +40,14 @@ def check_answers(endpoint: Endpoint, function: Callable) -> None:
             )
 
 
-def _trial_input(spec: tf.TensorSpec) -> tf.Tensor:
+def _trial_input(spec: tf.TensorSpec, takes_files: bool) -> tf.Tensor:
     """Two examples of small positive numbers, which any preprocessing takes."""
     if spec.name == "support_labels" and spec.dtype.is_integer:
         return tf.constant(_LABELS, spec.dtype)
     shape = (2, *spec.shape[1:])
+    if takes_files and spec.dtype == tf.string:
+        pixels = np.random.default_rng(0).integers(0, 256, (2, 2, 2, 3), np.uint8)
+        return tf.stack([tf.io.encode_png(picture) for picture in pixels])
     if spec.dtype == tf.string:
         return tf.reshape(
             tf.repeat(["a b", "b c"], np.prod(shape[1:], dtype=int)), shape

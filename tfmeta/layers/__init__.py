@@ -3,6 +3,9 @@
 from tfmeta.layers.batch_normalization import BatchNormalization
 from tfmeta.layers.batch_statistics import batch_statistics
 from tfmeta.layers.cosine_dense import CosineDense
+from tfmeta.layers.mean_token_vector import MeanTokenVector
+from tfmeta.layers.resized_pictures import ResizedPictures
+from tfmeta.layers.rgb_pictures import RGBPictures
 from tfmeta.layers.sphere import Sphere
 from tfmeta.layers.term_counts import TermCounts
 from tfmeta.layers.weighted_l1 import WeightedL1
@@ -10,6 +13,9 @@ from tfmeta.layers.weighted_l1 import WeightedL1
 __all__ = [
     "BatchNormalization",
     "CosineDense",
+    "MeanTokenVector",
+    "RGBPictures",
+    "ResizedPictures",
     "Sphere",
     "TermCounts",
     "WeightedL1",

@@ -9,6 +9,7 @@ from tfmeta.learners.metric_based.baseline_plus_plus import BaselinePlusPlus
 from tfmeta.learners.metric_based.gaussian_prototypical_network import (
     GaussianPrototypicalNetwork,
 )
+from tfmeta.learners.metric_based.logistic_regression import LogisticRegression
 from tfmeta.learners.metric_based.matching_network import MatchingNetwork
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.prototypical_network import PrototypicalNetwork
@@ -17,6 +18,7 @@ from tfmeta.learners.metric_based.semi_supervised_prototypical_network import (
     SemiSupervisedPrototypicalNetwork,
 )
 from tfmeta.learners.metric_based.siamese_network import SiameseNetwork
+from tfmeta.learners.metric_based.simple_shot import SimpleShot
 from tfmeta.learners.metric_based.zero_shot_prototypical_network import (
     ZeroShotPrototypicalNetwork,
 )
@@ -44,6 +46,7 @@ __all__ = [
     "FewShotLearner",
     "GradientBasedLearner",
     "LSTMMetaLearner",
+    "LogisticRegression",
     "MAMLPlusPlus",
     "MatchingNetwork",
     "MetaSGD",
@@ -52,5 +55,6 @@ __all__ = [
     "RelationNetwork",
     "Reptile",
     "SiameseNetwork",
+    "SimpleShot",
     "predict_training_memory",
 ]

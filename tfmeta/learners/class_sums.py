@@ -61,11 +61,13 @@ def class_means(
     Args:
         embeddings: `(..., support, features)`, at least float32. Rows of no class
             are unread.
-        labels: `(..., support, ways)`, as `real_labels` gives them.
+        labels: `(..., support, ways)`, as `real_labels` gives them: one-hot, or that
+            times the weight of a row.
 
     Returns:
         `(..., ways, features)`, 0 for a way without a real row, in the embeddings'
-        dtype; and the number of rows of each, `(..., ways)`.
+        dtype; and the number of rows of each, or the sum of their weights,
+        `(..., ways)`.
     """
     real = tf.reduce_any(labels > 0, axis=-1, keepdims=True)
     # In float32 a large common offset takes the digits of what differs.
@@ -75,7 +77,9 @@ def class_means(
     )
     counts = tf.reduce_sum(shares, axis=-2)
     sums = tf.matmul(shares, rows, transpose_a=True)
-    means = sums / tf.maximum(counts, 1.0)[..., None]
+    # A row may weigh less than one.
+    divisors = tf.where(counts > 0.0, counts, 1.0)
+    means = sums / divisors[..., None]
     return tf.cast(means, embeddings.dtype), tf.cast(counts, embeddings.dtype)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.encoders.pretrained.features import pretraining_data
 from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.task_endpoints import task_endpoints
 from tfmeta.learners.traced_state import traced_state_spec
@@ -32,6 +33,8 @@ class LearnerContract:
             every episode. Such a learner has `embed`, `adapt_embedded`,
             `predict_each_embedded` and `embedded_logits`, and an evaluator may
             encode each example once.
+        needs_base_mean: Whether it has yet to be given the mean embedding of base
+            classes, by `fit_base_mean`.
         fixed_ways: Classes of every task, for regression the number of outputs;
             `None` where a task may have any number.
         encoder_arguments: Names of the constructor's arguments, and attributes, that
@@ -44,6 +47,7 @@ class LearnerContract:
     transductive: bool = False
     uses_unlabelled: bool = False
     independent_embeddings: bool = False
+    needs_base_mean: bool = False
     fixed_ways: int | None = None
     encoder_arguments: tuple[str, ...] = ("encoder",)
     encoder: Any
@@ -52,6 +56,17 @@ class LearnerContract:
     def support_encoder(self) -> keras.Model:
         """The encoder of support examples: what it takes is what `support` holds."""
         return self.encoder
+
+    @property
+    def pretraining_data(self) -> str | None:
+        """Name of the data that its encoders were pre-trained on, `None` for none.
+
+        The evaluator prints it beside the figure, and whether it held the test
+        classes.
+        """
+        encoders = [getattr(self, name) for name in self.encoder_arguments]
+        named = {pretraining_data(encoder) for encoder in encoders} - {None}
+        return "+".join(sorted(map(str, named))) or None
 
     def adapt(
         self,
@@ -197,6 +212,10 @@ class LearnerContract:
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> tf.Tensor:
         """As `episode_logits`, of embeddings in place of examples."""
+        raise NotImplementedError
+
+    def fit_base_mean(self, base: Any) -> None:
+        """Stores the mean of embeddings of base classes, where one is needed."""
         raise NotImplementedError
 
     def example_spec(self, input_dtype: str | None = None) -> ExampleSpec:

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from tfmeta.learners.each_query import State
 from tfmeta.learners.servable import Servable
+from tfmeta.signatures.encoded_pictures import EncodedPictures
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 from tfmeta.signatures.label_checks import checked_labels, checked_targets
@@ -31,6 +32,40 @@ def task_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpoint]:
         name = f"{served.name}_with_unlabelled"
         endpoints.append(Endpoint(name, served.with_unlabelled, inputs))
     return endpoints
+
+
+def file_endpoints(
+    learner: Servable, examples: ExampleSpec, files: EncodedPictures
+) -> list[Endpoint]:
+    """The first of `task_endpoints`, of files of pictures in place of arrays.
+
+    Args:
+        learner: The learner.
+        examples: What it is to be served with.
+        files: What decodes them.
+
+    Returns:
+        `classify_encoded`, for regression `predict_encoded`; only what holds pictures
+        holds files instead.
+    """
+    served = _Served(learner, examples)
+    support, labels, query = served.task
+    both = learner.support_spec(examples) == examples
+
+    def at_once(
+        support: tf.Tensor, support_labels: tf.Tensor, query: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        if both:
+            support = files.decode(support)
+        return served.at_once(support, support_labels, files.decode(query))
+
+    rows = tf.TensorSpec([None], tf.string, "query")
+    first = tf.TensorSpec([None], tf.string, "support") if both else support
+    return [
+        Endpoint(
+            f"{served.name}_encoded", at_once, (first, labels, rows), takes_files=True
+        )
+    ]
 
 
 def adaptation_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpoint]:

@@ -25,6 +25,7 @@ FIELDS = (
     *("over_training_seeds_mean", "over_training_seeds_half_width"),
     *("over_training_seeds_deviation", "training_seeds"),
     *("transductive", "inductive_percent", "dirichlet_percent"),
+    *("pretraining_data", "test_classes_seen_in_pretraining"),
     *("test_episodes", "trained_on", "steps"),
     *("training_seconds", "processor", "usable_cores", "gpus", "commit", "tfmeta"),
     "command",
@@ -98,6 +99,11 @@ def _line(
     if figure["beside_transductive"] is not None:
         line["inductive_percent"] = figure["beside_transductive"]["alone"]
         line["dirichlet_percent"] = figure["beside_transductive"]["unequal_classes"]
+    # Figures of former versions do not say it: there were no pre-trained encoders.
+    if figure.get("pretraining") is not None:
+        line["pretraining_data"] = figure["pretraining"]["data"]
+        seen = figure["pretraining"]["test_classes_seen"]
+        line["test_classes_seen_in_pretraining"] = seen
     return line | {
         "percent": figure["percent"],
         "test_classes": figure["test_classes"],

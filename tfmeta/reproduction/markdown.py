@@ -112,15 +112,22 @@ def figure_cells(row: dict[str, Any], number: int) -> list[str]:
 
 
 def _setting(figure: dict[str, Any]) -> str:
-    if not figure["transductive"]:
-        return "inductive"
+    text = "inductive"
     beside = figure["beside_transductive"]
-    if beside is None:
-        return "transductive"
-    text = f"transductive; {beside['alone']:.2f} inductive"
-    if beside["unequal_classes"] is not None:
-        text += f", {beside['unequal_classes']:.2f} with Dirichlet(2) query classes"
-    return text
+    if figure["transductive"]:
+        text = "transductive"
+    if beside is not None:
+        text += f"; {beside['alone']:.2f} inductive"
+        if beside["unequal_classes"] is not None:
+            text += f", {beside['unequal_classes']:.2f} with Dirichlet(2) query classes"
+    # Figures of former versions do not say it: there were no pre-trained encoders.
+    pretraining = figure.get("pretraining")
+    if pretraining is None:
+        return text
+    seen, data = pretraining["test_classes_seen"], pretraining["data"]
+    return f"{text}; " + (
+        f"seen in pre-training ({data})" if seen else f"pre-trained on {data}"
+    )
 
 
 def _interval(over: str, ends: list[float] | None) -> str:

@@ -39,8 +39,9 @@ def train_row(
     check_config(folder, config)
     if not folder.is_trained:
         train(config, folder, resume=True, data_dir=data_dir, callbacks=callbacks)
-    if not folder.curve_picture.exists():
-        draw_curve(read_json(folder.history_file), config, folder.curve_picture)
+    history = read_json(folder.history_file)
+    if history and not folder.curve_picture.exists():
+        draw_curve(history, config, folder.curve_picture)
 
 
 def measure_row(

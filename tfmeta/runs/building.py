@@ -10,9 +10,17 @@ from tfmeta.datasets import ClassTable
 from tfmeta.encoders import KochConvNet, TextEncoder
 from tfmeta.episodes import KerasAugmentation, RandomAffine
 from tfmeta.learners import FewShotLearner
-from tfmeta.registry import ENCODERS, HEADS, LearnerEntry, learner_entry, resolve
+from tfmeta.registry import (
+    ENCODERS,
+    HEADS,
+    LearnerEntry,
+    is_pretrained,
+    learner_entry,
+    resolve,
+)
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of
+from tfmeta.runs.pretrained_encoder import encoder_name, on_pretrained
 
 
 def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner:
@@ -26,9 +34,14 @@ def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearne
         ValueError: As `make_learner`.
     """
     learner = make_learner(config, train_table)
+    compile_learner(config, learner)
+    return learner
+
+
+def compile_learner(config: TrainConfig, learner: FewShotLearner) -> None:
+    """Compiles a learner with the optimizer of a run."""
     make_optimizer = resolve(learner_entry(config.learner).optimizer)
     learner.compile(make_optimizer(config.learning_rate, config.steps))
-    return learner
 
 
 def make_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner:
@@ -116,13 +129,10 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
         ValueError: When there is none, or none of that name.
     """
     kind = kind_of(train_table)
-    if kind == "pictures":
-        name = config.encoder or learner_entry(config.learner).encoder
-        if name not in ENCODERS:
-            raise ValueError(
-                f"`encoder` must be one of {', '.join(ENCODERS)}. Received: "
-                f"encoder={name!r}"
-            )
+    name = encoder_name(config, kind)
+    if is_pretrained(name):
+        return on_pretrained(config, train_table)
+    if kind == "pictures" and name is not None:
         entry = ENCODERS[name]
         return resolve(entry.path)(
             train_table.example_shape,
@@ -132,8 +142,8 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
         )
     if config.encoder is not None:
         raise ValueError(
-            "`encoder` can be chosen for pictures only. Received: "
-            f"encoder={config.encoder!r} for data set {train_table.name!r}"
+            f"`encoder` must take the examples of data set {train_table.name!r}, "
+            f"{kind}. Received: encoder={config.encoder!r}, which takes pictures"
         )
     if kind == "text":
         texts = [str(text) for text in train_table.examples[:]]

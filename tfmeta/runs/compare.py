@@ -72,6 +72,7 @@ def compare_runs(
     episodes: Episodes,
     *,
     num_episodes: int = 1000,
+    data_dir: str | os.PathLike | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ComparedRuns:
     """Compares two runs; measures what their `metrics.json` lack, and adds it.
@@ -93,6 +94,7 @@ def compare_runs(
             load_learner(folder),
             episodes,
             num_episodes=num_episodes,
+            data_dir=data_dir,
             on_progress=on_progress,
         )
 

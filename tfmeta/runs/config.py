@@ -110,7 +110,8 @@ class TrainConfig:
     )
     protocol: str | None = parameter(
         None,
-        "Split protocol of the data set (omniglot: vinyals, lake).",
+        "Split protocol of the data set (omniglot: vinyals, lake; clinc150 and "
+        "banking77: new_intents, all_intents).",
         without="the data set's first",
     )
     size: int | None = parameter(
@@ -157,19 +158,26 @@ class TrainConfig:
         "Filters of the Conv4 encoder, or of the first convolution of Koch's.",
         unit="filters",
         at_least=1,
+        of_training=True,
     )
     encoder: str | None = parameter(
         None,
-        f"Encoder of pictures: {named_encoders()}.",
+        f"Encoder: {named_encoders()}; or a backbone of "
+        "keras.applications, or a .keras file or SavedModel of your own. Behind one "
+        "that is trained already, a projection of its features is trained.",
         without="the learner's",
     )
     dtype_policy: str = parameter(
         "float32",
         "Keras' dtype policy.",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
+        of_training=True,
     )
     augment: bool = parameter(
-        False, "Distort training pictures.", opposite="no_augment"
+        False,
+        "Distort training pictures.",
+        opposite="no_augment",
+        of_training=True,
     )
     epochs: int = parameter(
         10,
@@ -177,15 +185,27 @@ class TrainConfig:
         "becomes the learner.",
         unit="epochs",
         at_least=1,
+        of_training=True,
     )
     steps_per_epoch: int = parameter(
-        50, "Training steps per epoch.", unit="steps", at_least=1
+        50,
+        "Training steps per epoch.",
+        unit="steps",
+        at_least=1,
+        of_training=True,
     )
     validation_episodes: int = parameter(
-        96, "Validation tasks per epoch.", unit="tasks", at_least=1
+        96,
+        "Validation tasks per epoch.",
+        unit="tasks",
+        at_least=1,
+        of_training=True,
     )
     learning_rate: float = parameter(
-        1e-3, "At the first step; it falls to 0 by the last.", above=0
+        1e-3,
+        "At the first step; it falls to 0 by the last.",
+        above=0,
+        of_training=True,
     )
     characters: bool = parameter(
         False,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfmeta.datasets.registry import DATASETS
-from tfmeta.registry import HEADS, LEARNERS, learner_entry
+from tfmeta.registry import ENCODERS, HEADS, LEARNERS, is_pretrained, learner_entry
 from tfmeta.runs.config import TrainConfig, options
 from tfmeta.runs.parameter import Place
 
@@ -43,6 +43,7 @@ def default_config(
             something is chosen that the learner makes no use of.
     """
     check_used(chosen)
+    chosen = _with_full_path(chosen)
     if dataset in DEFAULTS:
         return _config(dataset, DEFAULTS[dataset], chosen)
     if not dataset.startswith("tfds:"):
@@ -105,13 +106,42 @@ def check_used(chosen: Mapping[str, Any]) -> None:
     """Refuses choices that say how another sort of learner is trained."""
     learner = chosen.get("learner", TrainConfig.learner)
     trains_on = learner_entry(learner).trains_on
+    _check_used_by_encoder(chosen)
     for place in options():
-        if place.name in chosen and place.trains_on not in (None, trains_on):
+        of_others = place.trains_on not in (None, trains_on)
+        if trains_on == "nothing":
+            of_others |= place.parameter.of_training
+        if place.name in chosen and of_others:
             raise ValueError(
                 f"`{place.name}` must be left out for learner {learner!r}, which "
                 f"trains on {trains_on}. Received: {place.name}="
                 f"{chosen[place.name]!r}"
             )
+
+
+def _check_used_by_encoder(chosen: Mapping[str, Any]) -> None:
+    """Refuses choices that an encoder which others have trained makes no use of."""
+    encoder = chosen.get("encoder")
+    if not is_pretrained(encoder):
+        return
+    for name, why in (
+        ("filters", "whose width is as it was trained"),
+        ("augment", "whose features are computed once for every example"),
+        ("dtype_policy", "whose features are float32"),
+    ):
+        if chosen.get(name) not in (None, False):
+            raise ValueError(
+                f"`{name}` must be left out for encoder {encoder!r}, {why}. Received: "
+                f"{name}={chosen[name]!r}"
+            )
+
+
+def _with_full_path(chosen: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The path of an encoder of one's own from any folder."""
+    encoder = chosen.get("encoder")
+    if encoder is None or encoder in ENCODERS or not Path(encoder).exists():
+        return chosen
+    return {**chosen, "encoder": str(Path(encoder).resolve())}
 
 
 def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,6 +155,9 @@ def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """
     entry = learner_entry(chosen.get("learner", TrainConfig.learner))
     values = dict(entry.defaults)
+    if is_pretrained(chosen.get("encoder", entry.encoder)):
+        # Features that are computed once are of examples as they are.
+        values["augment"] = False
     if entry.family != "optimization":
         return values
     ways = chosen.get("ways", chosen.get("train_ways", values["ways"]))

@@ -39,6 +39,7 @@ def export_run(
             "over_episode_draws": r.over_episode_draws,
             "over_test_classes": r.over_test_classes.to_json(),
             "transductive": r.transductive,
+            "pretraining": r.pretraining and r.pretraining.to_json(),
         }
         for r in read_results(folder)
     ]

@@ -30,6 +30,8 @@ class Parameter:
         without: Its default in words, where that is `None` or depends on others.
         of_all_tasks: Whether training, validation and test have one option for it.
         trains_on: Which learners it is for, `None` for all.
+        of_training: Whether it says how something is trained, and so nothing of a
+            learner without training steps.
         has_option: Whether the command line has an option for it.
     """
 
@@ -43,6 +45,7 @@ class Parameter:
     without: str | None = None
     of_all_tasks: bool = False
     trains_on: Literal["episodes", "examples"] | None = None
+    of_training: bool = False
     has_option: bool = True
 
 

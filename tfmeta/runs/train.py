@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 
@@ -16,12 +16,15 @@ from tfmeta.datasets import ClassTable
 from tfmeta.durable import put_in_place
 from tfmeta.json_files import null_where_not_finite, read_json, write_json
 from tfmeta.learners import FewShotLearner
-from tfmeta.registry import learner_entry, resolve
+from tfmeta.registry import is_pretrained, learner_entry, resolve
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import load_split
+from tfmeta.runs.data import kind_of, load_split
+from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
+from tfmeta.runs.pretrained_encoder import encoder_name
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder
+from tfmeta.runs.seen_classes import classes_seen, keep_classes
 from tfmeta.runs.training_data import open_training, validation_episodes
 
 
@@ -33,6 +36,7 @@ def train(
     data_dir: str | os.PathLike | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     train_table: ClassTable | None = None,
+    on_features: Callable[[int, int], None] | None = None,
 ) -> FewShotLearner:
     """Trains, selects the best epoch on validation classes, saves the learner.
 
@@ -43,6 +47,8 @@ def train(
         data_dir: Where data sets are kept, `None` for the default.
         callbacks: Further callbacks, e.g. a progress bar.
         train_table: The training classes where they are loaded already.
+        on_features: Called with the number of examples whose features are computed,
+            and of all, for each table; of a run on a frozen encoder.
 
     Returns:
         The learner with the weights of its best epoch.
@@ -66,16 +72,44 @@ def train(
     validation_table = load_split(config, "validation", data_dir)
     validation, validation_steps = validation_episodes(config, validation_table)
     # Before the folder is begun: what cannot be built must leave none behind.
-    training = open_training(config, train_table, validation)
+    trains = learner_entry(config.learner).trains_on != "nothing"
+    training = open_training(config, train_table, validation) if trains else None
     learner = build_learner(config, train_table)
+    classes = classes_seen(
+        train_table,
+        validation_table,
+        learns_from_them=trains or _learns_untrained(config, learner, train_table),
+    )
+    behind = None
+    if training is None:
+        prepare_untrained(
+            learner, train_table, data_dir=data_dir, on_progress=on_features
+        )
+    elif not folder.is_trained:
+        behind = BehindFrozen.of(
+            config,
+            learner,
+            train_table,
+            validation_table,
+            data_dir=data_dir,
+            on_progress=on_features,
+        )
+    if behind is not None:
+        learner = behind.learner
+        validation, _ = validation_episodes(config, behind.validation_table)
+        training = open_training(config, behind.train_table, validation)
 
     if not goes_on:
         program = {"tfmeta": __version__, "commit": git_commit()}
         folder.create(config, {**program, **describe_environment(learner)})
-    _keep_classes(folder, train_table, validation_table)
+    keep_classes(folder, classes)
 
     if folder.is_trained:
         return load_learner(folder)
+    if training is None:
+        write_json(folder.history_file, {})
+        _save_learner(folder, learner)
+        return learner
     best = keras.callbacks.ModelCheckpoint(
         str(folder.best_weights),
         monitor="val_accuracy",
@@ -111,16 +145,35 @@ def train(
                 "loss stayed finite"
             )
     except NonFiniteTrainingError as error:
-        raise _keep_what_was_finite(folder, learner, keep, best, error) from error
-    _save_best(folder, learner, keep)
+        raise _keep_what_was_finite(
+            config, folder, learner, behind, keep, best, error
+        ) from error
+    learner = _save_best(config, folder, learner, behind, keep)
     folder.failure_file.unlink(missing_ok=True)
     return learner
 
 
-def _save_best(folder: RunFolder, learner: FewShotLearner, keep: Resume) -> None:
-    """Writes the history, and the learner with the weights of the best epoch."""
+def _save_best(
+    config: TrainConfig,
+    folder: RunFolder,
+    learner: FewShotLearner,
+    behind: BehindFrozen | None,
+    keep: Resume,
+) -> FewShotLearner:
+    """Writes the history, and the learner with the weights of the best epoch.
+
+    Returns:
+        The learner of examples that was written.
+    """
     write_json(folder.history_file, null_where_not_finite(keep.history))
     learner.load_weights(folder.best_weights)
+    whole = learner if behind is None else behind.whole(config)
+    _save_learner(folder, whole)
+    return whole
+
+
+def _save_learner(folder: RunFolder, learner: FewShotLearner) -> None:
+    """Writes the learner of a run, whole or not at all."""
     temporary = folder.path / ".learner.tmp.keras"
     learner.save(temporary)
     put_in_place(temporary, folder.learner_file)
@@ -132,8 +185,10 @@ def _has_best(best: keras.callbacks.ModelCheckpoint) -> bool:
 
 
 def _keep_what_was_finite(
+    config: TrainConfig,
     folder: RunFolder,
     learner: FewShotLearner,
+    behind: BehindFrozen | None,
     keep: Resume,
     best: keras.callbacks.ModelCheckpoint,
     error: NonFiniteTrainingError,
@@ -157,7 +212,7 @@ def _keep_what_was_finite(
     folder.learner_file.unlink(missing_ok=True)
     if has_best:
         keep.restore(learner)  # Its optimizer is not finite either.
-        _save_best(folder, learner, keep)
+        _save_best(config, folder, learner, behind, keep)
     return NonFiniteTrainingError(f"training in {folder.path} failed: {error}. {kept}")
 
 
@@ -182,22 +237,12 @@ class _Timing(keras.callbacks.Callback):
         write_json(self._file, {"training_seconds": self._seconds})
 
 
-def _keep_classes(
-    folder: RunFolder, train_table: ClassTable, validation_table: ClassTable
-) -> None:
-    """Writes which classes are seen; refuses to go on with others."""
-    classes = {
-        "train": sorted(set(train_table.origins)),
-        "validation": sorted(set(validation_table.origins)),
-    }
-    if not folder.classes_file.is_file():
-        write_json(folder.classes_file, classes)
-    elif read_json(folder.classes_file) != classes:
-        raise ValueError(
-            f"the data set must have the classes of {folder.classes_file} when "
-            "resuming, or the run could be tested on classes that it saw. Received: "
-            "a data set with others"
-        )
+def _learns_untrained(
+    config: TrainConfig, learner: FewShotLearner, train_table: ClassTable
+) -> bool:
+    """Whether a learner without training steps takes something from its classes."""
+    fitted = not is_pretrained(encoder_name(config, kind_of(train_table)))
+    return learner.needs_base_mean or fitted
 
 
 def _check_same(config: TrainConfig, folder: RunFolder) -> None:

@@ -18,9 +18,11 @@ class Endpoint:
         inputs: Specifications of its arguments, in order, with their names.
         takes_state: Whether it goes on from an adapted state, which nobody can make
             up: such an endpoint is tried by the one that adapts.
+        takes_files: Whether its strings are files of pictures.
     """
 
     name: str
     function: Callable[..., dict[str, tf.Tensor]]
     inputs: tuple[tf.TensorSpec, ...]
     takes_state: bool = False
+    takes_files: bool = False

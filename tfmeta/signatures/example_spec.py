@@ -39,7 +39,8 @@ def example_spec(encoder: keras.Model, input_dtype: str | None) -> ExampleSpec:
         encoder: A functional or sequential model with one input.
         input_dtype: The dtype, or `None` for the rule: `"uint8"` when the
             encoder takes examples of rank 3 (pictures) and holds a
-            `keras.layers.Rescaling` or `keras.layers.Normalization`, or of rank 2
+            `keras.layers.Rescaling` or `keras.layers.Normalization`, or a layer that
+            declares `takes_raw_pixels = True`, or of rank 2
             (grey pictures without an axis of channels) and holds a `Rescaling` of
             pixels, by 1/255 or 1/127.5: that is, when it expects raw pixels; else
             the dtype of the encoder's input.
@@ -78,10 +79,14 @@ def example_spec(encoder: keras.Model, input_dtype: str | None) -> ExampleSpec:
 
 
 def _takes_raw_pixels(encoder: keras.Model, rank: int) -> bool:
-    layers = list(_all_layers(encoder))
+    layers = list(all_layers(encoder))
     if rank == 3:
         preprocessing = (keras.layers.Rescaling, keras.layers.Normalization)
-        return any(isinstance(layer, preprocessing) for layer in layers)
+        return any(
+            isinstance(layer, preprocessing)
+            or getattr(layer, "takes_raw_pixels", False) is True
+            for layer in layers
+        )
     # A series has rank 2 as well, and is normalized, too.
     return rank == 2 and any(
         isinstance(layer, keras.layers.Rescaling)
@@ -90,9 +95,9 @@ def _takes_raw_pixels(encoder: keras.Model, rank: int) -> bool:
     )
 
 
-def _all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
+def all_layers(model: keras.Model) -> Iterator[keras.layers.Layer]:
     """The layers of a model and of the models inside it."""
     for layer in model.layers:
         yield layer
         if isinstance(layer, keras.Model):
-            yield from _all_layers(layer)
+            yield from all_layers(layer)

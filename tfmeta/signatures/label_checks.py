@@ -42,6 +42,39 @@ def checked_labels(
     )
 
 
+def checked_prior_labels(
+    support: tf.Tensor, labels: tf.Tensor, prior: tf.Tensor
+) -> tf.Tensor:
+    """The labels, available only when each is that of a class with a prior.
+
+    Args:
+        support: `(support, *example)`; may be empty.
+        labels: Int32 `(support,)`.
+        prior: `(ways, *example)`, at least one.
+    """
+    lengths = [tf.shape(rows)[0] for rows in (support, labels, prior)]
+    labels = _require(
+        tf.equal(lengths[0], lengths[1]),
+        "`support_labels` must have one label for each support example. Received: "
+        "(support, support_labels) of length",
+        tf.stack(lengths[:2]),
+        labels,
+    )
+    labels = _require(
+        lengths[2] > 0,
+        "`prior` must have one row for each class. Received: prior of length",
+        lengths[2],
+        labels,
+    )
+    return _require(
+        tf.reduce_all((labels >= 0) & (labels < lengths[2])),
+        "`support_labels` must be 0 to ways - 1, where `prior` has one row for each "
+        "of the ways. Received: support_labels =",
+        labels,
+        labels,
+    )
+
+
 def checked_targets(support: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """The labels, or targets, available only when there is one for each example.
 

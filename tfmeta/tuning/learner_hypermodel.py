@@ -16,7 +16,7 @@ from tfmeta.callbacks import NonFiniteTrainingError, StopAtNonFinite
 from tfmeta.datasets import ClassTable
 from tfmeta.evaluation.fingerprint import fingerprint
 from tfmeta.learners import FewShotLearner
-from tfmeta.registry import learner_entry
+from tfmeta.registry import is_pretrained, learner_entry
 from tfmeta.runs.building import make_learner
 from tfmeta.runs.config import TrainConfig, options
 from tfmeta.runs.data import kind_of
@@ -118,6 +118,12 @@ class LearnerHyperModel(keras_tuner.HyperModel):
         **settings: Any,
     ) -> None:
         super().__init__()
+        learner = settings.get("learner", TrainConfig.learner)
+        if learner_entry(learner).trains_on == "nothing":
+            raise ValueError(
+                "`learner` must be one that is trained. Received: "
+                f"learner={learner!r}, which learns from a support alone"
+            )
         self._table = train_table
         self._names = {place.name for place in options()}
         for name in _NOT_TAKEN:
@@ -160,6 +166,8 @@ class LearnerHyperModel(keras_tuner.HyperModel):
     def _default_space(self) -> dict[str, Any]:
         base, entry = self._base, learner_entry(self._base.learner)
         is_picture = kind_of(self._table) == "pictures"
+        if is_pretrained(base.encoder):
+            is_picture = False  # Neither its width nor its pictures vary.
         space: dict[str, Any] = {}
         if entry.trains_on == "episodes":
             free = entry.family == "metric"

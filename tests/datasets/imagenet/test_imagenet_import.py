@@ -217,6 +217,7 @@ def test_a_partial_copy_is_another_data_set(tmp_path):
     table = load_tiered_imagenet("train", data_dir=tmp_path, partial=True)
     assert table.name == "tiered_imagenet_partial"
     assert table.origins[0].startswith("tiered_imagenet_partial/n")
+    assert table.cut_from == "imagenet"
     with pytest.raises(ValueError, match="a class of test. Received: none among its 4"):
         load_tiered_imagenet("test", data_dir=tmp_path, partial=True)
     with pytest.raises(FileNotFoundError, match="import tiered_imagenet --from DIR`,"):

@@ -84,7 +84,7 @@ def test_the_first_pictures_of_the_archive(mini, tmp_path):
 def test_mini_imagenet_splits(data_dir):
     for split, classes in SPLIT_SIZES.items():
         table = load_mini_imagenet(split, data_dir=data_dir)
-        assert table.name == "mini_imagenet"
+        assert table.name == "mini_imagenet" and table.cut_from == "imagenet"
         assert table.num_classes == classes
         assert set(table.class_sizes) == {600}
         assert table.example_shape == (84, 84, 3)

@@ -24,6 +24,7 @@ MINI_IMAGENET = Dataset(
 - miniImageNet_category_split_train_phase_train.pickle, _val.pickle and
   _test.pickle.""",
     training=NATURAL_PICTURES,
+    cut_from="imagenet",
 )
 
 TIERED_IMAGENET = Dataset(
@@ -39,4 +40,5 @@ TIERED_IMAGENET = Dataset(
 - train_images_png.pkl, train_labels.pkl and the same of val and test;
 - train_images.npz, train_labels.pkl and the same of val and test.""",
     training=NATURAL_PICTURES,
+    cut_from="imagenet",
 )

@@ -55,7 +55,8 @@ def open_or_pack(
                 data_dir, because="cannot be downloaded by a program", option=option
             )
         import_pictures(open_prepared, catalogue, data_dir)
-    return take_split(open_table(path), catalogue, _ACCEPTED[split])
+    taken = take_split(open_table(path), catalogue, _ACCEPTED[split])
+    return dataclasses.replace(taken, cut_from=record.cut_from)
 
 
 def take_split(

@@ -13,6 +13,12 @@ from tfmeta.datasets.import_report import ImportReport, OnProgress
 from tfmeta.datasets.reading.text_files import read_csv
 from tfmeta.datasets.splits import check_split
 from tfmeta.datasets.text.dataset import BANKING77
+from tfmeta.datasets.text.protocols import (
+    ALL_INTENTS,
+    NEW_INTENTS,
+    check_protocol,
+    take_part,
+)
 from tfmeta.datasets.text_tables import (
     TextClasses,
     keep_texts,
@@ -23,9 +29,16 @@ from tfmeta.datasets.text_tables import (
 # Number of questions in each file.
 SOURCE_FILES = {"train.csv": 10_003, "test.csv": 3_080}
 
+# Of each intent: the last ones in a table, which are the test file's, and with the
+# protocol of all intents those before them.
+_TEST_QUESTIONS, _VALIDATION_QUESTIONS = 40, 10
+
 
 def load_banking77(
-    split: str = "train", *, data_dir: str | os.PathLike[str] | None = None
+    split: str = "train",
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    protocol: str = NEW_INTENTS,
 ) -> ClassTable:
     """Loads one split of BANKING77.
 
@@ -40,13 +53,19 @@ def load_banking77(
         split: `"train"`, `"validation"` or `"test"`.
         data_dir: The data folder; by default the environment variable
             `TFMETA_DATA_DIR`, and without that `~/.cache/tfmeta`.
+        protocol: `"new_intents"` splits intents as above. With `"all_intents"` every
+            split has all 77: for test the 40 questions of each in the authors' test
+            file, for validation the last ten of their training file, for training the
+            others. That is for learners that are trained on neither, behind an encoder
+            that others have trained; no others can be evaluated on it, as no class
+            would be new to them.
 
     Returns:
         A table of texts, shape `()` and dtype object, each a str without spaces
         around it.
 
     Raises:
-        ValueError: For an unknown split and for a damaged table.
+        ValueError: For an unknown split or protocol and for a damaged table.
         FileNotFoundError: When BANKING77 has not been imported.
 
     Example:
@@ -61,10 +80,21 @@ def load_banking77(
     NLP for Conversational AI. The data are CC BY 4.0.
     """
     check_split("banking77", split)
+    check_protocol("banking77", protocol)
     table = open_texts(BANKING77, data_dir)
+    if protocol == ALL_INTENTS:
+        return _all_intents(table, split)
     wanted = set(split_intents()[split])
     chosen = [c for c, name in enumerate(table.class_names) if name in wanted]
     return table.take_classes(chosen)
+
+
+def _all_intents(table: ClassTable, split: str) -> ClassTable:
+    tested = table.class_sizes - _TEST_QUESTIONS
+    validated = tested - _VALIDATION_QUESTIONS
+    starts = {"train": 0 * tested, "validation": validated, "test": tested}
+    stops = {"train": validated, "validation": tested, "test": table.class_sizes}
+    return take_part(table, starts[split], stops[split])
 
 
 def import_banking77(

@@ -15,6 +15,12 @@ from tfmeta.datasets.import_report import ImportProgress, ImportReport, OnProgre
 from tfmeta.datasets.reading.text_files import read_json
 from tfmeta.datasets.splits import check_split, take_groups
 from tfmeta.datasets.text.dataset import CLINC150
+from tfmeta.datasets.text.protocols import (
+    ALL_INTENTS,
+    NEW_INTENTS,
+    check_protocol,
+    take_part,
+)
 from tfmeta.datasets.text_tables import (
     TextClasses,
     keep_texts,
@@ -37,11 +43,16 @@ SPLITS = (*DOMAINS, OUT_OF_SCOPE)
 
 # Sentences of each intent in the three parts of the file, which become one.
 _PER_INTENT = {"train": 100, "val": 20, "test": 30}
+# Where these are among the 150 of a table.
+_PARTS = {"train": (0, 100), "validation": (100, 120), "test": (120, 150)}
 _OUT_OF_SCOPE_SIZES = {"oos_train": 100, "oos_val": 100, "oos_test": 1000}
 
 
 def load_clinc150(
-    split: str = "train", *, data_dir: str | os.PathLike[str] | None = None
+    split: str = "train",
+    *,
+    data_dir: str | os.PathLike[str] | None = None,
+    protocol: str = NEW_INTENTS,
 ) -> ClassTable:
     """Loads one split of CLINC150.
 
@@ -59,6 +70,11 @@ def load_clinc150(
             evaluation.
         data_dir: The data folder; by default the environment variable
             `TFMETA_DATA_DIR`, and without that `~/.cache/tfmeta`.
+        protocol: `"new_intents"` splits by domain as above. With `"all_intents"` every
+            split has all 150 intents, and of each the sentences that the authors list
+            for training (100), validating (20) and testing (30). That is for learners
+            that are trained on neither, behind an encoder that others have trained;
+            no others can be evaluated on it, as no class would be new to them.
 
     Returns:
         A table of texts, shape `()` and dtype object, each a str, with intents as
@@ -66,7 +82,7 @@ def load_clinc150(
         import counts them.
 
     Raises:
-        ValueError: For an unknown split and for a damaged table.
+        ValueError: For an unknown split or protocol and for a damaged table.
         FileNotFoundError: When CLINC150 has not been imported.
 
     Example:
@@ -83,9 +99,15 @@ def load_clinc150(
     EMNLP-IJCNLP. The data are CC BY 3.0.
     """
     check_split("clinc150", split, SPLITS)
+    check_protocol("clinc150", protocol)
     name = "clinc150" if split in DOMAINS else "clinc150_out_of_scope"
     table = open_texts(CLINC150, data_dir, name)
-    return table if split == OUT_OF_SCOPE else take_groups(table, DOMAINS[split])
+    if split == OUT_OF_SCOPE:
+        return table
+    if protocol == ALL_INTENTS:
+        start, stop = _PARTS[split]
+        return take_part(table, [start] * table.num_classes, [stop] * table.num_classes)
+    return take_groups(table, DOMAINS[split])
 
 
 def import_clinc150(

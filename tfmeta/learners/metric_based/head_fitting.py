@@ -1,4 +1,4 @@
-"""Fits a classifier on the support embeddings of each task, by gradient descent."""
+"""Fits a linear classifier on the support embeddings of each task."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class RealSupport(NamedTuple):
     Attributes:
         embeddings: `(tasks, support, features)`, float32 or float64, 0 in rows of
             padding.
-        labels: `(tasks, support, ways)`, 0 in rows of padding.
+        labels: `(tasks, support, ways)`, one-hot, or that times the weight of a row;
+            0 in rows of padding.
         present: `(tasks, ways)` bool, which ways have a real row.
     """
 
@@ -51,8 +52,16 @@ class RealSupport(NamedTuple):
             embeddings = tf.where(real, embeddings, 0)
         return cls(embeddings, labels, tf.reduce_any(labels > 0, axis=1))
 
-    def loss_by_logits(self, logits: tf.Tensor) -> tf.Tensor:
-        """Gradient of the mean cross-entropy over real rows, by their logits.
+    def of_present(self, logits: tf.Tensor) -> tf.Tensor:
+        """Logits `(tasks, support, ways)` whose softmax is 0 for absent ways.
+
+        The lowest finite number has probability 0 as well as `-inf`, and where no way
+        is present it gives no NaN.
+        """
+        return tf.where(self.present[:, None, :], logits, logits.dtype.min)
+
+    def residuals(self, logits: tf.Tensor) -> tf.Tensor:
+        """Gradient of the sum of the cross-entropies of real rows, by their logits.
 
         Args:
             logits: `(tasks, support, ways)`.
@@ -60,12 +69,13 @@ class RealSupport(NamedTuple):
         Returns:
             The same shape; 0 in rows of padding and for absent ways.
         """
-        # The lowest finite number has probability 0 as well, and where no way is
-        # present it gives no NaN.
-        logits = tf.where(self.present[:, None, :], logits, logits.dtype.min)
-        real = tf.reduce_sum(self.labels, axis=2, keepdims=True)
-        count = tf.reduce_sum(real, axis=1, keepdims=True)
-        return (tf.nn.softmax(logits) * real - self.labels) / tf.maximum(count, 1)
+        weight = tf.reduce_sum(self.labels, axis=2, keepdims=True)
+        return tf.nn.softmax(self.of_present(logits)) * weight - self.labels
+
+    def loss_by_logits(self, logits: tf.Tensor) -> tf.Tensor:
+        """Gradient of the mean cross-entropy over real rows, as `residuals`."""
+        count = tf.reduce_sum(self.labels, axis=[1, 2], keepdims=True)
+        return self.residuals(logits) / tf.maximum(count, 1)
 
 
 class WeightSpace(NamedTuple):
@@ -83,6 +93,19 @@ class WeightSpace(NamedTuple):
     products: Callable[[tf.Tensor], tf.Tensor]
     combine: Callable[[tf.Tensor], tf.Tensor]
     squares: Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+
+
+def primal_space(embeddings: tf.Tensor) -> WeightSpace:
+    """Weights as they are, `(tasks, features, ways)`.
+
+    Args:
+        embeddings: `(tasks, support, features)`.
+    """
+    return WeightSpace(
+        products=lambda weights: tf.matmul(embeddings, weights),
+        combine=lambda multiples: tf.matmul(embeddings, multiples, transpose_a=True),
+        squares=lambda weights, products: _sum_rows(tf.square(weights)),
+    )
 
 
 def fit_weights(
@@ -104,31 +127,20 @@ def fit_weights(
     Returns:
         What `fit` does, with weights `(tasks, features, ways)`.
     """
-
-    def combined(multiples: tf.Tensor) -> tf.Tensor:
-        return tf.matmul(embeddings, multiples, transpose_a=True)
-
-    def sum_rows(x: tf.Tensor) -> tf.Tensor:
-        return tf.reduce_sum(x, axis=1, keepdims=True)
-
     # A graph may be traced for any number of rows; XLA cannot differentiate a loop
     # inside of a condition, and few-shot tasks have few rows.
     rows, features = embeddings.shape[1:]
+    primal = primal_space(embeddings)
     if rows is not None and features is not None and rows > 2 * features:
-        space = WeightSpace(
-            products=lambda weights: tf.matmul(embeddings, weights),
-            combine=combined,
-            squares=lambda weights, products: sum_rows(tf.square(weights)),
-        )
-        return fit(space)
+        return fit(primal)
     gram = tf.matmul(embeddings, embeddings, transpose_b=True)
     space = WeightSpace(
         products=lambda weights: tf.matmul(gram, weights),
         combine=tf.identity,
-        squares=lambda weights, products: sum_rows(weights * products),
+        squares=lambda weights, products: _sum_rows(weights * products),
     )
     multiples, others = fit(space)
-    return [combined(multiples), others]
+    return [primal.combine(multiples), others]
 
 
 def descend(
@@ -156,3 +168,7 @@ def descend(
         lambda parameters, step: (gradient(parameters), {}), rule, start, steps=steps
     )
     return parameters
+
+
+def _sum_rows(values: tf.Tensor) -> tf.Tensor:
+    return tf.reduce_sum(values, axis=1, keepdims=True)

@@ -8,6 +8,8 @@ from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.class_sums import sound_support
 from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.metric_based.embedding import embed_rows
+from tfmeta.learners.task_endpoints import file_endpoints
+from tfmeta.signatures.encoded_pictures import EncodedPictures
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 from tfmeta.squares import wide_dtype
@@ -222,7 +224,9 @@ class MetricLearner(FewShotLearner):
         """As `FewShotLearner.endpoints`, after those of the encoder alone.
 
         `embed` and, where `examples.float_too`, `embed_float`, both
-        `(batch, *example)` to `(batch, *embedding)`.
+        `(batch, *example)` to `(batch, *embedding)`. Where examples are pictures of
+        bytes, last `embed_encoded`, `(batch,)` files to the same, and
+        `classify_encoded`; see `EncodedPictures`.
         """
         # Servers put requests together along the first dimension, which only
         # `embed` allows: hence it is the default.
@@ -230,6 +234,7 @@ class MetricLearner(FewShotLearner):
         if examples.float_too:
             dtypes["embed_float"] = tf.float32
         shape = [None, *examples.shape]
+        files = EncodedPictures.of(self.encoder, examples)
         return [
             *(
                 Endpoint(
@@ -238,6 +243,19 @@ class MetricLearner(FewShotLearner):
                 for name, dtype in dtypes.items()
             ),
             *super().endpoints(examples),
+            *([] if files is None else self._file_endpoints(examples, files)),
+        ]
+
+    def _file_endpoints(
+        self, examples: ExampleSpec, files: EncodedPictures
+    ) -> list[Endpoint]:
+        def embed(examples: tf.Tensor) -> dict[str, tf.Tensor]:
+            return self._served_embed(files.decode(examples))
+
+        spec = tf.TensorSpec([None], tf.string, "examples")
+        return [
+            Endpoint("embed_encoded", embed, (spec,), takes_files=True),
+            *file_endpoints(self, examples, files),
         ]
 
     def _served_embed(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -57,7 +57,8 @@ class InTables(MeasuringProtocol[PartT, ResultT]):
             lower and upper end in percent or `None` where there is none,
             `no_interval`, the reason for that, `test_classes`, their number,
             `transductive`, in that case beside it the figures for queries one by one
-            and for unequal classes, and what was measured.
+            and for unequal classes, `pretraining` as of `Pretraining.to_json`, and what
+            was measured.
         """
 
     @classmethod

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tfmeta.evaluation import LakeResult
     from tfmeta.learners import FewShotLearner
 
-LAKE_FORMAT_VERSION = 1
+# 2 has what an encoder was pre-trained on; results of before are read without.
+LAKE_FORMAT_VERSION = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +121,7 @@ class Lake(InTables["LakePictures", "LakeResult"]):
         learner: FewShotLearner,
         part: LakePictures,
         *,
+        data_dir: str | os.PathLike[str] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> LakeResult:
         """Measures on pictures of the size that the learner takes.
@@ -205,6 +207,7 @@ class Lake(InTables["LakePictures", "LakeResult"]):
             "test_classes": None,
             "transductive": result.transductive,
             "beside_transductive": None,
+            "pretraining": result.pretraining and result.pretraining.to_json(),
             "protocol": result.protocol,
         }
 

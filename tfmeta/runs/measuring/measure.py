@@ -46,7 +46,13 @@ def measure(
     """
     return [
         measure_part(
-            folder, learner, protocol, part, on_progress=on_progress, keep=keep
+            folder,
+            learner,
+            protocol,
+            part,
+            data_dir=data_dir,
+            on_progress=on_progress,
+            keep=keep,
         )
         for drawn in protocol.draw(folder.read_config(), data_dir=data_dir)
         for part in drawn.parts.values()
@@ -59,6 +65,7 @@ def measure_part(
     protocol: MeasuringProtocol[PartT, ResultT],
     part: PartT,
     *,
+    data_dir: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     keep: bool = True,
 ) -> ResultT:
@@ -66,7 +73,9 @@ def measure_part(
     if keep:
         # A damaged file shows before the work is done.
         protocol.kept_in(folder).check_keepable()
-    result = protocol.run(folder, learner, part, on_progress=on_progress)
+    result = protocol.run(
+        folder, learner, part, data_dir=data_dir, on_progress=on_progress
+    )
     if keep:
         protocol.keep(folder, part, result)
     return result

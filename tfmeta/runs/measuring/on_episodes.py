@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import TYPE_CHECKING
 
 from tfmeta.runs.config import HeldOutEpisodeConfig, TrainConfig
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
     from tfmeta.runs.run_folder import RunFolder
 
 # 2 has calibration, wrong answers by class, and what belongs beside a transductive
-# figure; 3 the classes of each episode. Results of before are read without.
-METRICS_FORMAT_VERSION = 3
+# figure; 3 the classes of each episode; 4 what an encoder was pre-trained on. Results
+# of before are read without.
+METRICS_FORMAT_VERSION = 4
 
 # Ten tasks a step divide every round number of episodes.
 TASKS = 10
@@ -62,16 +64,19 @@ class AccuracyOnEpisodes(OnEpisodes["Episodes", "EvaluationResult"]):
         learner: FewShotLearner,
         part: Episodes,
         *,
+        data_dir: str | os.PathLike[str] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> EvaluationResult:
         """Measures on episodes of test classes that training has not seen."""
         from tfmeta.evaluation import evaluate
+        from tfmeta.features import features_dir
 
         return evaluate(
             learner,
             part,
             num_episodes=self.num_episodes,
             seen_classes=folder.seen_classes(),
+            cache_dir=features_dir(data_dir),
             on_progress=on_progress,
         )
 

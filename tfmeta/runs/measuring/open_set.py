@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from tfmeta.evaluation import OpenSetResult, Threshold
     from tfmeta.learners import FewShotLearner
 
-# 2 has the classes of each episode; results of before are read without.
-OPEN_SET_FORMAT_VERSION = 2
+# 2 has the classes of each episode, 3 what an encoder was pre-trained on; results of
+# before are read without.
+OPEN_SET_FORMAT_VERSION = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,10 +109,12 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
         learner: FewShotLearner,
         part: OpenSetEpisodes,
         *,
+        data_dir: str | os.PathLike[str] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> OpenSetResult:
         """Fits the threshold on validation classes, and measures on test classes."""
         from tfmeta.evaluation import evaluate_open_set
+        from tfmeta.features import features_dir
 
         return evaluate_open_set(
             learner,
@@ -120,6 +123,7 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
             unknown_ways=part.unknown_ways,
             num_episodes=self.num_episodes,
             seen_classes=folder.seen_classes(),
+            cache_dir=features_dir(data_dir),
             on_progress=on_progress,
         )
 

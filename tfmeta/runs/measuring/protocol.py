@@ -80,9 +80,12 @@ class MeasuringProtocol(abc.ABC, Generic[PartT, ResultT]):
         learner: FewShotLearner,
         part: PartT,
         *,
+        data_dir: str | os.PathLike[str] | None = None,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> ResultT:
         """Measures a learner of a run on one part of what was drawn.
+
+        Features of a frozen encoder are kept beside the data, in `data_dir`.
 
         Raises:
             ValueError: When test classes were seen in training or validation, or

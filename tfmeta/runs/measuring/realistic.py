@@ -92,9 +92,11 @@ def _side_by_side(results: Mapping[str, EvaluationResult]) -> Table:
     from rich.box import SIMPLE
     from rich.table import Table
 
+    from tfmeta.evaluation.pretraining import setting
+
     first = next(iter(results.values()))
     p = first.protocol
-    kind = "transductive" if first.transductive else "inductive"
+    kind = setting(first.transductive, first.pretraining)
     table = Table(
         title=f"{p['shots']}-shot on {p['table']}, {p['queries']} queries a class, "
         f"{kind}, {p['episodes']:,} episodes, seed {p['seed']}",

@@ -149,6 +149,7 @@ class Standard(AccuracyOnEpisodes, InTables["Episodes", "EvaluationResult"]):
             "test_classes": result.num_clusters,
             "transductive": result.transductive,
             "beside_transductive": _beside(result),
+            "pretraining": result.pretraining and result.pretraining.to_json(),
             "protocol": result.protocol,
         }
 
@@ -203,6 +204,7 @@ def evaluate_run(
     episodes: Episodes,
     *,
     num_episodes: int = 1000,
+    data_dir: str | os.PathLike | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     keep: bool = True,
 ) -> EvaluationResult:
@@ -220,6 +222,7 @@ def evaluate_run(
         learner,
         Standard(num_episodes=num_episodes),
         episodes,
+        data_dir=data_dir,
         on_progress=on_progress,
         keep=keep,
     )
