@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
 import tensorflow as tf
 from numpy.typing import ArrayLike
-
-from typing import Literal
 
 from tfmeta.layers.sphere import unit_vectors
 

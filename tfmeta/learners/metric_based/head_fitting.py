@@ -127,7 +127,6 @@ def fit_weights(
     Returns:
         What `fit` does, with weights `(tasks, features, ways)`.
     """
-
     # A graph may be traced for any number of rows; XLA cannot differentiate a loop
     # inside of a condition, and few-shot tasks have few rows.
     rows, features = embeddings.shape[1:]

@@ -14,7 +14,11 @@ from tfmeta.learners.metric_based.feature_head import FeatureHead
 from tfmeta.learners.metric_based.feature_transform import Transform
 from tfmeta.learners.metric_based.pretrained_learner import check_positive
 
-_UNIT_TEMPERATURES = {"squared_euclidean": 0.1, "euclidean": 0.05, "cosine": 0.05}
+_UNIT_TEMPERATURES: dict[type[distances.Distance], float] = {
+    distances.SquaredEuclidean: 0.1,
+    distances.Euclidean: 0.05,
+    distances.Cosine: 0.05,
+}
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -111,7 +115,7 @@ class SimpleShot(FeatureHead):
         # A cosine has the same scale whatever its vectors' lengths.
         if self.transform == "none" and not isinstance(self.distance, distances.Cosine):
             return 1.0
-        return _UNIT_TEMPERATURES.get(distances.name_of(self.distance), 1.0)
+        return _UNIT_TEMPERATURES.get(type(self.distance), 1.0)
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""
