@@ -135,6 +135,7 @@ def test_a_mean_that_cannot_be_is_refused(transform, mean, words):
 
 def test_base_examples_that_cannot_be_are_refused():
     learner = make_learner(transform="centered_l2")
+    endless = tf.data.Dataset.from_tensors(np.ones((2, 4), "float32")).repeat()
     for base, words in (
         (np.ones((3, 5)), r"embeddings \(examples, 6\).*\(3, 5\)"),
         (np.ones((0, FEATURES)), "at least one example.*none"),
