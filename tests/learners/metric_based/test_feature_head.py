@@ -139,10 +139,7 @@ def test_base_examples_that_cannot_be_are_refused():
     for base, words in (
         (np.ones((3, 5)), r"embeddings \(examples, 6\).*\(3, 5\)"),
         (np.ones((0, FEATURES)), "at least one example.*none"),
-        (
-            tf.data.Dataset.from_tensors(np.ones((2, 4), "float32")).repeat(),
-            "end, with every",
-        ),
+        (endless, "end, with every"),
     ):
         with pytest.raises(ValueError, match=f"`base` must.*{words}"):
             learner.fit_base_mean(base)

@@ -210,8 +210,15 @@ def fit_logistic(support: RealSupport, strength: tf.Tensor) -> Parameters:
         found = problem.minimum(Point(weights, zeros, _sum(zeros, axis=1)))
         return [found.weights, found.bias]
 
-    weights, bias = (tf.stop_gradient(p) for p in fit_weights(fixed.embeddings, fit))
-    there = LogisticProblem(primal_space(fixed.embeddings), fixed, strength)
+    primal = primal_space(fixed.embeddings)
+    if fixed.embeddings.shape[1] is None:
+        # Products of all rows with each other may not fit into memory where a served
+        # model is sent thousands; weights always do.
+        found = fit(primal)
+    else:
+        found = fit_weights(fixed.embeddings, fit)
+    weights, bias = (tf.stop_gradient(parameter) for parameter in found)
+    there = LogisticProblem(primal, fixed, strength)
     moving = LogisticProblem(primal_space(support.embeddings), support, strength)
     point = there.point(weights, bias)
     probabilities = tf.nn.softmax(fixed.of_present(point.logits))
