@@ -217,6 +217,16 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
                 query=query[:count], unlabelled=query[:0], **task
             )
             expect(found[output], count, WAYS)
+    if "classify_with_prior" in served:
+        tried.add("classify_with_prior")
+        for rows, count in ((0, 2), (WAYS, 0)):
+            found = served["classify_with_prior"](
+                support=support[:rows],
+                support_labels=numbers[:rows],
+                prior=support,
+                query=query[:count],
+            )
+            expect(found[output], count, WAYS)
     assert tried == {*served} - {"serving_default"}
 
     # No support is no task.
