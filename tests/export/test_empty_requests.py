@@ -23,6 +23,7 @@ from tfmeta.learners import (
     FewShotLearner,
     GaussianPrototypicalNetwork,
     GradientBasedLearner,
+    LogisticRegression,
     LSTMMetaLearner,
     MAMLPlusPlus,
     MatchingNetwork,
@@ -33,6 +34,7 @@ from tfmeta.learners import (
     Reptile,
     SemiSupervisedPrototypicalNetwork,
     SiameseNetwork,
+    SimpleShot,
     ZeroShotPrototypicalNetwork,
 )
 
@@ -85,6 +87,8 @@ LEARNERS = {
     "siamese-contrastive": lambda: SiameseNetwork(conv4(), "contrastive"),
     "baseline": lambda: Baseline(conv4(), 5, head_steps=2, seed=0),
     "baseline++": lambda: BaselinePlusPlus(conv4(), 5, head_steps=2, seed=0),
+    "simple-shot": lambda: SimpleShot(conv4()),
+    "logistic-regression": lambda: LogisticRegression(dense()),
     "zero-shot": lambda: ZeroShotPrototypicalNetwork(dense(), dense()),
     **{
         f"maml-{kind}": with_inner_loop(MAML, batch_normalization=kind)
@@ -213,11 +217,22 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
                 query=query[:count], unlabelled=query[:0], **task
             )
             expect(found[output], count, WAYS)
+    if "classify_with_prior" in served:
+        tried.add("classify_with_prior")
+        for rows, count in ((0, 2), (WAYS, 0)):
+            found = served["classify_with_prior"](
+                support=support[:rows],
+                support_labels=numbers[:rows],
+                prior=support,
+                query=query[:count],
+            )
+            expect(found[output], count, WAYS)
     assert tried == {*served} - {"serving_default"}
 
-    # No support is no task.
+    # No support is no task, unless classes are known by something else.
     nothing = {"support": support[:0], "support_labels": numbers[:0]}
-    for signature in tried - {"embed", "embed_float", f"{verb}_adapted"}:
+    without = {"embed", "embed_float", f"{verb}_adapted", "classify_with_prior"}
+    for signature in tried - without:
         more = {
             name: query
             for name in served[signature].structured_input_signature[1]
