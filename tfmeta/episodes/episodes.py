@@ -20,6 +20,9 @@ from tfmeta.episodes.index_sampler import EpisodeIndices, IndexSampler
 from tfmeta.episodes.settings import EpisodeSettings
 from tfmeta.episodes.streams import EpisodeStreams
 
+# Whose classes are drawn at once, where they are asked for.
+_STEPS = 32
+
 
 class Episodes(EpisodeSequence):
     """A sequence of batches of few-shot tasks, drawn from a class table.
@@ -258,7 +261,8 @@ class Episodes(EpisodeSequence):
         changed._settings = EpisodeSettings.checked(**values)
         changed._sampler = IndexSampler(self.table, changed._settings)
         # It draws by the settings before.
-        changed.__dict__.pop("_draw_class_ids", None)
+        for name in ("_draw_class_ids", "_drawn_class_ids"):
+            changed.__dict__.pop(name, None)
         return changed
 
     def indices(self, step: int | tf.Tensor) -> EpisodeIndices:
@@ -276,20 +280,34 @@ class Episodes(EpisodeSequence):
         return distractors
 
     def _class_ids(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        with tf.device("CPU"):
-            ways, distractors = self._draw_class_ids(tf.constant(step, tf.int64))
-        return ways.numpy(), distractors.numpy()
+        first = step - step % _STEPS
+        if first not in self._drawn_class_ids:
+            with tf.device("CPU"):
+                steps = tf.range(_STEPS, dtype=tf.int64) + first
+                ways, distractors = self._draw_class_ids(steps)
+            self._drawn_class_ids.clear()
+            self._drawn_class_ids[first] = ways.numpy(), distractors.numpy()
+        ways, distractors = self._drawn_class_ids[first]
+        return ways[step - first], distractors[step - first]
+
+    @functools.cached_property
+    def _drawn_class_ids(self) -> dict[int, tuple[np.ndarray, np.ndarray]]:
+        return {}
 
     @functools.cached_property
     def _draw_class_ids(self) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
-        # A graph, because every step of an evaluation asks for them.
-        @tf.function
+        # A graph of several steps, because every step of an evaluation asks for
+        # them, more than once.
         def draw(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             drawn = self.indices(step)
             ways = tf.where(drawn.query_mask[:, :, 0], drawn.classes, -1)
             return ways, drawn.distractors
 
-        return draw
+        @tf.function
+        def draw_each(steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+            return tf.map_fn(draw, steps, fn_output_signature=(tf.int32, tf.int32))
+
+        return draw_each
 
     def batch(self, step: int | tf.Tensor) -> tuple:
         """Batch `step` as `(inputs, y)` or `(inputs, y, sample_weight)`."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import os
 from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -23,6 +25,16 @@ from tfmeta.learners import FewShotLearner
 # Queries of a task that are classified by themselves at the same time: the state
 # is repeated for each.
 _ALONE_TOGETHER = 32
+_STEPS_AHEAD = 16
+
+
+class _Answer(NamedTuple):
+    """What a learner answered to a batch, padded tasks included."""
+
+    kept: Kept
+    real: tf.Tensor
+    y: tf.Tensor
+    alone: Kept | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,16 +120,16 @@ class EpisodePredictor:
         steps = -(-num_episodes // episodes.tasks)
         unanswered = UnansweredQueries(self._learner)
         left = num_episodes
-        for step, batch in enumerate(self._stream(episodes).as_dataset(steps=steps)):
-            inputs, y, *_ = tf.nest.map_structure(tf.convert_to_tensor, batch)
-            check_task(self._learner, y)
-            if support_ways is not None:
-                inputs = _without_support_of_others(inputs, support_ways)
-            answers = _first(left, self._answer(inputs, y))
-            real = np.ones(answers["answered"].shape, bool)
-            if "query_mask" in inputs:
-                real = inputs["query_mask"].numpy()[:left]
-            by_itself = _first(left, self._answer_alone(inputs, y)) if alone else None
+        stream = self._stream(episodes)
+        for step, answer in enumerate(
+            self._answers_of_steps(stream, steps, support_ways)
+            if self._can_answer_in_steps(alone)
+            else self._answers_of_batches(stream, steps, support_ways, alone=alone)
+        ):
+            answers, real, y = (
+                _first(left, part) for part in (answer.kept, answer.real, answer.y)
+            )
+            by_itself = None if answer.alone is None else _first(left, answer.alone)
             answered = answers["answered"]
             if by_itself is not None:
                 answered = answered & by_itself["answered"]
@@ -125,7 +137,7 @@ class EpisodePredictor:
             if unanswered.add(np.where(answered, 0, -1), real):
                 yield PredictedBatch(
                     class_ids=None if classes is None else classes.of_ways(step)[:left],
-                    y=y.numpy()[:left],
+                    y=y,
                     real=real,
                     answers=answers,
                     alone=by_itself,
@@ -140,6 +152,57 @@ class EpisodePredictor:
                 f"`episodes` must give {num_episodes:,} episodes, {steps:,} batches of "
                 f"{episodes.tasks}. Received: {num_episodes - left:,} episodes"
             )
+
+    def _answers_of_batches(
+        self,
+        episodes: TaskSequence,
+        steps: int,
+        support_ways: int | None,
+        *,
+        alone: bool,
+    ) -> Iterator[_Answer]:
+        """The answers to batches that come from a sequence, one after the other."""
+        for batch in episodes.as_dataset(steps=steps):
+            inputs, y, *_ = tf.nest.map_structure(tf.convert_to_tensor, batch)
+            check_task(self._learner, y)
+            if support_ways is not None:
+                inputs = _without_support_of_others(inputs, support_ways)
+            yield _Answer(
+                self._answer(inputs, y),
+                _real(inputs),
+                y,
+                self._answer_alone(inputs, y) if alone else None,
+            )
+
+    def _answers_of_steps(
+        self, episodes: TaskSequence, steps: int, support_ways: int | None
+    ) -> Iterator[_Answer]:
+        """The same, where a step draws, gathers and answers in one graph.
+
+        Several steps run at a time, and what leaves the graph is small: embeddings of
+        a batch stay in the caches of the core that gathered them.
+        """
+        assert isinstance(episodes, Episodes)
+        logits_of, _, _ = self._verbs
+
+        def answer(step: tf.Tensor) -> tuple[Kept, tf.Tensor, tf.Tensor]:
+            inputs, y, *_ = episodes.batch(step)
+            check_task(self._learner, y)
+            if support_ways is not None:
+                inputs = _without_support_of_others(inputs, support_ways)
+            return self._read(logits_of(inputs), inputs, y), _real(inputs), y
+
+        at_once = tf.config.threading.get_inter_op_parallelism_threads()
+        answers = tf.data.Dataset.range(steps).map(
+            answer, num_parallel_calls=at_once or os.cpu_count(), deterministic=True
+        )
+        for kept, real, y in answers.prefetch(_STEPS_AHEAD):
+            yield _Answer(kept, real, y, None)
+
+    def _can_answer_in_steps(self, alone: bool) -> bool:
+        # `tf.data` runs on the host, where the learner's variables must lie.
+        on_host = not tf.config.list_logical_devices("GPU")
+        return self._embeddings is not None and on_host and not alone
 
     def _stream(self, episodes: TaskSequence) -> TaskSequence:
         if self._examples is None:
@@ -201,8 +264,16 @@ class EpisodePredictor:
         return adapt, answer_each
 
 
-def _first(count: int, kept: Kept) -> dict[str, np.ndarray]:
-    return {name: values.numpy()[:count] for name, values in kept.items()}
+def _first(count: int, values: Any) -> Any:
+    """The first tasks of a tensor, or of each of a dict, in NumPy."""
+    return tf.nest.map_structure(lambda part: part.numpy()[:count], values)
+
+
+def _real(inputs: Inputs) -> tf.Tensor:
+    """Bool `(tasks, queries)`: False is padding."""
+    if "query_mask" in inputs:
+        return inputs["query_mask"]
+    return tf.ones(tf.shape(inputs["query"])[:2], tf.bool)
 
 
 def _without_support_of_others(inputs: Inputs, ways: int) -> Inputs:

@@ -74,6 +74,8 @@ class BehindFrozen:
         """The trained learner of examples: one file, served as any other."""
         whole = on_frozen(self.frozen, self.learner)
         compile_learner(config, whole)
+        # Else the file would hold an optimizer without the variables it is to have.
+        whole.optimizer.build(whole.trainable_variables)
         return whole
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Projection, pretrained
+from tfmeta.encoders.pretrained.applications import application_names
 from tfmeta.registry import ENCODERS, learner_entry
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import Kind, kind_of
@@ -103,4 +104,4 @@ def on_pretrained(config: TrainConfig, table: ClassTable) -> keras.Model:
 
 
 def _may_be(name: str) -> bool:
-    return hasattr(keras.applications, name) or Path(name).exists()
+    return name in application_names() or Path(name).exists()
