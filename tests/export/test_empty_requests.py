@@ -227,16 +227,31 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
                 query=query[:count],
             )
             expect(found[output], count, WAYS)
+    files = tf.stack([tf.io.encode_png(tf.zeros((2, 2, 1), tf.uint8))] * WAYS)
+    if "embed_encoded" in served:
+        tried |= {"embed_encoded", "classify_encoded"}
+        found = served["embed_encoded"](examples=files[:0])["embeddings"]
+        expect(found, 0, *encoder.output_shape[1:])
+        as_files = files if named["support"].dtype == tf.uint8 else support
+        found = served["classify_encoded"](
+            support=as_files, support_labels=numbers, query=files[:0]
+        )
+        expect(found[output], 0, outputs)
     assert tried == {*served} - {"serving_default"}
 
     # No support is no task, unless classes are known by something else.
-    nothing = {"support": support[:0], "support_labels": numbers[:0]}
-    without = {"embed", "embed_float", f"{verb}_adapted", "classify_with_prior"}
-    for signature in tried - without:
+    without = {"embed", "embed_float", "embed_encoded", f"{verb}_adapted"}
+    for signature in tried - without - {"classify_with_prior"}:
+        encoded = signature == "classify_encoded"
         more = {
-            name: query
+            name: files if encoded else query
             for name in served[signature].structured_input_signature[1]
             if name in ("query", "unlabelled")
+        }
+        as_files = encoded and named["support"].dtype == tf.uint8
+        nothing = {
+            "support": (files if as_files else support)[:0],
+            "support_labels": numbers[:0],
         }
         with pytest.raises(
             tf.errors.InvalidArgumentError, match="must have at least one example"
