@@ -23,6 +23,7 @@ from tfmeta.learners import (
     FewShotLearner,
     GaussianPrototypicalNetwork,
     GradientBasedLearner,
+    LogisticRegression,
     LSTMMetaLearner,
     MAMLPlusPlus,
     MatchingNetwork,
@@ -33,6 +34,7 @@ from tfmeta.learners import (
     Reptile,
     SemiSupervisedPrototypicalNetwork,
     SiameseNetwork,
+    SimpleShot,
     ZeroShotPrototypicalNetwork,
 )
 
@@ -85,6 +87,8 @@ LEARNERS = {
     "siamese-contrastive": lambda: SiameseNetwork(conv4(), "contrastive"),
     "baseline": lambda: Baseline(conv4(), 5, head_steps=2, seed=0),
     "baseline++": lambda: BaselinePlusPlus(conv4(), 5, head_steps=2, seed=0),
+    "simple-shot": lambda: SimpleShot(conv4()),
+    "logistic-regression": lambda: LogisticRegression(dense()),
     "zero-shot": lambda: ZeroShotPrototypicalNetwork(dense(), dense()),
     **{
         f"maml-{kind}": with_inner_loop(MAML, batch_normalization=kind)

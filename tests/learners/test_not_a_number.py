@@ -17,6 +17,7 @@ from tfmeta.learners import (
     FewShotLearner,
     GaussianPrototypicalNetwork,
     GradientBasedLearner,
+    LogisticRegression,
     LSTMMetaLearner,
     MAMLPlusPlus,
     MatchingNetwork,
@@ -27,6 +28,7 @@ from tfmeta.learners import (
     Reptile,
     SemiSupervisedPrototypicalNetwork,
     SiameseNetwork,
+    SimpleShot,
     ZeroShotPrototypicalNetwork,
 )
 from tfmeta.testing.checks_not_a_number import check_not_a_number
@@ -101,6 +103,8 @@ VECTORS = {
     "zero-shot": lambda shape, ways: ZeroShotPrototypicalNetwork(
         dense(shape), dense(shape)
     ),
+    "simple_shot": lambda shape, ways: SimpleShot(dense(shape)),
+    "logistic_regression": lambda shape, ways: LogisticRegression(dense(shape)),
     "baseline": lambda shape, ways: Baseline(dense(shape), 3, head_steps=5, seed=0),
     "baseline++": lambda shape, ways: BaselinePlusPlus(
         dense(shape), 3, head_steps=5, seed=0
