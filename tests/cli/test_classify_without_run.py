@@ -142,6 +142,24 @@ def test_every_head(classify):
         assert "accuracy 100.0 %" in classify("--learner", learner).out
 
 
+def test_an_encoder_of_grey_pictures(classify, photos):
+    """Bright to the left or to the right."""
+    for folder, flipped in (("amber", False), ("moss", True), ("sky", None)):
+        for path in photos.rglob(f"{folder}/*.png"):
+            if flipped is None:
+                path.unlink()
+                continue
+            pixels = np.full((8, 8, 3), 40, np.uint8)
+            pixels[:, 4:] = 200
+            Image.fromarray(pixels[:, ::-1] if flipped else pixels).save(path)
+        if flipped is None:
+            [path.rmdir() for path in photos.rglob(folder)]
+    layers = [keras.layers.AveragePooling2D(4), keras.layers.Flatten()]
+    keras.Sequential([keras.Input((8, 8, 1)), *layers]).save(photos / "grey.keras")
+    done = classify("--encoder", photos / "grey.keras")
+    assert "accuracy 100.0 % (4 of 4 pictures)" in done.out
+
+
 def test_features_are_kept_by_content(classify, photos, monkeypatch):
     first = classify()
     kept = sorted((photos / "data" / "features").rglob("*.npy"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import unicodedata
@@ -239,6 +240,8 @@ def _named_encoder(name: str, size: int | None = None) -> keras.Model:
     try:
         return pretrained(name, size=size)
     except ValueError as error:
+        with contextlib.suppress(ValueError):  # A network of grey pictures.
+            return pretrained(name, size=size, input_shape=(None, None, 1))
         # By what the user has written.
         said = str(error).replace("`name`", "`--encoder`").replace("`size`", "`--size`")
         raise ValueError(said) from error
