@@ -48,8 +48,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--size",
     type=AT_LEAST_1,
-    help="Without RUN: side in pixels that pictures are brought to; 128 is two and a half "
-    "times as fast. [default: the encoder's, 224]",
+    help="Without RUN: side in pixels that pictures are brought to; 128 is two and a "
+    "half times as fast. [default: the encoder's, 224]",
 )
 @click.option(
     "--learner",
