@@ -84,6 +84,7 @@ def test_the_minimum_is_reached_whatever_the_penalty(strength):
     targets = np.eye(4)[labels]
     state = learner.adapt(support[None], targets[None])
     weights, bias = state["weights"][0].numpy(), state["bias"][0].numpy()
+    bias = bias - state["centre"][0].numpy() @ weights
     rows = unit(support)
     scores = np.exp(rows @ weights + bias)
     slopes = scores / scores.sum(1, keepdims=True) - targets
@@ -134,6 +135,34 @@ def test_alike_rows_and_zeros_have_a_minimum_as_well():
     )
     assert np.isfinite(found).all()
     np.testing.assert_allclose(found.sum(-1), 1, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shots", [1, 2])
+def test_classes_of_the_same_rows_are_equally_likely(shots):
+    """The fit begins at the minimum, but for rounding."""
+    support = np.repeat(np.ones((1, 4), "float32"), 3 * shots, axis=0)
+    labels = np.tile(np.arange(3), shots)
+    found = probabilities_of(
+        make_learner(4), support, np.eye(3, dtype="float32")[labels], support
+    )
+    np.testing.assert_allclose(found, 1 / 3, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1e3])
+@pytest.mark.parametrize("offset", [0.0, 1e4])
+def test_the_minimum_is_reached_whatever_the_features(scale, offset):
+    learner = make_learner(8, "float64", transform="none")
+    support, labels, _ = make_task([5, 5, 5], 8)
+    support = scale * (support.astype("float64") + offset)
+    one_hot = np.eye(3)[labels]
+    state = learner.adapt(support[None], one_hot[None])
+    logits = learner.predict_query(state, tf.constant(support[None]))
+    residuals = 10.0 * (tf.nn.softmax(logits)[0].numpy() - one_hot)
+    weights = state["weights"][0].numpy()
+    found = -(support - support.mean(0)).T @ residuals
+    atol = 1e-4 * np.abs(weights).max()
+    np.testing.assert_allclose(found, weights, rtol=0, atol=atol)
+    np.testing.assert_allclose(residuals.sum(0), 0, atol=1e-6)
 
 
 @pytest.mark.parametrize("features", [3, 24])

@@ -52,6 +52,20 @@ class RealSupport(NamedTuple):
             embeddings = tf.where(real, embeddings, 0)
         return cls(embeddings, labels, tf.reduce_any(labels > 0, axis=1))
 
+    def centre_and_scale(self) -> tuple[tf.Tensor, tf.Tensor]:
+        """Weighted mean of the embeddings, and how long they are about it.
+
+        Returns:
+            `(tasks, 1, features)`; and `(tasks, 1, 1)`, 1 where they are all alike.
+        """
+        weights = tf.reduce_sum(self.labels, axis=2, keepdims=True)
+        total = tf.reduce_sum(weights, axis=1, keepdims=True)
+        share = weights / tf.where(total > 0, total, 1)
+        centre = tf.matmul(share, self.embeddings, transpose_a=True)
+        squares = share * tf.square(self.embeddings - centre)
+        scale = tf.sqrt(tf.reduce_sum(squares, axis=[1, 2], keepdims=True))
+        return centre, tf.where(scale > 0, scale, 1)
+
     def of_present(self, logits: tf.Tensor) -> tf.Tensor:
         """Logits `(tasks, support, ways)` whose softmax is 0 for absent ways.
 

@@ -14,12 +14,15 @@ from tfmeta.learners.metric_based.head_fitting import (
     primal_space,
 )
 
-# By how much the gradient has shrunk where Newton's method ends. The steps before are
-# solved as far as they are worth it: by a tenth, and by more near the minimum.
+# How short the gradient is where Newton's method ends, by the weights that it is to be
+# balanced by, and by what it was at first. The steps before are solved as far as they
+# are worth it: by a tenth, and by more near the minimum.
 _TOLERANCE = 1e-9
 _FIRST_TOLERANCE = 0.1
 # By how much the residual has shrunk where a gradient through the minimum ends.
 _GRADIENT_TOLERANCE = 1e-12
+# What rounding leaves of a gradient, by the sum of the lengths of its terms.
+_ROUNDING = 1e-14
 _MOST_STEPS = 100
 _MOST_PRODUCTS = 500
 _MOST_HALVINGS = 30
@@ -70,8 +73,16 @@ class LogisticProblem(NamedTuple):
 
     def square(self, point: Point) -> tf.Tensor:
         """Squared length of weights and bias, `(tasks, 1, 1)`."""
-        weights = self.space.squares(point.weights, point.products)
-        return _sum(weights + tf.square(point.bias), axis=2)
+        return self._square_of_weights(point) + _sum(tf.square(point.bias), axis=2)
+
+    def _square_of_weights(self, point: Point) -> tf.Tensor:
+        return _sum(self.space.squares(point.weights, point.products), axis=2)
+
+    def _terms(self) -> tf.Tensor:
+        """Sum of the lengths of the gradient's terms, `(tasks, 1, 1)`."""
+        rows = tf.sqrt(_sum(tf.square(self.support.embeddings), axis=2) + 1.0)
+        weights = _sum(self.support.labels, axis=2)
+        return self.strength * _sum(weights * rows, axis=1)
 
     def objective(self, point: Point) -> tf.Tensor:
         """Its value, `(tasks, 1, 1)`."""
@@ -79,8 +90,8 @@ class LogisticProblem(NamedTuple):
         weight = _sum(self.support.labels, axis=2)
         losses = weight * tf.reduce_logsumexp(logits, axis=2, keepdims=True)
         losses -= _sum(self.support.labels * point.logits, axis=2)
-        squares = self.space.squares(point.weights, point.products)
-        return self.strength * _sum(losses, axis=1) + 0.5 * _sum(squares, axis=2)
+        squares = self._square_of_weights(point)
+        return self.strength * _sum(losses, axis=1) + 0.5 * squares
 
     def gradient(self, point: Point) -> tuple[tf.Tensor, tf.Tensor]:
         """By weights and by bias; without products, which not all need."""
@@ -112,18 +123,19 @@ class LogisticProblem(NamedTuple):
         def iterate(
             step: tf.Tensor, square: tf.Tensor, found: Point, left: Point, along: Point
         ) -> tuple:
-            active = square > least
             # The change of the probabilities' part in the gradient, along the logits.
             change = probabilities * along.logits
             change = row_weights * (change - probabilities * _sum(change, axis=2))
             bent = _sum(self.space.squares(along.weights, along.products), axis=2)
             bent += _sum(_sum(change * along.logits, axis=2), axis=1)
+            # Rounding may leave a part of `right` where there is no curvature.
+            active = (square > least) & (bent > 0)
             length = tf.where(active, square / bent, 0.0)
             weights = left.weights - length * (
                 self.space.combine(change) + along.weights
             )
             next_left = self.point(weights, left.bias - length * _sum(change, axis=1))
-            next_square = tf.where(active, self.square(next_left), square)
+            next_square = tf.where(active, self.square(next_left), 0.0)
             kept = tf.where(active, next_square / square, 0.0)
             return (
                 step + 1,
@@ -145,14 +157,19 @@ class LogisticProblem(NamedTuple):
             return self.point(*self.gradient(point))
 
         first = self.square(slope(start))
-        least = _TOLERANCE**2 * first
+        rounding = tf.square(_ROUNDING * self._terms())
+
+        def is_active(point: Point, gradient: Point) -> tf.Tensor:
+            # Where losses weigh much, the gradient is small long before the minimum.
+            scale = tf.minimum(first, self._square_of_weights(point))
+            return self.square(gradient) > tf.maximum(_TOLERANCE**2 * scale, rounding)
 
         def go_on(step: tf.Tensor, point: Point, gradient: Point) -> tf.Tensor:
-            return tf.reduce_any(self.square(gradient) > least)
+            return tf.reduce_any(is_active(point, gradient))
 
         def iterate(step: tf.Tensor, point: Point, gradient: Point) -> tuple:
             square = self.square(gradient)
-            active = square > least
+            active = is_active(point, gradient)
             # As the root of what is left: steps then gain digits ever faster.
             left = tf.where(active, square / first, 1.0)
             tolerance = tf.minimum(left**0.25, _FIRST_TOLERANCE)

@@ -78,28 +78,36 @@ class LogisticRegression(FeatureHead):
         support_labels: tf.Tensor,
         support_mask: tf.Tensor | None,
     ) -> State:
-        """Weights `(tasks, features, ways)`, bias, and which ways are present."""
+        """Weights `(tasks, features, ways)` of features about a centre, and bias."""
         support = RealSupport.of(
             tf.cast(features, tf.float64), support_labels, support_mask
         )
+        # The bias takes up a shift of all features, the penalty a scale: without
+        # either the fit is well-conditioned. A bias in float32 would lose what differs.
+        centre, scale = map(tf.stop_gradient, support.centre_and_scale())
+        support = support._replace(embeddings=(support.embeddings - centre) / scale)
         # Two vectors that are each other's opposite have half the penalty of their
         # difference.
         ways = tf.reduce_sum(tf.cast(support.present, tf.int32), axis=1)
         one = tf.ones_like(ways, tf.float64)
         strength = self.C * tf.where(ways == 2, 0.5 * one, one)
-        weights, bias = fit_logistic(support, strength[:, None, None])
+        strength = strength[:, None, None] * tf.square(scale)
+        weights, bias = fit_logistic(support, strength)
+        weights /= scale
         # Of what is not finite a fit would end where it began.
         sound = tf.reduce_all(finite_rows(support.embeddings, 2), axis=1)
         return {
             "weights": tf.cast(nan_unless(sound, weights), features.dtype),
             "bias": tf.cast(nan_unless(sound, bias[:, 0]), features.dtype),
+            "centre": tf.cast(nan_unless(sound, centre[:, 0]), tf.float64),
             "present": support.present,
         }
 
     def compare_features(self, state: State, features: tf.Tensor) -> tf.Tensor:
         """Logits of the fitted head."""
-        weights = state["weights"]
-        logits = tf.matmul(tf.cast(features, weights.dtype), weights)
+        weights, centre = state["weights"], state["centre"][:, None, :]
+        features = tf.cast(tf.cast(features, centre.dtype) - centre, weights.dtype)
+        logits = tf.matmul(features, weights)
         return only_present(logits + state["bias"][:, None, :], state["present"])
 
     def get_config(self) -> dict:
