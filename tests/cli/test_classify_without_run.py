@@ -353,6 +353,12 @@ def test_options_that_do_not_go_together(call, classify, photos, tiny_encoder):
         assert "--classes must be at least 2 names" in done.usage_error
     done = call(*query, "--classes", "a,b")
     assert "--classes with pictures needs RUN" in done.usage_error
+    assert "--prior-shots is for texts" in classify("--prior-shots", 2).usage_error
+    for shots in ("nan", "inf", "-1"):
+        assert "--prior-shots" in classify("--prior-shots", shots).usage_error
+    assert "--size" in classify("--size", 999_999_999).usage_error
+    unnamed = call(*query, "--support", photos / "support", "--encoder", "")
+    assert "--encoder must name an encoder" in unnamed.usage_error
     flat = classify("--confusion", photos / "a.png", query=photos / "query" / "sky")
     assert "--confusion needs sub-folders" in flat.usage_error
     done = call(*query, "--support", photos / "support", "--encoder", "Resnet51")

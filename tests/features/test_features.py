@@ -136,7 +136,18 @@ def flip_header(path):
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("damage", [cut, flip, flip_header, lambda p: p.write_text("")])
+def ask_for_much(path):
+    content = path.read_bytes()
+    assert content.count(b"(256,), }            ") == 1
+    path.write_bytes(
+        content.replace(b"(256,), }            ", b"(9999999999999,), }  ")
+    )
+
+
+DAMAGES = [cut, flip, flip_header, ask_for_much, lambda path: path.write_text("")]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_file_is_made_anew(damage, pictures, tmp_path, caplog):
     encoder, calls = make_encoder(), Calls()
     features = features_of(encoder, pictures, cache_dir=tmp_path)
@@ -148,6 +159,26 @@ def test_a_damaged_file_is_made_anew(damage, pictures, tmp_path, caplog):
     third = Calls()
     features_of(encoder, pictures, cache_dir=tmp_path, progress=third)
     assert third == [(600, 600)]
+
+
+def test_what_cannot_be_opened_is_passed_over(pictures, tmp_path, caplog):
+    features = features_of(make_encoder(), pictures, cache_dir=tmp_path)
+    (files_of(tmp_path)[0].parent / "folder.npy").mkdir()
+    calls = Calls()
+    again = features_of(make_encoder(), pictures, cache_dir=tmp_path, progress=calls)
+    np.testing.assert_array_equal(features, again)
+    assert calls == [(600, 600)] and "cannot be read" in caplog.text
+
+
+def test_encoders_that_read_files_in_other_sizes_are_others(tmp_path):
+    """The same weights, behind pooling, and the same file."""
+    file = tmp_path / "picture.png"
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)
+    Image.fromarray(pixels).save(file)
+    for side in (3, 9):
+        encoder = make_encoder(shape=(side, side, 3))
+        kept = features_of(encoder, [file], cache_dir=tmp_path / "cache")
+        np.testing.assert_array_equal(kept, features_of(encoder, [file]))
 
 
 def test_what_is_not_finite_is_refused_and_not_kept(tmp_path):

@@ -10,10 +10,12 @@ from typing import Any
 import click
 
 from tfmeta.cli.classify_job import ClassifyJob, parse_classes, warn
-from tfmeta.cli.options import AT_LEAST_1, DATA_DIR
+from tfmeta.cli.options import DATA_DIR, NOT_NEGATIVE
 from tfmeta.registry import LEARNERS
 
 _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothing"]
+# No encoder was trained on more; pictures of some 10,000 do not fit into memory.
+MOST_PIXELS = 2048
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -47,7 +49,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--size",
-    type=AT_LEAST_1,
+    type=click.IntRange(1, MOST_PIXELS),
     help="Without RUN: side in pixels that pictures are brought to; 128 is two and a "
     "half times as fast. [default: the encoder's, 224]",
 )
@@ -58,7 +60,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--prior-shots",
-    type=click.FloatRange(min=0),
+    type=NOT_NEGATIVE,
     help="Without RUN, for texts: how many shots the name of a class weighs, 0 to pay "
     "no heed to it. [default: 1]",
 )
@@ -138,6 +140,8 @@ def classify(
     _check_options(run, support, classes, no_cache, options)
     _check_pictures(picture, confusion)
 
+    given_prior_shots = options["prior_shots"]
+
     def check_sides(pictures: bool, labelled: bool) -> None:
         if confusion is not None and not labelled:
             raise click.UsageError(
@@ -147,6 +151,10 @@ def classify(
         if picture is not None and not pictures:
             raise click.UsageError(
                 f"--picture shows pictures. Received: the texts of {query}"
+            )
+        if pictures and given_prior_shots is not None:
+            raise click.UsageError(
+                f"--prior-shots is for texts. Received: the pictures of {query}"
             )
 
     from tfmeta.datasets.data_dir import resolve_data_dir
@@ -206,7 +214,11 @@ def _check_options(
         raise click.UsageError(
             "--support and --classes exclude each other. Received: both"
         )
+    if options["encoder"] == "":
+        raise click.UsageError("--encoder must name an encoder. Received: ''")
     given = {name for name, value in options.items() if value not in (None, False)}
+    # Among these is zero, which is False for Python.
+    given |= {"prior_shots"} if options["prior_shots"] is not None else set()
     given |= {"no_cache"} if no_cache else set()
     if run is None:
         given -= {"invert"} if options["invert"] != "yes" else set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,21 @@ DATA_DIR = click.option(
 AT_LEAST_1 = click.IntRange(min=1)
 AT_LEAST_2 = click.IntRange(min=2)
 SEED = click.IntRange(min=0)
+
+
+class _FiniteRange(click.FloatRange):
+    """A finite number of a range, which for click NaN is in."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
+NOT_NEGATIVE = _FiniteRange(min=0)
 
 
 class _Shots(click.ParamType):

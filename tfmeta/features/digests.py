@@ -82,7 +82,9 @@ def encoder_digest(encoder: keras.Model) -> str:
     """
     digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
     architecture = _Architecture().of(keras.saving.serialize_keras_object(encoder))
-    digest.update(json_text([_FORMAT, architecture], "an encoder").encode())
+    # Files of pictures are read in the size of the encoder, where it takes one alone.
+    shapes = [list(given.shape[1:]) for given in encoder.inputs]
+    digest.update(json_text([_FORMAT, shapes, architecture], "an encoder").encode())
     for weight in encoder.weights:
         for piece in _of_array(keras.ops.convert_to_numpy(weight)):
             digest.update(piece)

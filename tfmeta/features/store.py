@@ -160,7 +160,10 @@ class FeatureStore:
                 yield _Chunk.opened(path, self.shape)
             except FileNotFoundError:
                 continue  # Another process found it damaged.
-            except (ValueError, EOFError) as error:
+            except OSError as error:
+                _LOG.warning("features cannot be read: %s", error)
+            # A damaged header may ask for more than any memory.
+            except (ValueError, EOFError, MemoryError, OverflowError) as error:
                 _remove_damaged(path, str(error))
 
 
