@@ -61,7 +61,7 @@ def _in_calls(run: Any, episodes: int, accuracies: list[float]) -> Measure:
     """The measure of `run(episodes)`, which gives a mean accuracy."""
 
     def measure(seconds: float) -> Turn:
-        run(max(600, episodes // 4))
+        run(min(600, episodes))
         start, done, times = time.perf_counter(), 0, []
         while not times or time.perf_counter() - start < seconds:
             begin = time.perf_counter()
@@ -99,7 +99,7 @@ def prepare_tfmeta(*, threads: int, episodes: int) -> tuple[Measure, dict[str, A
         return evaluate(learner, tasks, num_episodes=count, seen_classes=[]).accuracy
 
     facts = {"versions": {"tensorflow": tf.__version__, "keras": keras.__version__}}
-    return _in_calls(run, episodes, []), {**facts, "accuracy": run(2000)}
+    return _in_calls(run, episodes, []), {**facts, "accuracy": run(600)}
 
 
 def prepare_torch(
@@ -139,7 +139,7 @@ def prepare_torch(
         return float(torch.cat(found)[:count].mean())
 
     facts = {"versions": {"torch": str(torch.__version__)}, "tasks_at_once": best}
-    return _in_calls(run, episodes, []), {**facts, "accuracy": run(2000)}
+    return _in_calls(run, episodes, []), {**facts, "accuracy": run(600)}
 
 
 def prepare_easyfsl(
@@ -169,9 +169,9 @@ def prepare_easyfsl(
         return evaluate(model, loader, device="cpu", use_tqdm=False)
 
     versions = {"easyfsl": easyfsl.__version__, "torch": str(torch.__version__)}
-    return _in_calls(run, min(episodes, 600), []), {
+    return _in_calls(run, min(episodes, 100), []), {
         "versions": versions,
-        "accuracy": run(2000),
+        "accuracy": run(300),
     }
 
 
@@ -195,9 +195,9 @@ def _import_torchvision(torch: Any) -> None:
 
 
 def check(facts: dict[str, dict[str, Any]]) -> None:
-    """All classify alike: 2,000 tasks each, drawn by themselves."""
+    """All classify alike: some hundred tasks each, drawn by themselves."""
     accuracies = {name: fact["accuracy"] for name, fact in facts.items()}
-    if max(accuracies.values()) - min(accuracies.values()) > 0.01:
+    if max(accuracies.values()) - min(accuracies.values()) > 0.03:
         raise SystemExit(f"contestants must agree in accuracy. Received: {accuracies}")
 
 

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -74,6 +74,24 @@ def pytest_collection_finish() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+THREAD_COUNTS = ("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS")
+
+
+@pytest.fixture(autouse=True)
+def thread_counts_stay() -> Iterator[None]:
+    """Takes back what a command sets for its process, which here is that of all tests.
+
+    A checkpoint keeps these variables and tells where they differ.
+    """
+    before = {name: os.environ.get(name) for name in THREAD_COUNTS}
+    yield
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Every tutorial runs from its first cell to its last."""
 
+import importlib.metadata
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,11 @@ def test_runs(path, tmp_path, request, monkeypatch):
     nbclient = pytest.importorskip("nbclient")
     notebook = nbformat.read(path, as_version=4)
     needed = notebook.metadata.get("tfmeta", {}).get("needs", [])
+    for package in notebook.metadata.get("tfmeta", {}).get("packages", []):
+        try:
+            importlib.metadata.distribution(package)
+        except importlib.metadata.PackageNotFoundError:
+            pytest.skip(f"the package {package} is not installed")
     if needed == ["omniglot"]:
         folder = request.getfixturevalue("omniglot_dir")
         monkeypatch.setenv("TFMETA_DATA_DIR", str(folder))

@@ -139,8 +139,3 @@ def get(distance: str | dict | Distance) -> Distance:
             f"tfmeta.distances.Distance. Received: {distance!r}"
         )
     return distance
-
-
-def name_of(distance: Distance) -> str | None:
-    """The name of a distance of this module; `None` for one of your own."""
-    return next((n for n, kind in _BY_NAME.items() if type(distance) is kind), None)

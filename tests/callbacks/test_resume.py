@@ -69,7 +69,7 @@ def scaled_and_accumulated():
     "optimizer, options",
     [
         (adam_with_schedule, {}),
-        (averaged_sgd, {"jit_compile": True}),
+        pytest.param(averaged_sgd, {"jit_compile": True}, marks=pytest.mark.slow),
         (scaled_and_accumulated, {"steps_per_execution": 5}),
     ],
 )

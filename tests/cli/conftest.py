@@ -43,7 +43,6 @@ def call(
     capsys: pytest.CaptureFixture,
 ) -> Callable[..., Outcome]:
     """Calls `tfmeta` with arguments, as its console script does."""
-    # The command sets these for its own process, which here is that of all tests.
     for name in ("TF_NUM_INTEROP_THREADS", "TF_NUM_INTRAOP_THREADS"):
         monkeypatch.setenv(name, os.environ.get(name, "2"))
 

@@ -5,7 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfmeta.runs.classify import classify_pictures, read_pictures
+from tfmeta.classifying.by_run import classify_by_run
+from tfmeta.classifying.picture_task import find_picture_task
+from tfmeta.classifying.run_pictures import read_for_run
 from tfmeta.runs.measuring.open_set import find_threshold
 from tfmeta.runs.run_folder import RunFolder
 
@@ -30,10 +32,10 @@ def test_folders_in_answers_out(run_tfmeta, glyphs_run, task_folders):
     )
     assert (done.returncode, done.stderr) == (0, "")
     model = glyphs_run / "saved_model" / "1"
-    task = read_pictures(model, task_folders / "support", task_folders / "query")
-    probabilities = classify_pictures(model, task)
+    task = find_picture_task(task_folders / "support", task_folders / "query")
+    probabilities = classify_by_run(model, read_for_run(model, task)).probabilities
     lines = [line.split("\t") for line in done.stdout.splitlines()]
-    assert [name for name, *_ in lines] == [path.name for path in task.query_paths]
+    assert [name for name, *_ in lines] == [path.name for path in task.query]
     for (_, label, text), row in zip(lines, probabilities, strict=True):
         assert label == f"class{row.argmax()}"
         assert float(text) == pytest.approx(row.max(), abs=0.0006)
@@ -283,7 +285,9 @@ def test_bad_input_is_named(classify, run_copy, task_folders, hash_tree, spoil):
 def test_wrong_arguments_are_named(call, classify, glyphs_run, task_folders):
     done = classify(task_folders, "--invert", "maybe")
     assert "'--invert': 'maybe' is not one of" in done.usage_error
-    assert "Missing option '--support'" in call("classify", glyphs_run).usage_error
+    assert "Missing option '--query'" in call("classify", glyphs_run).usage_error
+    done = call("classify", glyphs_run, "--query", task_folders / "query")
+    assert "Missing option '--support'" in done.usage_error
     done = classify(task_folders, "--confusion", task_folders / "a.txt")
     assert "--confusion must name a .png file" in done.usage_error
     done = classify(task_folders, "--confusion", task_folders / "a.png")

@@ -21,6 +21,7 @@ def test_describe_counts_what_is_there(call):
     assert "seed=1" in description
 
 
+@pytest.mark.slow
 def test_describe_folds_rotations(call, omniglot_dir):
     done = call("datasets", "describe", "omniglot", "--data-dir", omniglot_dir)
     train, validation, test, _ = done.out.splitlines()

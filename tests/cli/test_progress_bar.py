@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from tfmeta.cli.progress import progress_bar
+from tfmeta.cli.progress import RepeatedProgress, progress_bar
 
 
 def shown(console):
@@ -40,3 +40,18 @@ def test_an_error_leaves_the_terminal_in_order():
         raise KeyboardInterrupt
     written = console.file.getvalue()
     assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
+
+
+def test_a_repeated_one_is_shown_while_there_is_work():
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    report = RepeatedProgress(console, "computing")
+    report(7, 7)
+    assert shown(console) == ""
+    for of_all in (3, 4):
+        for done in range(of_all + 1):
+            report(done, of_all)
+        assert f"{of_all}/{of_all}" in shown(console)
+    report(1, 2)
+    report.stop()
+    written = console.file.getvalue()
+    assert written.count("\x1b[?25h") == written.count("\x1b[?25l") == 3

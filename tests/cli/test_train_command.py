@@ -190,6 +190,7 @@ def test_a_half_written_checkpoint_is_named(call, run_copy, tiny_options, hash_t
     assert hash_tree(run_copy) == before
 
 
+@pytest.mark.slow
 def test_a_training_on_batches_says_how_many_classes_they_are_of(call, tmp_path):
     done = call(
         *("train", "--learner", "baseline", "--run", tmp_path / "run"),

@@ -44,6 +44,7 @@ def test_a_folder_of_photos(call, photos, tmp_path):
     assert "2-way 1-shot on photos" in done.out
 
 
+@pytest.mark.slow
 def test_a_file_of_texts(call, tmp_path):
     from tfmeta.datasets import ClassTable
     from tfmeta.datasets.storage.table_folder import save_table

@@ -39,6 +39,7 @@ def check_printed(out, result):
             assert "(proportions from Dirichlet(2), " in line
 
 
+@pytest.mark.slow
 def test_the_inductive_and_the_dirichlet_figure_are_printed_beside(call, tmp_path):
     run = tmp_path / "run"
     done = call("train", "--run", run, *QUICK)

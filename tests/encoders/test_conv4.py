@@ -138,7 +138,14 @@ def test_seed_fixes_every_kernel():
     assert 0.9 * limit < np.abs(square).max() <= limit
 
 
-@pytest.mark.parametrize("dtype", ["uint8", "int64", "float32"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "uint8",
+        pytest.param("int64", marks=pytest.mark.slow),
+        pytest.param("float32", marks=pytest.mark.slow),
+    ],
+)
 def test_fit_on_pictures_of_any_dtype(dtype):
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 256, size=(8, 16, 16, 1))

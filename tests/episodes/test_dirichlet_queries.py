@@ -20,6 +20,7 @@ def counts_of(drawn):
     return np.stack([(flat == way).sum(axis=1) for way in range(ways)], axis=1)
 
 
+@pytest.mark.slow
 @hypothesis.settings(max_examples=15)
 @hypothesis.given(
     ways=st.integers(2, 6),

@@ -151,6 +151,17 @@ def test_indices_and_class_ids_are_the_same_in_a_graph(episodes):
         np.testing.assert_array_equal(episodes.class_ids(step), expected)
 
 
+def test_class_ids_of_any_step_are_those_of_its_batch(episodes):
+    # Several are drawn at once: the ends of a block, another one, the first again.
+    for step in (0, 31, 32, 100, 2**40 + 7, 5):
+        drawn = episodes.indices(step)
+        real = drawn.query_mask.numpy()[:, :, 0]
+        np.testing.assert_array_equal(
+            episodes.class_ids(step), np.where(real, drawn.classes, -1)
+        )
+        np.testing.assert_array_equal(episodes.distractor_ids(step), drawn.distractors)
+
+
 def test_far_steps_are_reached_at_once(episodes):
     far = 2**40
     batch = next(iter(episodes.as_dataset(start=far)))

@@ -340,8 +340,15 @@ def test_unlabelled_examples_reach_the_learner(learner, table):
         compare(found, evaluate(learner, others, num_episodes=600, seen_classes=()))
 
 
-@pytest.mark.parametrize("settings", [FIXED, VARIED], ids=["fixed", "padded"])
-@pytest.mark.parametrize("encode_once", [False, True])
+@pytest.mark.parametrize(
+    ("encode_once", "settings"),
+    [
+        pytest.param(False, FIXED, id="fixed", marks=pytest.mark.slow),
+        pytest.param(False, VARIED, id="padded"),
+        pytest.param(True, FIXED, id="encoded once"),
+        pytest.param(True, VARIED, id="encoded once, padded", marks=pytest.mark.slow),
+    ],
+)
 def test_a_transductive_figure_has_others_beside_it(
     learner, table, settings, encode_once
 ):

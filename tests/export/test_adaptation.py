@@ -40,10 +40,7 @@ LEARNERS = {
 
 @pytest.mark.parametrize(
     "name",
-    [
-        n if n in ("maml", "prototypes") else pytest.param(n, marks=pytest.mark.slow)
-        for n in LEARNERS
-    ],
+    [n if n == "maml" else pytest.param(n, marks=pytest.mark.slow) for n in LEARNERS],
 )
 def test_the_served_model_adapts_as_the_learner_does(name, tmp_path):
     learner = LEARNERS[name]()

@@ -23,6 +23,7 @@ from tfmeta.learners import (
     FewShotLearner,
     GaussianPrototypicalNetwork,
     GradientBasedLearner,
+    LogisticRegression,
     LSTMMetaLearner,
     MAMLPlusPlus,
     MatchingNetwork,
@@ -33,6 +34,7 @@ from tfmeta.learners import (
     Reptile,
     SemiSupervisedPrototypicalNetwork,
     SiameseNetwork,
+    SimpleShot,
     ZeroShotPrototypicalNetwork,
 )
 
@@ -85,6 +87,8 @@ LEARNERS = {
     "siamese-contrastive": lambda: SiameseNetwork(conv4(), "contrastive"),
     "baseline": lambda: Baseline(conv4(), 5, head_steps=2, seed=0),
     "baseline++": lambda: BaselinePlusPlus(conv4(), 5, head_steps=2, seed=0),
+    "simple-shot": lambda: SimpleShot(conv4()),
+    "logistic-regression": lambda: LogisticRegression(dense()),
     "zero-shot": lambda: ZeroShotPrototypicalNetwork(dense(), dense()),
     **{
         f"maml-{kind}": with_inner_loop(MAML, batch_normalization=kind)
@@ -213,15 +217,41 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
                 query=query[:count], unlabelled=query[:0], **task
             )
             expect(found[output], count, WAYS)
+    if "classify_with_prior" in served:
+        tried.add("classify_with_prior")
+        for rows, count in ((0, 2), (WAYS, 0)):
+            found = served["classify_with_prior"](
+                support=support[:rows],
+                support_labels=numbers[:rows],
+                prior=support,
+                query=query[:count],
+            )
+            expect(found[output], count, WAYS)
+    files = tf.stack([tf.io.encode_png(tf.zeros((2, 2, 1), tf.uint8))] * WAYS)
+    if "embed_encoded" in served:
+        tried |= {"embed_encoded", "classify_encoded"}
+        found = served["embed_encoded"](examples=files[:0])["embeddings"]
+        expect(found, 0, *encoder.output_shape[1:])
+        as_files = files if named["support"].dtype == tf.uint8 else support
+        found = served["classify_encoded"](
+            support=as_files, support_labels=numbers, query=files[:0]
+        )
+        expect(found[output], 0, outputs)
     assert tried == {*served} - {"serving_default"}
 
-    # No support is no task.
-    nothing = {"support": support[:0], "support_labels": numbers[:0]}
-    for signature in tried - {"embed", "embed_float", f"{verb}_adapted"}:
+    # No support is no task, unless classes are known by something else.
+    without = {"embed", "embed_float", "embed_encoded", f"{verb}_adapted"}
+    for signature in tried - without - {"classify_with_prior"}:
+        encoded = signature == "classify_encoded"
         more = {
-            name: query
+            name: files if encoded else query
             for name in served[signature].structured_input_signature[1]
             if name in ("query", "unlabelled")
+        }
+        as_files = encoded and named["support"].dtype == tf.uint8
+        nothing = {
+            "support": (files if as_files else support)[:0],
+            "support_labels": numbers[:0],
         }
         with pytest.raises(
             tf.errors.InvalidArgumentError, match="must have at least one example"

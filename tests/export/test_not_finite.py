@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from tfmeta import export
+from tfmeta.classifying.saved_model import ask_saved_model, check_probabilities
 from tfmeta.encoders import Conv4
 from tfmeta.learners import MAML, PrototypicalNetwork
-from tfmeta.runs import classify as module
-from tfmeta.runs.classify import check_probabilities, classify_pictures
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
 
@@ -84,7 +83,7 @@ def test_pictures_without_an_answer_are_counted(bad):
     probabilities = np.full((5, 3), 1 / 3, np.float32)
     check_probabilities(probabilities, "models/a/1")
     probabilities[[1, 4], 0] = bad
-    with pytest.raises(ValueError, match="models/a/1 must .* others for 2 of 5 pict"):
+    with pytest.raises(ValueError, match="models/a/1 must .* others for 2 of 5 quer"):
         check_probabilities(probabilities, "models/a/1")
 
 
@@ -97,14 +96,5 @@ def test_a_served_model_with_weights_that_are_none(tmp_path, monkeypatch):
     kernel.assign(np.full(kernel.shape, np.nan))
     folder = export.save(learner, tmp_path / "m")
     pictures = np.random.default_rng(0).integers(0, 255, (4, 8, 8, 1), np.uint8)
-    task = module.TaskPictures(
-        support=pictures[:2],
-        support_labels=np.array([0, 1], np.int32),
-        query=pictures,
-        class_names=("a", "b"),
-        query_paths=(),
-        query_labels=None,
-        warnings=(),
-    )
     with pytest.raises(ValueError, match="must have finite weights"):
-        classify_pictures(folder, task)
+        ask_saved_model(folder, pictures[:2], np.array([0, 1], np.int32), pictures)

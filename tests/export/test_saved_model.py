@@ -181,7 +181,8 @@ def test_description_file(exported):
         "outputs": {"embeddings": {"shape": [None, 8], "dtype": "float32"}},
     }
     signatures = content.pop("signatures")
-    assert list(signatures) == ["embed", "embed_float", "classify"]
+    of_files = ["embed_encoded", "classify_encoded"]
+    assert list(signatures) == ["embed", "embed_float", "classify", *of_files]
     assert signatures["embed"] == embed
     embed["inputs"]["examples"]["dtype"] = "float32"
     assert signatures["embed_float"] == embed
@@ -192,6 +193,10 @@ def test_description_file(exported):
             "query": {"shape": [None, 28, 28, 1], "dtype": "uint8"},
         },
         "outputs": {"probabilities": {"shape": [None, None], "dtype": "float32"}},
+    }
+    assert signatures["embed_encoded"] == {
+        "inputs": {"examples": {"shape": [None], "dtype": "string"}},
+        "outputs": {"embeddings": {"shape": [None, 8], "dtype": "float32"}},
     }
     versions = content.pop("versions")
     assert versions["tensorflow"] == tf.__version__

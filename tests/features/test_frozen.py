@@ -91,7 +91,10 @@ def test_nothing_is_frozen_where_the_encoder_is_trained():
     assert frozen_part(PrototypicalNetwork(Projection(4))) is None
 
 
-@pytest.mark.parametrize("name", ["prototypical", "anil", "simple_shot"])
+@pytest.mark.parametrize(
+    "name",
+    ["prototypical", pytest.param("anil", marks=pytest.mark.slow), "simple_shot"],
+)
 def test_an_evaluation_over_features_is_the_direct_one(name, table, tmp_path):
     learner = LEARNERS[name]()
     episodes = Episodes(table, ways=3, shots=2, queries=4, tasks=61, seed=0)

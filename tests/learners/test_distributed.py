@@ -27,6 +27,7 @@ def results(tmp_path_factory):
         return dict(loaded)
 
 
+@pytest.mark.slow
 def test_same_weights_as_one_device(results):
     assert results["replicas"] == 2
     for i in range(4):

@@ -7,11 +7,13 @@ import tensorflow as tf
 from PIL import Image
 
 from tfmeta import export
+from tfmeta.classifying.by_run import classify_by_run
+from tfmeta.classifying.picture_task import find_picture_task
+from tfmeta.classifying.run_pictures import read_for_run
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Conv4
 from tfmeta.episodes import Episodes, as_supervised
 from tfmeta.learners import MAML, Baseline, PrototypicalNetwork
-from tfmeta.runs.classify import classify_pictures, read_pictures
 from tfmeta.signatures.example_spec import example_spec
 
 RNG = np.random.default_rng(0)
@@ -97,8 +99,9 @@ def test_grey_pictures_without_channels_go_all_the_way(name, tmp_path):
             picture.save(tmp_path / "support" / f"c{way}" / f"{row}.png")
             picture = Image.fromarray(inputs["query"][0, 2 * way + row].numpy())
             picture.save(tmp_path / "query" / f"{2 * way + row}.png")
-    task = read_pictures(folder, tmp_path / "support", tmp_path / "query", invert="no")
-    np.testing.assert_allclose(classify_pictures(folder, task), found, atol=1e-6)
+    task = find_picture_task(tmp_path / "support", tmp_path / "query")
+    answers = classify_by_run(folder, read_for_run(folder, task, invert="no"))
+    np.testing.assert_allclose(answers.probabilities, found, atol=1e-6)
 
 
 @pytest.mark.parametrize(

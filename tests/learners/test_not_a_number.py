@@ -17,6 +17,7 @@ from tfmeta.learners import (
     FewShotLearner,
     GaussianPrototypicalNetwork,
     GradientBasedLearner,
+    LogisticRegression,
     LSTMMetaLearner,
     MAMLPlusPlus,
     MatchingNetwork,
@@ -27,6 +28,7 @@ from tfmeta.learners import (
     Reptile,
     SemiSupervisedPrototypicalNetwork,
     SiameseNetwork,
+    SimpleShot,
     ZeroShotPrototypicalNetwork,
 )
 from tfmeta.testing.checks_not_a_number import check_not_a_number
@@ -101,6 +103,8 @@ VECTORS = {
     "zero-shot": lambda shape, ways: ZeroShotPrototypicalNetwork(
         dense(shape), dense(shape)
     ),
+    "simple_shot": lambda shape, ways: SimpleShot(dense(shape)),
+    "logistic_regression": lambda shape, ways: LogisticRegression(dense(shape)),
     "baseline": lambda shape, ways: Baseline(dense(shape), 3, head_steps=5, seed=0),
     "baseline++": lambda shape, ways: BaselinePlusPlus(
         dense(shape), 3, head_steps=5, seed=0
@@ -301,7 +305,10 @@ def test_metrics_of_answers_that_are_not_numbers(weighted):
 
 
 @pytest.mark.parametrize("name", VECTORS)
-@pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(
+    "number",
+    [np.nan, *(pytest.param(x, marks=pytest.mark.slow) for x in (np.inf, -np.inf))],
+)
 def test_a_label_that_is_no_number_is_no_other_way(name, number):
     learner = VECTORS[name]((3,), 3)
     rng = np.random.default_rng(0)

@@ -173,11 +173,16 @@ LEARNERS = {
 }
 
 
+BY_DEFAULT = ("maml", "prototypical")
+
+
 @pytest.mark.parametrize(
     ("name", "padded"),
     [
         ("maml", False),
-        *((name, True) for name in LEARNERS),
+        ("maml", True),
+        ("prototypical", True),
+        *(slow(name, True) for name in LEARNERS if name not in BY_DEFAULT),
         *(slow(name, False) for name in LEARNERS if name != "maml"),
     ],
 )
@@ -213,7 +218,7 @@ def added_by_hand(learner, inputs):
 
 
 @pytest.mark.filterwarnings("ignore:Reptile lowers")
-@pytest.mark.parametrize(("kind", "eagerly"), [(MAML, False), (Reptile, True)])
+@pytest.mark.parametrize(("kind", "eagerly"), [slow(MAML, False), (Reptile, True)])
 def test_what_layers_add_is_shown(kind, eagerly):
     """In training and in evaluation, in whatever order they come."""
     with precision("float64"):

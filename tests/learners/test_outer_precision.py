@@ -161,7 +161,13 @@ SCALED = {
 
 @pytest.mark.parametrize("name", ["anil", "reptile"])
 @pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
-@pytest.mark.parametrize("scaled", SCALED)
+@pytest.mark.parametrize(
+    "scaled",
+    [
+        name if name == "wrapped" else pytest.param(name, marks=pytest.mark.slow)
+        for name in SCALED
+    ],
+)
 def test_what_scales_the_loss_changes_no_step(name, policy, scaled, reference):
     batches = 2 if scaled.startswith("accumulated") else 1
     within = 1e-4 if policy == "float32" else 0.03

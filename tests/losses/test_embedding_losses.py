@@ -254,7 +254,13 @@ def test_config(loss):
 
 
 @pytest.mark.parametrize("jit_compile", [False, True])
-@pytest.mark.parametrize("loss", [ContrastiveLoss(2.0), TripletLoss(mining="all")])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        ContrastiveLoss(2.0),
+        pytest.param(TripletLoss(mining="all"), marks=pytest.mark.slow),
+    ],
+)
 def test_trains_a_plain_keras_model(tmp_path, loss, jit_compile):
     """Ten classes on two axes under louder noise on six."""
     rng = np.random.default_rng(0)

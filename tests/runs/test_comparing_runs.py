@@ -34,6 +34,7 @@ def config_of(learner, **changes):
     return TrainConfig().with_options({**options, **changes})
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("glyphs_drawn_once")
 @pytest.mark.parametrize("learner", RUNS)
 def test_trains_and_loads(learner, tmp_path):

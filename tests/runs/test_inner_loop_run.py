@@ -40,6 +40,7 @@ def test_reptile_takes_its_meta_step_from_a_falling_rate():
     assert [float(rate(s)) for s in (0, steps // 2, steps)] == [1.0, 0.5, 0.0]
 
 
+@pytest.mark.slow
 def test_arguments_of_all_bases_are_taken():
     arguments = {"inner_steps": 2, "first_order_steps": 3, "inner_learning_rate": 0.2}
     config = TrainConfig().with_options(

@@ -43,6 +43,7 @@ def check_run(config, folder, kind):
     return loaded
 
 
+@pytest.mark.slow
 def test_gaussian(tmp_path):
     config = config_of(
         learner="gaussian_prototypical", learner_arguments={"precision": "sigmoid"}
@@ -53,6 +54,7 @@ def test_gaussian(tmp_path):
     assert learner.features == 8
 
 
+@pytest.mark.slow
 def test_semi_supervised(tmp_path):
     config = config_of(
         learner="semi_supervised_prototypical",

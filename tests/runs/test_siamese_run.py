@@ -33,6 +33,7 @@ def config_of(**changes):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [{}, {"objective": "triplet", "mining": "hard", "margin": 0.5, "k_shot": "mean"}],

@@ -71,6 +71,7 @@ def weights(learner):
     return [w.value.numpy().tobytes() for w in variables]
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_it_ends_as_if_never_stopped(few_glyphs, tmp_path):
     whole, parts = RunFolder(tmp_path / "whole"), RunFolder(tmp_path / "parts")
     expected = train(CONFIG, whole)

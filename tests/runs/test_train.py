@@ -94,6 +94,7 @@ def stop_after_epoch(folder, options, epoch, with_signal, *more):
     return process.returncode, shown.decode(), errors.decode()
 
 
+@pytest.mark.slow
 def test_stopped_and_killed_it_ends_as_if_never_stopped(
     glyphs_run, tiny_options, tmp_path, run_tfmeta
 ):
@@ -133,7 +134,8 @@ def test_a_finished_run_does_not_train_again(folder, hash_tree):
     assert weights(learner) == weights(load_learner(folder))
 
 
-def test_a_learner_that_was_lost_is_written_again(folder, hash_tree):
+def test_a_learner_that_was_lost_is_written_again(folder, hash_tree, monkeypatch):
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "3")  # The command had set 2.
     expected = weights(load_learner(folder))
     checkpoints = hash_tree(folder.checkpoints)
     history = folder.history_file.read_bytes()
@@ -246,6 +248,7 @@ def test_seen_classes_are_the_characters_of_both_splits(glyphs_run):
     assert not set(folder.seen_classes()) & set(test.origins)
 
 
+@pytest.mark.slow
 def test_seen_classes_of_omniglot_are_without_rotations(omniglot_dir, tmp_path):
     config = TrainConfig().with_options(
         dict(

@@ -88,6 +88,7 @@ def test_the_best_epoch_before_is_kept(failed):
     assert not folder.is_trained and folder.failure in message
 
 
+@pytest.mark.slow
 def test_resuming_tries_again_from_the_checkpoint(failed, tmp_path):
     folder, _ = failed
     with pytest.raises(NonFiniteTrainingError, match="epoch 3 of 4"):
@@ -176,6 +177,7 @@ def test_no_finite_validation_at_all_is_a_failure(tmp_path, monkeypatch):
     assert not folder.learner_file.exists()
 
 
+@pytest.mark.slow
 def test_a_row_whose_training_failed_has_no_figure(tmp_path):
     values = CONFIG.to_json()
     del values["seed"]

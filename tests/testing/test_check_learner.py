@@ -37,9 +37,11 @@ def make_for_pictures(distance):
 @pytest.mark.parametrize(
     ("make_learner", "example_shape"),
     [
-        (make_for_vectors("squared_euclidean"), (8,)),
-        (make_for_vectors("cosine"), (3, 2)),
-        (make_for_pictures("euclidean"), (6, 6, 1)),
+        pytest.param(
+            make_for_vectors("squared_euclidean"), (8,), marks=pytest.mark.slow
+        ),
+        pytest.param(make_for_vectors("cosine"), (3, 2)),
+        pytest.param(make_for_pictures("euclidean"), (6, 6, 1), marks=pytest.mark.slow),
     ],
     ids=["squared_euclidean", "cosine", "euclidean"],
 )
@@ -76,6 +78,7 @@ def test_the_callers_precision_comes_back(policy):
         keras.config.set_dtype_policy(before)
 
 
+@pytest.mark.slow
 def test_all_failures_come_in_one_report():
     class TwoViolations(broken_learners.ClaimsToBeTransductive):
         """Claims to be transductive, and cannot be loaded."""

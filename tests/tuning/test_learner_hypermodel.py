@@ -159,6 +159,7 @@ def test_best_hyperparameters_build_the_best_learner_anew(searched: tuple) -> No
         np.testing.assert_array_equal(a, b)
 
 
+@pytest.mark.slow
 def test_killed_search_goes_on_with_the_second_trial(tmp_path: Path) -> None:
     script = Path(__file__).with_name("small_search.py")
     process = subprocess.run(
@@ -195,6 +196,7 @@ def test_killed_search_goes_on_with_the_second_trial(tmp_path: Path) -> None:
     assert tuner.remaining_trials == 0
 
 
+@pytest.mark.slow
 def test_search_under_another_protocol_is_not_resumed(
     searched: tuple, tmp_path: Path
 ) -> None:
@@ -206,6 +208,7 @@ def test_search_under_another_protocol_is_not_resumed(
         resumed.search(epochs=1, verbose=0)
 
 
+@pytest.mark.slow
 def test_trial_that_goes_on_later_equals_one_without_a_break(tmp_path: Path) -> None:
     # As Hyperband does: weights from a file, `initial_epoch` above 0.
     hypermodel = make_hypermodel(RecordingHyperModel, augment=True)
@@ -227,6 +230,7 @@ def test_trial_that_goes_on_later_equals_one_without_a_break(tmp_path: Path) -> 
         np.testing.assert_array_equal(a, b, err_msg=a.path)
 
 
+@pytest.mark.slow
 def test_hyperband_runs_a_trial(tmp_path: Path) -> None:
     hypermodel = make_hypermodel(EagerHyperModel)
     tuner = keras_tuner.Hyperband(
@@ -330,6 +334,7 @@ def test_validation_episodes_that_8_does_not_divide() -> None:
     assert hypermodel.validation_steps * hypermodel.validation.tasks == 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "searched"),
     [
@@ -389,6 +394,7 @@ def test_example_works_as_written(
     ] * 2
 
 
+@pytest.mark.slow
 def test_a_trial_that_is_no_number_any_more_fails_and_the_search_goes_on(
     tmp_path: Path,
 ) -> None:

@@ -2,116 +2,230 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import click
 
-from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.cli.classify_job import ClassifyJob, parse_classes, warn
+from tfmeta.cli.options import AT_LEAST_1, DATA_DIR
+from tfmeta.registry import LEARNERS
+
+_HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothing"]
+_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--support",
-    required=True,
     type=click.Path(path_type=Path),
-    help="Folder with one sub-folder of pictures per class.",
+    help="Folder with one sub-folder of pictures per class, or a CSV file with the "
+    "columns text and label (or path and label, of pictures).",
 )
 @click.option(
     "--query",
     required=True,
     type=click.Path(path_type=Path),
-    help="Folder of pictures to classify; with sub-folders named as those of "
-    "--support the answers are checked.",
+    help="A picture, or a folder of pictures to classify; with sub-folders named as "
+    "those of --support the answers are checked. For texts a CSV file with the column "
+    "text, and label where answers are to be checked, or a file with one text a line.",
+)
+@click.option(
+    "--classes",
+    metavar='"CAT,DOG"',
+    help="In place of --support: classes by their names alone. For texts; for pictures "
+    "with the RUN of a ZeroShotPrototypicalNetwork.",
+)
+@click.option(
+    "--encoder",
+    metavar="NAME",
+    help="Without RUN: the pre-trained encoder, a name or a file of Keras. [default: "
+    "efficientnet_lite0 for pictures, wordllama for texts]",
+)
+@click.option(
+    "--size",
+    type=AT_LEAST_1,
+    help="Without RUN: side in pixels that pictures are brought to; 128 is two and a "
+    "half times as fast. [default: the encoder's, 224]",
+)
+@click.option(
+    "--learner",
+    type=click.Choice(_HEADS),
+    help="Without RUN: what compares the encoder's features. [default: simple_shot]",
+)
+@click.option(
+    "--prior-shots",
+    type=click.FloatRange(min=0),
+    help="Without RUN, for texts: how many shots the name of a class weighs, 0 to pay "
+    "no heed to it. [default: 1]",
 )
 @click.option(
     "--invert",
     type=click.Choice(["auto", "yes", "no"]),
     default="auto",
     show_default=True,
-    help="Turn dark on light into light on dark, in --support and --query; auto does "
-    "so where all pictures are clearly the other way round than the run's, and never "
-    "to colours.",
+    help="With RUN: turn dark on light into light on dark, in --support and --query; "
+    "auto does so where all pictures are clearly the other way round than the run's, "
+    "and never to colours.",
 )
 @click.option(
     "--open-set",
     is_flag=True,
-    help='Answer "none of these" where no class is near enough, by the threshold of '
-    "`tfmeta evaluate RUN --open-set`.",
+    help='With RUN: answer "none of these" where no class is near enough, by the '
+    "threshold of `tfmeta evaluate RUN --open-set`.",
+)
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Leave out pictures that cannot be read. By default all of them are listed, "
+    "and nothing is answered.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "csv", "json"]),
+    default="text",
+    show_default=True,
+    help="How answers are printed: lines with tabs, a CSV table, or one JSON document "
+    "with the probabilities of all classes.",
+)
+@click.option(
+    "--picture",
+    type=_FILE,
+    metavar="FILE.png",
+    help="Draw the pictures with their answers (some, where they are many) into a new "
+    "file.",
 )
 @click.option(
     "--confusion",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=_FILE,
     metavar="FILE.png",
-    help="With sub-folders in --query: draw which class was taken for which.",
+    help="Where the answers are checked: draw which class was taken for which.",
 )
+@click.option(
+    "--no-cache",
+    is_flag=True,
+    help="Without RUN: do not keep features for the next call.",
+)
+@DATA_DIR
 def classify(
-    run: Path,
-    support: Path,
+    run: Path | None,
+    support: Path | None,
     query: Path,
-    invert: str,
-    open_set: bool,
+    classes: str | None,
+    form: str,
+    picture: Path | None,
     confusion: Path | None,
+    no_cache: bool,
+    data_dir: Path | None,
+    **options: Any,
 ) -> None:
-    """Classify the pictures in --query from the few labelled in --support.
+    """Classify what is in --query from the few labelled examples in --support.
 
-    RUN is a run folder or a SavedModel's version folder. Prints one line per
-    picture: its name, the class and its probability, between tabs. Where --query
-    has a sub-folder for each class, accuracy and recall follow.
+    Without RUN nothing is trained: a pre-trained encoder looks at pictures (extra
+    photos) or texts (extra texts), and each query goes to the nearest class. What it
+    makes of a picture is kept in the data folder. RUN is a run folder or a SavedModel's
+    version folder.
+
+    When all is read, prints one line per query: its name, the class and its
+    probability, between tabs; tabs, newlines and the like in names are escaped. Where
+    the classes of the queries are known, accuracy and recall follow (with --format csv
+    on stderr).
     """
-    from tfmeta.runs.classify import find_saved_model, read_pictures
-    from tfmeta.runs.run_folder import RunFolder
+    _check_options(run, support, classes, no_cache, options)
+    _check_pictures(picture, confusion)
 
-    if confusion is not None and confusion.suffix.lower() != ".png":
-        raise click.UsageError(
-            f"--confusion must name a .png file. Received: {confusion}"
-        )
-    if open_set:
-        RunFolder(run).read_config()  # A SavedModel alone has no threshold.
-    model_folder = find_saved_model(run)
-    pictures = read_pictures(
-        model_folder, support, query, invert=invert, unknown_classes=open_set
+    def check_sides(pictures: bool, labelled: bool) -> None:
+        if confusion is not None and not labelled:
+            raise click.UsageError(
+                "--confusion needs sub-folders in --query, named as those of "
+                f"--support, or a column label. Received: {query} without"
+            )
+        if picture is not None and not pictures:
+            raise click.UsageError(
+                f"--picture shows pictures. Received: the texts of {query}"
+            )
+
+    from tfmeta.datasets.data_dir import resolve_data_dir
+
+    kept = resolve_data_dir(data_dir) / "features"
+    options["learner"] = options["learner"] or "simple_shot"
+    if options["prior_shots"] is None:
+        options["prior_shots"] = 1.0
+    job = ClassifyJob(
+        run=run,
+        support=support,
+        query=query,
+        class_names=None if classes is None else parse_classes(classes),
+        cache_dir=None if no_cache else kept,
+        check_sides=check_sides,
+        **options,
     )
-    if confusion is not None and pictures.query_labels is None:
-        raise click.UsageError(
-            f"--confusion needs sub-folders in --query, named as those of --support. "
-            f"Received: {query} without"
-        )
-    _warn(pictures.warnings)
-    for note in pictures.notes:
-        click.echo(note, err=True)
-    start_tensorflow("metric")
+    answers, files = job.answer()
+    warn(answers.warnings)
 
-    from tfmeta.runs.answers import NONE_OF_THESE, CheckedAnswers
-    from tfmeta.runs.classify import classify_pictures
-    from tfmeta.runs.classify_open_set import classify_open_set
-    from tfmeta.runs.query_files import UNKNOWN
+    from tfmeta.classifying.formats import FORMATS
 
-    if open_set:
-        found = classify_open_set(RunFolder(run), pictures)
-        probabilities, answers = found.probabilities, found.answers
-        _warn(found.warnings)
-    else:
-        probabilities = classify_pictures(model_folder, pictures)
-        answers = probabilities.argmax(axis=1)
-    for path, row, answer in zip(
-        pictures.query_paths, probabilities, answers, strict=True
-    ):
-        if answer == UNKNOWN:
-            said = f"{NONE_OF_THESE}\t-"
+    # What draws may fail, and then nothing is answered.
+    if picture is not None:
+        from tfmeta.classifying.answers_picture import draw_answers
+
+        draw_answers(answers, files, picture)
+    checked = answers.checked()
+    if confusion is not None and checked is not None:
+        checked.draw(confusion)
+    _write(FORMATS[form](answers))
+    if form == "csv" and checked is not None:
+        click.echo(str(checked), err=True)
+
+
+def _write(lines: Iterable[str]) -> None:
+    """Writes UTF-8, and bytes of file names that are not as they are."""
+    stdout = getattr(sys.stdout, "buffer", None)
+    for line in lines:
+        if stdout is None:  # a notebook's
+            sys.stdout.write(f"{line}\n")
         else:
-            said = f"{pictures.class_names[answer]}\t{row[answer]:.3f}"
-        click.echo(f"{path.relative_to(query)}\t{said}")
-    if pictures.query_labels is not None:
-        checked = CheckedAnswers.of(
-            pictures.query_labels, answers, pictures.class_names, open_set=open_set
+            stdout.write(line.encode("utf-8", "surrogateescape") + b"\n")
+    (stdout or sys.stdout).flush()
+
+
+def _check_options(
+    run: Path | None,
+    support: Path | None,
+    classes: str | None,
+    no_cache: bool,
+    options: dict[str, Any],
+) -> None:
+    if support is None and classes is None:
+        raise click.UsageError("Missing option '--support' (or '--classes').")
+    if support is not None and classes is not None:
+        raise click.UsageError(
+            "--support and --classes exclude each other. Received: both"
         )
-        click.echo(f"\n{checked}")
-        if confusion is not None:
-            checked.draw(confusion)
+    given = {name for name, value in options.items() if value not in (None, False)}
+    given |= {"no_cache"} if no_cache else set()
+    if run is None:
+        given -= {"invert"} if options["invert"] != "yes" else set()
+        wrong, needs = given & {"invert", "open_set"}, "needs RUN"
+    else:
+        wrong = given & {"encoder", "size", "learner", "prior_shots", "no_cache"}
+        needs = "is for a call without RUN"
+    for name in sorted(wrong):
+        received = "no RUN" if run is None else f"RUN {run}"
+        raise click.UsageError(
+            f"--{name.replace('_', '-')} {needs}. Received: {received}"
+        )
 
 
-def _warn(warnings: Sequence[str]) -> None:
-    for warning in warnings:
-        click.echo(f"Warning: {warning}", err=True)
+def _check_pictures(picture: Path | None, confusion: Path | None) -> None:
+    for option, path in (("--picture", picture), ("--confusion", confusion)):
+        if path is not None and path.suffix.lower() != ".png":
+            raise click.UsageError(f"{option} must name a .png file. Received: {path}")
+    if picture is not None:
+        from tfmeta.datasets.contact_sheet import check_target
+
+        check_target(picture)

@@ -48,8 +48,9 @@ def save(
     | `classify` | `support` `(support, *example)`, `support_labels` `(support,)` int32, `query` `(queries, *example)` | `probabilities` `(queries, ways)` |
     | `adapt`, of learners with an inner loop | `support`, `support_labels` | the adapted state, a named tensor for each part |
     | `classify_adapted`, of the same | such a state, `query` | `probabilities` |
-    | `embed_encoded`, `classify_encoded` | the same as files: BMP, GIF, JPEG or PNG, strings of bytes `(batch,)`, `(support,)`, `(queries,)` | the same |
-    | `classify_with_unlabelled` | the same, and `unlabelled` `(unlabelled, *example)` | the same |
+    | `embed_encoded`, `classify_encoded` | as `embed` and `classify`, pictures as files: BMP, GIF, JPEG or PNG, strings of bytes `(batch,)`, `(support,)`, `(queries,)` | the same |
+    | `classify_with_prior`, of heads on a frozen encoder | `support`, which may be empty, `support_labels`, `prior` `(ways, *example)`, `query` | `probabilities` |
+    | `classify_with_unlabelled` | as `classify`, and `unlabelled` `(unlabelled, *example)` | the same |
 
     All leading dimensions are free; `batch` and `queries` may be 0. The number
     of ways is the highest label + 1. Outputs are float32 (float64 for a learner

@@ -78,7 +78,8 @@ def _to_rgb(pictures: tf.Tensor, channels: int) -> tf.Tensor:
         opacity = pictures[..., channels - 1 : channels] / WHITE
         pictures = pictures[..., : channels - 1]
         pictures = opacity * pictures + (1 - opacity) * WHITE
-    else:
+    elif pictures.shape[-1] is None:
+        # Elsewhere it would copy a large picture as it is.
         pictures = pictures[..., :channels]
     if channels <= 2:
         pictures = tf.repeat(pictures, 3, axis=-1)

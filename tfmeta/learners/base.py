@@ -18,6 +18,7 @@ from tfmeta.learners.run_checks import (
     check_class_weight,
     check_shares,
     check_steps,
+    check_trainable,
     evenly_shared,
     refused_in_words,
 )
@@ -131,6 +132,7 @@ class FewShotLearner(LearnerContract, keras.Model):
 
     @functools.wraps(keras.Model.fit)
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
+        check_trainable(self)
         given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
         self._check_run(given, "steps_per_epoch", training=True)
         check_class_weight(given.get("x"), given.get("class_weight"))

@@ -43,6 +43,27 @@ def check_steps(
         )
 
 
+def check_trainable(learner: Any) -> None:
+    """Refuses to train what has no weight that training would change.
+
+    Keras would go through all steps, and warn once.
+
+    Args:
+        learner: The learner.
+
+    Raises:
+        ValueError: When there is none.
+    """
+    if not learner.trainable_variables:
+        encoder = getattr(learner, "encoder", None)
+        which = "" if encoder is None else f" on the frozen encoder {encoder.name!r}"
+        raise ValueError(
+            "`fit` needs a weight to train. Use the learner as it is, or make its "
+            "encoder trainable, encoder.trainable = True. Received: a "
+            f"{type(learner).__name__}{which}, with nothing to train"
+        )
+
+
 def check_shares(
     data: Any, batch_size: int | None, replicas: int, *, training: bool
 ) -> None:

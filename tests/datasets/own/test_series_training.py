@@ -45,6 +45,7 @@ def encoder():
     return keras.Model(inputs, keras.layers.GlobalAveragePooling1D()(x))
 
 
+@pytest.mark.slow
 def test_unseen_gestures_are_told_apart(gestures):
     train, validation, test = (
         load_own_split(gestures, split) for split in ("train", "validation", "test")

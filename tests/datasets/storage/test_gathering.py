@@ -179,6 +179,7 @@ print(anonymous() - before)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_a_map_stays_on_disk(tmp_path):
     # Two gigabytes of zeros that take no room on the disk.

@@ -323,6 +323,7 @@ def test_the_encoder_gives_vectors(cls):
         cls(encoder, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Gradients do not exist:UserWarning")
 @pytest.mark.parametrize(
     "cls", [BaselinePlusPlus, pytest.param(Baseline, marks=pytest.mark.slow)]

@@ -155,6 +155,7 @@ def make_for_checks(covariance):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "covariance",
     ["diagonal", pytest.param("radius", marks=pytest.mark.slow)],

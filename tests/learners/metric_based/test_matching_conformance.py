@@ -2,9 +2,9 @@
 
 import keras
 import pytest
+from conformance import checks
 
 from tfmeta.learners import MatchingNetwork
-from tfmeta.testing import CHECKS
 
 PLAIN = {"learn_temperature": True}
 FULL = {"full_context": True, "steps": 2, "seed": 3}
@@ -19,17 +19,11 @@ OTHERS = {
         "seed": 3,
     },
 }
-# Tracing or compiling the recurrence several times takes its time.
-SLOW_WITH_CONTEXT = {
-    "check_evaluate_and_predict",
-    "check_unlabelled_inputs",
-    "check_fit_with_defaults",
-    "check_callbacks",
-    "check_mixed_precision",
-    "check_jit_compile",
-    "check_no_retracing",
-    "check_keras_file",
-    "check_export",
+# What the context of the other support examples has a part in; tracing or compiling
+# its recurrence takes its time.
+TELLING = {
+    *("check_state_is_everything", "check_encode_once", "check_padded_predictions"),
+    *("check_padded_training", "check_not_a_number", "check_gradient"),
 }
 
 
@@ -47,28 +41,18 @@ def make(options):
     return make_learner
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", checks())
 def test_conforms(check):
     check(make(PLAIN))
 
 
-@pytest.mark.parametrize(
-    "check",
-    [
-        pytest.param(
-            check,
-            id=check.__name__,
-            marks=pytest.mark.slow if check.__name__ in SLOW_WITH_CONTEXT else (),
-        )
-        for check in CHECKS
-    ],
-)
+@pytest.mark.parametrize("check", checks(TELLING))
 def test_full_context_conforms(check):
     check(make(FULL))
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", checks())
 @pytest.mark.parametrize("options", OTHERS.values(), ids=OTHERS)
 def test_other_forms_conform(check, options):
     check(make(options))

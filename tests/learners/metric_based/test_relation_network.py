@@ -184,6 +184,7 @@ def test_learns_and_encodes_once(pictures, trained):
     assert abs(results[0].accuracy - results[1].accuracy) < 1e-3
 
 
+@pytest.mark.slow
 def test_export_embeds_maps(pictures, trained, tmp_path):
     folder = export.save(trained, tmp_path / "relation")
     served = tf.saved_model.load(str(folder)).signatures

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conformance import BY_NAME
 
 from tfmeta import export
 from tfmeta.datasets import load
@@ -13,7 +14,6 @@ from tfmeta.datasets.registry import import_dataset
 from tfmeta.encoders import TextEncoder
 from tfmeta.episodes import Episodes
 from tfmeta.learners import PrototypicalNetwork, SemiSupervisedPrototypicalNetwork
-from tfmeta.testing import CHECKS
 
 REFINEMENTS = ("soft_k_means", "soft_k_means_with_distractor", "masked_soft_k_means")
 FORMS = list(itertools.product(REFINEMENTS, ("unlabelled", "queries")))
@@ -164,7 +164,6 @@ TELLING = [
     *("check_transductive", "check_absent_ways", "check_padded_predictions"),
     *("check_use_of_unlabelled", "check_gradient"),
 ]
-BY_NAME = {check.__name__: check for check in CHECKS}
 OTHERS = [name for name in BY_NAME if name not in TELLING]
 # All checks are run on the first; with the others, on every refinement and source.
 WHOLE, *COVERING = [
@@ -175,12 +174,30 @@ WHOLE, *COVERING = [
 
 
 @pytest.mark.parametrize("check", TELLING)
-@pytest.mark.parametrize("form", FORMS, ids="-".join)
+@pytest.mark.parametrize(
+    "form",
+    [
+        form
+        if form in (WHOLE, *COVERING)
+        else pytest.param(form, marks=pytest.mark.slow)
+        for form in FORMS
+    ],
+    ids="-".join,
+)
 def test_keeps_the_habits_of_its_form(form, check):
     BY_NAME[check](make_for_checks(*form))
 
 
-@pytest.mark.parametrize("check", OTHERS)
+# The others are of what is the base's, which every metric learner has.
+@pytest.mark.parametrize(
+    "check",
+    [
+        name
+        if name in ("check_verbs", "check_unlabelled_inputs", "check_padded_training")
+        else pytest.param(name, marks=pytest.mark.slow)
+        for name in OTHERS
+    ],
+)
 def test_keeps_every_habit(check):
     BY_NAME[check](make_for_checks(*WHOLE))
 

@@ -2,24 +2,27 @@
 
 import keras
 import pytest
+from conformance import checks
 
 from tfmeta.learners import SiameseNetwork
 from tfmeta.losses import ContrastiveLoss
-from tfmeta.testing import CHECKS
+
+OTHERS = {
+    "contrastive": {"objective": "contrastive", "margin": 2.0, "k_shot": "mean"},
+    "triplet": {
+        "objective": "triplet",
+        "mining": "all",
+        "distance": "squared_euclidean",
+    },
+    "loss object": {
+        "objective": ContrastiveLoss(0.5, squared=False, distance="cosine")
+    },
+}
+# What the objective and the comparison of several examples have a part in.
+TELLING = {"check_verbs", "check_padded_training", "check_gradient", "check_config"}
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        {},
-        {"objective": "contrastive", "margin": 2.0, "k_shot": "mean"},
-        {"objective": "triplet", "mining": "all", "distance": "squared_euclidean"},
-        {"objective": ContrastiveLoss(0.5, squared=False, distance="cosine")},
-    ],
-    ids=["verification", "contrastive", "triplet", "loss object"],
-)
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_conformance(check, arguments):
+def maker(**arguments):
     def make_learner(example_shape, ways):
         encoder = keras.Sequential(
             [
@@ -34,4 +37,15 @@ def test_conformance(check, arguments):
         )
         return SiameseNetwork(encoder, **arguments)
 
-    check(make_learner)
+    return make_learner
+
+
+@pytest.mark.parametrize("check", checks())
+def test_verification_conforms(check):
+    check(maker())
+
+
+@pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.parametrize("check", checks(TELLING))
+def test_other_objectives_conform(check, name):
+    check(maker(**OTHERS[name]))

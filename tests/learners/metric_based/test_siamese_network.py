@@ -145,7 +145,17 @@ def test_logits(arguments, k_shot):
     assert np.isneginf(logits[0, :, [1, 3]]).all()
 
 
-@pytest.mark.parametrize("arguments", VARIANTS, ids=NAMES)
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param(
+            arguments,
+            id=name,
+            marks=() if name in ("verification", "contrastive") else pytest.mark.slow,
+        )
+        for name, arguments in zip(NAMES, VARIANTS, strict=True)
+    ],
+)
 def test_the_objective_is_the_loss_of_training_and_of_validation(arguments):
     learner = make_learner(**arguments)
     # Unequal numbers of pairs in the two tasks.

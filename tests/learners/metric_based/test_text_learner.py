@@ -40,6 +40,7 @@ def make_learner(table, **options):
     return PrototypicalNetwork(TextEncoder(table.examples, **options))
 
 
+@pytest.mark.slow
 def test_fit_validate_save_and_load(table, tmp_path):
     train, validation = table.take_classes([0, 1, 2, 3]), table.take_classes([4, 5])
     # Keras does not save how far the random numbers of a Dropout have come.

@@ -79,6 +79,7 @@ def test_logits(unit):
     np.testing.assert_allclose(logits, expected, rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_keeps_every_habit():
     """With descriptions of the shape of examples, as the checks have them."""
 

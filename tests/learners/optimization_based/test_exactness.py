@@ -14,8 +14,12 @@ from tfmeta.testing.subject import Subject, precision
 (check_gradient,) = (c for c in CHECKS if c.__name__ == "check_gradient")
 
 
-@pytest.mark.parametrize("normalization", [None, "query_batch", "support"])
-@pytest.mark.parametrize("steps", [1, 3])
+def slow(*values):
+    return pytest.param(*values, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("normalization", [None, slow("query_batch"), "support"])
+@pytest.mark.parametrize("steps", [slow(1), 3])
 @pytest.mark.parametrize("name", ["maml", "anil", "meta_sgd", "maml_plus_plus"])
 def test_meta_gradient_equals_central_differences(
     name, steps, normalization, make_maker
@@ -51,7 +55,9 @@ def assert_same(ours, theirs, rtol):
         np.testing.assert_allclose(a, b, rtol=rtol, atol=rtol)
 
 
-@pytest.mark.parametrize("name", ["maml", "reptile", "lstm", "maml_plus_plus"])
+@pytest.mark.parametrize(
+    "name", ["maml", *map(slow, ["reptile", "lstm", "maml_plus_plus"])]
+)
 def test_a_meta_batch_is_the_mean_of_its_tasks(name, subject):
     with precision("float64"):
         # Reptile's mini-batches are drawn by task, so it takes all of the support.
@@ -74,7 +80,7 @@ def test_a_meta_batch_is_the_mean_of_its_tasks(name, subject):
     assert loss == pytest.approx(np.mean([part for _, part in single]), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["maml", "anil", "reptile", "lstm"])
+@pytest.mark.parametrize("name", ["maml", slow("anil"), "reptile", slow("lstm")])
 def test_eager_and_graph_agree(name, subject):
     with precision("float64"):
         made = subject(name)
@@ -84,10 +90,7 @@ def test_eager_and_graph_agree(name, subject):
     assert_same(graph, eager, 1e-11)
 
 
-def slow(*values):
-    return pytest.param(*values, marks=pytest.mark.slow)
-
-
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
@@ -153,7 +156,7 @@ def test_vectorized_convolutions_agree_with_one_by_one(batch_normalization):
         slow("maml", {"vectorize_tasks": True}),
         slow("meta_sgd", {}),
         slow("maml_plus_plus", {}),
-        ("lstm", {}),
+        slow("lstm", {}),
     ],
 )
 def test_rematerialization_changes_no_gradient(name, arguments, subject):
@@ -262,6 +265,7 @@ def test_queries_count_by_themselves_when_they_are_padded(subject):
     assert trained == pytest.approx(tested, rel=1e-9)
 
 
+@pytest.mark.slow
 def test_derivative_order_annealing_begins_in_first_order(subject):
     with precision("float64"):
         options = {"multi_step_loss_steps": 0, "per_step_batch_normalization": False}
@@ -285,6 +289,7 @@ def test_derivative_order_annealing_begins_in_first_order(subject):
         assert_same(later, step_of(second.learner(), batch)[0], 1e-12)
 
 
+@pytest.mark.slow
 def test_all_remedies_off_is_maml(subject):
     with precision("float64"):
         off = subject(

@@ -83,6 +83,7 @@ def test_without_batch_normalization_nothing_is_transductive(subject):
     assert not subject("maml", normalized=False).learner().transductive
 
 
+@pytest.mark.slow
 def test_running_statistics_are_kept_in_training(subject):
     for statistics, moves in (("running", True), ("query_batch", False)):
         made = subject("maml", batch_normalization=statistics)
@@ -111,6 +112,7 @@ def test_more_steps_at_test_than_in_training(subject):
     assert not np.allclose(at_test, of_one)
 
 
+@pytest.mark.slow
 def test_regression_learns_lines():
     """Lines y = a x have one number to find; the query loss falls with training."""
     rng = np.random.default_rng(0)

@@ -273,7 +273,19 @@ RIGHT = {
 }
 
 
-@pytest.mark.parametrize("name", RIGHT)
+# Of the layers that encoders are mostly made of; the rest takes a minute.
+COMMON = ("Dense", "Conv2D", "MaxPooling2D", "LSTM masked")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        if name.startswith(COMMON) and "grouped" not in name
+        else pytest.param(name, marks=pytest.mark.slow)
+        for name in RIGHT
+    ],
+)
 def test_right(name):
     measured = Measured(RIGHT[name])
     assert not any(map(find_wrong, measured.encoder.layers))

@@ -63,6 +63,7 @@ class Clipped(MAML):
         return chain(ClipByNorm(1.0), rates)
 
 
+@pytest.mark.slow
 def test_a_learned_rule_in_a_chain_is_trained_and_saved(make_maker, tmp_path):
     learner = Clipped(make_maker("maml")((8,), 3).encoder, 3, seed=0)
     learner.compile("adam")

@@ -135,7 +135,7 @@ def test_not_knowing_what_was_seen_gives_no_figure(folder, learner, episodes):
     [
         ('{"format_version": 1, "results": [{"pro', "must be a JSON file"),
         ('{"format_version": 1}', "without results"),
-        ('{"format_version": 4, "results": []}', "from a newer tfmeta"),
+        ('{"format_version": 5, "results": []}', "from a newer tfmeta"),
         ('{"format_version": 1, "results": [{}]}', "remove the file"),
         ("[]", "without `format_version`"),
     ],

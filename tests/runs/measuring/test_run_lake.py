@@ -126,7 +126,7 @@ def test_a_run_that_does_not_say_what_it_saw_has_no_figure(folder, lake_dir):
     ("values", "message"),
     [
         ({"format_version": 1}, "Received: a file without result"),
-        ({"format_version": 2, "result": {}}, "at most 1. Received: 2"),
+        ({"format_version": 3, "result": {}}, "at most 2. Received: 3"),
         ({"format_version": 1, "result": {"runs": []}}, "remove the file and evaluate"),
         ({"format_version": 1, "result": []}, "remove the file and evaluate"),
     ],

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path, PureWindowsPath
 from typing import Literal
 
 from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.own.csv_rows import csv_rows
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize
 from tfmeta.datasets.own.read_files import form_of_files, read_files
-
-DELIMITERS = (",", ";", "\t")
 
 
 def load_csv(
@@ -106,11 +104,6 @@ def list_csv(
     ```
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"CSV file {str(path)!r} must exist. Received: "
-            + ("a folder" if path.exists() else "nothing there")
-        )
     columns = [path_column, label_column]
     columns += [] if group_column is None else [group_column]
     folder = path.resolve().parent
@@ -118,7 +111,7 @@ def list_csv(
     labels: list[str] = []
     groups: dict[str, str] = {}
     seen: dict[Path, int] = {}
-    for line, (text, label, *group) in _rows(path, columns, encoding):
+    for line, (text, label, *group) in csv_rows(path, columns, encoding):
         try:
             file = _file_of(text, folder)
             real, is_file = file.resolve(), file.is_file()
@@ -164,68 +157,6 @@ def list_csv(
         labels=tuple(labels),
         groups=None if group_column is None else groups,
         group_level="group" if group_column is None else group_column,
-    )
-
-
-def _rows(
-    path: Path, columns: list[str], encoding: str
-) -> Iterator[tuple[int, list[str]]]:
-    """Line number and the wanted fields of each row; checks header and fields."""
-    try:
-        with path.open(encoding=encoding, newline="") as file:
-            header = file.readline()
-            delimiter = _delimiter(path, header, columns)
-            file.seek(0)
-            reader = csv.reader(file, delimiter=delimiter, strict=True)
-            names = [n.strip() for n in next(reader)]
-            places = [names.index(c) for c in columns]
-            for row in reader:
-                if not any(field.strip() for field in row):
-                    continue
-                if len(row) != len(names):
-                    raise ValueError(
-                        f"{path}, line {reader.line_num}: there must be {len(names)} "
-                        f"fields, as in the header. Received: {len(row)}"
-                    )
-                fields = [row[place].strip() for place in places]
-                for column, field in zip(columns, fields, strict=True):
-                    if not field:
-                        raise ValueError(
-                            f"{path}, line {reader.line_num}: {column!r} must not be "
-                            "empty. Received: nothing"
-                        )
-                yield reader.line_num, fields
-    except UnicodeError as error:
-        raise ValueError(
-            f"CSV file {str(path)!r} must be text in the encoding that `encoding` "
-            f"names (spreadsheets also write 'cp1252' and 'utf-16'). Received: "
-            f"encoding={encoding!r} and {error}"
-        ) from error
-    except LookupError as error:
-        raise ValueError(
-            "`encoding` must be one that Python knows, such as 'utf-8' or 'cp1252'. "
-            f"Received: {encoding!r}"
-        ) from error
-    except csv.Error as error:
-        raise ValueError(
-            f"{path}, line {reader.line_num}: the line must be valid CSV. Received: "
-            f"{error}"
-        ) from error
-
-
-def _delimiter(path: Path, header: str, columns: list[str]) -> str:
-    """The delimiter with which the header names all columns."""
-    for delimiter in DELIMITERS:
-        try:
-            names = next(csv.reader([header], delimiter=delimiter, strict=True), [])
-        except csv.Error:
-            continue
-        if set(columns) <= {n.strip() for n in names}:
-            return delimiter
-    raise ValueError(
-        f"the first line of CSV file {str(path)!r} must name the columns "
-        f"{', '.join(map(repr, columns))}, separated by commas, semicolons or tabs. "
-        f"Received: {header.strip()[:200]!r}"
     )
 
 

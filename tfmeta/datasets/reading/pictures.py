@@ -20,6 +20,21 @@ FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 PictureSource = str | os.PathLike[str] | bytes
 
 
+class UnreadablePicture(ValueError):
+    """A file that is no whole picture.
+
+    Attributes:
+        reason: What is wrong with it, without its name.
+    """
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(
+            f"picture {name} must be a whole, readable file of one of "
+            f"{', '.join(FORMATS)}. Received: {reason}"
+        )
+        self.reason = reason
+
+
 @dataclasses.dataclass(frozen=True)
 class PictureKind:
     """How a picture is stored.
@@ -92,7 +107,7 @@ def read_picture(
     check_form(size, channels)
     if dtype not in ("uint8", "uint16"):
         raise ValueError(f"`dtype` must be 'uint8' or 'uint16'. Received: {dtype!r}")
-    with _opened(source) as picture:
+    with opened_picture(source) as picture:
         if dtype == "uint16":
             _refuse_wide_colours(picture)
         picture.load()
@@ -100,12 +115,8 @@ def read_picture(
         if dtype == "uint16" and _is_wide(upright, picture.format):
             wide = _resized_wide(np.asarray(upright), size)
             return np.repeat(wide[:, :, None], channels, axis=2)
-        pixels = _to_eight_bits(upright, picture.format)
-        if pixels.has_transparency_data:
-            pixels = pixels.convert("RGBA")
-            white = Image.new("RGBA", pixels.size, "white")
-            pixels = Image.alpha_composite(white, pixels).convert("RGB")
-        pixels = pixels.convert("L" if channels == 1 else "RGB")
+        pixels = to_eight_bits(upright, picture.format)
+        pixels = on_white(pixels).convert("L" if channels == 1 else "RGB")
         if size is not None and pixels.size != (size[1], size[0]):
             pixels = pixels.resize((size[1], size[0]), Image.Resampling.BILINEAR)
         array = np.array(pixels, np.uint8)
@@ -133,7 +144,7 @@ def picture_kind(source: PictureSource) -> PictureKind:
     picture_kind("query.png")  # PictureKind(height=105, width=105, mode='1')
     ```
     """
-    with _opened(source) as picture:
+    with opened_picture(source) as picture:
         width, height = picture.size
         orientation = picture.getexif().get(0x0112, 1)
         if orientation in (5, 6, 7, 8):  # stored lying on its side
@@ -163,8 +174,8 @@ def check_form(size: tuple[int, int] | None, channels: int) -> None:
 
 
 @contextmanager
-def _opened(source: PictureSource) -> Iterator[Image.Image]:
-    """Opens a picture; whatever goes wrong inside becomes a `ValueError`."""
+def opened_picture(source: PictureSource) -> Iterator[Image.Image]:
+    """Opens a picture; whatever goes wrong inside becomes `UnreadablePicture`."""
     file: BinaryIO
     if isinstance(source, bytes):
         name, file = f"{len(source):,} bytes", io.BytesIO(source)
@@ -189,19 +200,25 @@ def _opened(source: PictureSource) -> Iterator[Image.Image]:
         except Exception as error:
             known = isinstance(error, Image.UnidentifiedImageError)
             received = "no known picture" if known else str(error)
-            raise ValueError(
-                f"picture {name} must be a whole, readable file of one of "
-                f"{', '.join(FORMATS)}. Received: {received}"
-            ) from error
+            raise UnreadablePicture(name, received) from error
 
 
-def _to_eight_bits(picture: Image.Image, stored_as: str | None) -> Image.Image:
+def to_eight_bits(picture: Image.Image, stored_as: str | None) -> Image.Image:
     """Grey of 16 bits as grey of 8; Pillow's own conversion would clip it."""
     if _is_wide(picture, stored_as):
         return Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
     if picture.mode in ("I", "F"):
         raise ValueError(f"pixels of mode {picture.mode!r}, whose range is not known")
     return picture
+
+
+def on_white(picture: Image.Image) -> Image.Image:
+    """The picture laid on white where it is transparent."""
+    if not picture.has_transparency_data:
+        return picture
+    picture = picture.convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
 
 
 def _is_wide(picture: Image.Image, stored_as: str | None) -> bool:

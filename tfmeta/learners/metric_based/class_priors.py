@@ -62,10 +62,8 @@ def with_priors(
             "`prior` must have one row for each way of `support_labels`, (tasks, ways, "
             f"*example). Received: prior of shape {tuple(prior.shape)} for {ways} ways"
         )
-    identity = tf.eye(tf.shape(prior)[1], dtype=labels.dtype)
-    of_prior = tf.cast(prior_shots, labels.dtype) * tf.repeat(
-        identity[None], tf.shape(prior)[0], axis=0
-    )
+    one_hot = tf.eye(tf.shape(prior)[1], dtype=labels.dtype)
+    of_prior = prior_shots * tf.repeat(one_hot[None], tf.shape(prior)[0], axis=0)
     mask = None
     if support_mask is not None or prior_mask is not None:
         masks = [

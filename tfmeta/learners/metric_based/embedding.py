@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import weakref
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -12,19 +14,56 @@ from tfmeta.layers import batch_statistics
 from tfmeta.layers.empty_batch import apply_to_rows
 from tfmeta.learners.encoder_check import check_examples
 
+# Of a frozen encoder, one graph for each dtype of its examples.
+_FROZEN: weakref.WeakKeyDictionary[keras.Model, dict[tf.DType, Callable]] = (
+    weakref.WeakKeyDictionary()
+)
+
 
 def encode(
     encoder: keras.Model, examples: tf.Tensor, *, training: bool = False
 ) -> tf.Tensor:
     """Embeddings `(batch, *embedding)`, NaN where something was not finite.
 
+    A frozen encoder is large as a rule, and tracing it takes seconds: it is traced
+    once, for all graphs that call it in inference mode.
+
     Args:
         encoder: From `(batch, *example)` to `(batch, *embedding)`.
         examples: `(batch, *example)`.
         training: Whether the encoder runs in training mode.
     """
+    if (
+        training
+        or tf.executing_eagerly()
+        or tf.distribute.has_strategy()
+        or not encoder.weights
+        or encoder.trainable_variables
+    ):
+        return _encode(encoder, examples, training=training)
+    graphs = _FROZEN.setdefault(encoder, {})
+    if examples.dtype not in graphs:
+        graphs[examples.dtype] = _graph_of(encoder, examples.dtype)
+    return graphs[examples.dtype](examples)
+
+
+def _encode(encoder: keras.Model, examples: tf.Tensor, *, training: bool) -> tf.Tensor:
     sound = finite_rows(examples) & all_finite(encoder.weights)
     return nan_unless(sound, encoder(examples, training=training))
+
+
+def _graph_of(encoder: keras.Model, dtype: tf.DType) -> Callable:
+    # A graph that held its encoder would keep it for ever.
+    held = weakref.ref(encoder)
+    spec = tf.TensorSpec([None, *encoder.inputs[0].shape[1:]], dtype)
+
+    @tf.function(input_signature=[spec])
+    def embed(examples: tf.Tensor) -> tf.Tensor:
+        frozen = held()
+        assert frozen is not None, "called by a graph of its own encoder"
+        return _encode(frozen, examples, training=False)
+
+    return embed
 
 
 def embed_rows(

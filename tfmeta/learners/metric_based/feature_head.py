@@ -125,8 +125,8 @@ class FeatureHead(MetricLearner):
             return [embeddings]
         if base.cardinality() == tf.data.INFINITE_CARDINALITY:
             raise ValueError(
-                "`base` must end: every example of base classes once. Received: a "
-                "tf.data.Dataset without an end"
+                "`base` must end, with every example of base classes once. Received: "
+                "a tf.data.Dataset without an end"
             )
         embed = tf.function(
             lambda examples: at_least_float32(self.embed(examples[None])[0]),

@@ -14,9 +14,12 @@ from tfmeta.learners.metric_based.head_fitting import (
     primal_space,
 )
 
-# Newton's method ends when the gradient has shrunk by this, squared lengths by its
-# square. It is quadratic near the minimum: the last step overshoots this by far.
-_TOLERANCE = 1e-8
+# By how much the gradient has shrunk where Newton's method ends. The steps before are
+# solved as far as they are worth it: by a tenth, and by more near the minimum.
+_TOLERANCE = 1e-9
+_FIRST_TOLERANCE = 0.1
+# By how much the residual has shrunk where a gradient through the minimum ends.
+_GRADIENT_TOLERANCE = 1e-12
 _MOST_STEPS = 100
 _MOST_PRODUCTS = 500
 _MOST_HALVINGS = 30
@@ -84,19 +87,23 @@ class LogisticProblem(NamedTuple):
         residuals = self.strength * self.support.residuals(point.logits)
         return self.space.combine(residuals) + point.weights, _sum(residuals, axis=1)
 
-    def solve(self, probabilities: tf.Tensor, right: Point) -> Point:
+    def solve(
+        self, probabilities: tf.Tensor, right: Point, tolerance: tf.Tensor
+    ) -> Point:
         """The direction whose product with the Hessian is `right`.
 
-        By conjugate gradients, which never write the Hessian down, each task until it
-        is right to the tolerance.
+        By conjugate gradients, which never write the Hessian down, each task until
+        its residual is short enough.
 
         Args:
             probabilities: Where the Hessian is, `(tasks, support, ways)`.
             right: With no part that the Hessian does not reach.
+            tolerance: `(tasks, 1, 1)`, how short the residual is to be, by the length
+                of `right`.
         """
         row_weights = self.strength * _sum(self.support.labels, axis=2)
         first = self.square(right)
-        least = tf.square(tf.constant(_TOLERANCE, first.dtype)) * first
+        least = tf.square(tolerance) * first
         nothing = Point(*(tf.zeros_like(part) for part in right))
 
         def go_on(step: tf.Tensor, square: tf.Tensor, *_: Point) -> tf.Tensor:
@@ -138,16 +145,20 @@ class LogisticProblem(NamedTuple):
             return self.point(*self.gradient(point))
 
         first = self.square(slope(start))
-        least = tf.square(tf.constant(_TOLERANCE, first.dtype)) * first
+        least = _TOLERANCE**2 * first
 
         def go_on(step: tf.Tensor, point: Point, gradient: Point) -> tf.Tensor:
             return tf.reduce_any(self.square(gradient) > least)
 
         def iterate(step: tf.Tensor, point: Point, gradient: Point) -> tuple:
-            active = self.square(gradient) > least
+            square = self.square(gradient)
+            active = square > least
+            # As the root of what is left: steps then gain digits ever faster.
+            left = tf.where(active, square / first, 1.0)
+            tolerance = tf.minimum(left**0.25, _FIRST_TOLERANCE)
             probabilities = tf.nn.softmax(self.support.of_present(point.logits))
             downhill = Point(*(tf.where(active, -part, 0.0) for part in gradient))
-            direction = self.solve(probabilities, downhill)
+            direction = self.solve(probabilities, downhill, tolerance)
             point = point.plus(self._length(point, direction), direction)
             return step + 1, point, slope(point)
 
@@ -199,8 +210,15 @@ def fit_logistic(support: RealSupport, strength: tf.Tensor) -> Parameters:
         found = problem.minimum(Point(weights, zeros, _sum(zeros, axis=1)))
         return [found.weights, found.bias]
 
-    weights, bias = (tf.stop_gradient(p) for p in fit_weights(fixed.embeddings, fit))
-    there = LogisticProblem(primal_space(fixed.embeddings), fixed, strength)
+    primal = primal_space(fixed.embeddings)
+    if fixed.embeddings.shape[1] is None:
+        # Products of all rows with each other may not fit into memory where a served
+        # model is sent thousands; weights always do.
+        found = fit(primal)
+    else:
+        found = fit_weights(fixed.embeddings, fit)
+    weights, bias = (tf.stop_gradient(parameter) for parameter in found)
+    there = LogisticProblem(primal, fixed, strength)
     moving = LogisticProblem(primal_space(support.embeddings), support, strength)
     point = there.point(weights, bias)
     probabilities = tf.nn.softmax(fixed.of_present(point.logits))
@@ -213,7 +231,9 @@ def fit_logistic(support: RealSupport, strength: tf.Tensor) -> Parameters:
             present = tf.cast(fixed.present, of_bias.dtype)[:, None, :]
             ways = tf.maximum(_sum(present, axis=2), 1.0)
             of_bias = present * (of_bias - _sum(present * of_bias, axis=2) / ways)
-            found = there.solve(probabilities, there.point(of_weights, of_bias))
+            right = there.point(of_weights, of_bias)
+            tolerance = _GRADIENT_TOLERANCE * tf.ones_like(strength)
+            found = there.solve(probabilities, right, tolerance)
             return -found.weights, -found.bias
 
         return (tf.zeros_like(by_weights), tf.zeros_like(by_bias)), grad

@@ -14,7 +14,15 @@ from tfmeta.learners.metric_based.feature_head import FeatureHead
 from tfmeta.learners.metric_based.feature_transform import Transform
 from tfmeta.learners.metric_based.pretrained_learner import check_positive
 
-_UNIT_TEMPERATURES = {"squared_euclidean": 0.1, "euclidean": 0.05, "cosine": 0.05}
+# Nearly the least cross-entropy, summed over nine settings: 5-way 1-shot, 5-way 5-shot
+# and 16 to 20-way 10-shot (300 episodes each) of miniImageNet's validation classes, by
+# EfficientNet-Lite0 at 128 and 224 pixels, and of CLINC150's validation texts, by
+# WordLlama. The best one alone was from 0.03 to 0.1 for squared distances.
+_UNIT_TEMPERATURES: dict[type[distances.Distance], float] = {
+    distances.SquaredEuclidean: 0.06,
+    distances.Euclidean: 0.03,
+    distances.Cosine: 0.03,
+}
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -37,8 +45,8 @@ class SimpleShot(FeatureHead):
     Logits are negative distances, or cosines, divided by the temperature. Squared
     distances of unit vectors lie in [0, 4], those that matter within some tenths of
     each other: a softmax of them at temperature 1 is nearly uniform, whatever the
-    answer. The default for unit vectors makes probabilities of about the right size;
-    the answer itself does not depend on it.
+    answer. The default for unit vectors makes probabilities of about the right size
+    with encoders of pictures and of texts; the answer itself does not depend on it.
 
     A class may have a `prior`, a description that the same encoder embeds, as the
     name of a class of texts. With `k = prior_shots` and `n` shots
@@ -51,8 +59,8 @@ class SimpleShot(FeatureHead):
         transform: `"l2"` (L2N), `"centered_l2"` (CL2N) or `"none"` (UN).
         distance: `"squared_euclidean"`, `"euclidean"`, `"cosine"` or a
             `tfmeta.distances.Distance`.
-        temperature: What distances, or cosines, are divided by; by default 0.1 for
-            squared distances of unit vectors, 0.05 for distances of them and for
+        temperature: What distances, or cosines, are divided by; by default 0.06 for
+            squared distances of unit vectors, 0.03 for distances of them and for
             cosines, and 1 for others, whose scale is the encoder's.
         base_mean: For `"centered_l2"` the mean of base classes, `(features,)`; or
             `fit_base_mean` finds it.
@@ -111,7 +119,7 @@ class SimpleShot(FeatureHead):
         # A cosine has the same scale whatever its vectors' lengths.
         if self.transform == "none" and not isinstance(self.distance, distances.Cosine):
             return 1.0
-        return _UNIT_TEMPERATURES.get(distances.name_of(self.distance), 1.0)
+        return _UNIT_TEMPERATURES.get(type(self.distance), 1.0)
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""

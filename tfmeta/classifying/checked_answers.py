@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tfmeta.classifying.printable import printable
+from tfmeta.classifying.task import UNKNOWN
 from tfmeta.runs.confusion_picture import draw_matrix
-from tfmeta.runs.query_files import UNKNOWN
 
 NONE_OF_THESE = "none of these"
 
@@ -21,10 +22,12 @@ class CheckedAnswers:
     Attributes:
         names: The classes; for an open set `"none of these"` is the last.
         counts: Int64 `(classes, classes)`: queries by true class and answer.
+        what: What the queries are.
     """
 
     names: tuple[str, ...]
     counts: np.ndarray
+    what: str = "pictures"
 
     @classmethod
     def of(
@@ -34,6 +37,7 @@ class CheckedAnswers:
         class_names: Sequence[str],
         *,
         open_set: bool,
+        what: str = "pictures",
     ) -> CheckedAnswers:
         """Counts answers.
 
@@ -42,6 +46,7 @@ class CheckedAnswers:
             answers: Int `(queries,)`: likewise.
             class_names: The classes.
             open_set: Whether -1 may occur.
+            what: What the queries are.
         """
         names = (*class_names, NONE_OF_THESE) if open_set else tuple(class_names)
         counts = np.zeros((len(names), len(names)), np.int64)
@@ -49,7 +54,7 @@ class CheckedAnswers:
             np.where(ids == UNKNOWN, len(class_names), ids) for ids in (labels, answers)
         )
         np.add.at(counts, (rows, columns), 1)
-        return cls(names, counts)
+        return cls(names, counts, what)
 
     @property
     def accuracy(self) -> float:
@@ -65,26 +70,28 @@ class CheckedAnswers:
 
     def draw(self, path: Path) -> None:
         """Draws the confusion matrix into a PNG file."""
-        draw_matrix(self.counts, self.names, self.names, path, title=self._summary())
+        draw_matrix(self.counts, self.names, self.names, path, title=self.summary())
 
-    def _summary(self) -> str:
+    def summary(self) -> str:
+        """The accuracy, and of how many."""
         return (
             f"accuracy {100 * self.accuracy:.1f} % ({np.trace(self.counts):,} of "
-            f"{self.counts.sum():,} pictures)"
+            f"{self.counts.sum():,} {self.what})"
         )
 
     def __str__(self) -> str:
-        width = max(5, *(len(name) for name in self.names))
+        names = [printable(name) for name in self.names]
+        width = max(5, *(len(name) for name in names))
         lines = [
-            self._summary(),
+            self.summary(),
             f"  {'class':{width}}   recall   right       taken for",
         ]
-        for row, name in enumerate(self.names):
+        for row, name in enumerate(names):
             total = int(self.counts[row].sum())
             if not total:
                 continue
             wrong = [
-                f"{self.names[column]} ({count})"
+                f"{names[column]} ({count})"
                 for column, count in enumerate(self.counts[row])
                 if count and column != row
             ]

@@ -2,49 +2,43 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.classifying.answers import Answers
+from tfmeta.classifying.run_pictures import RunPictures
+from tfmeta.classifying.saved_model import check_probabilities
+from tfmeta.classifying.task import UNKNOWN
 from tfmeta.finite_checks import check_finite_weights
-from tfmeta.runs.classify import TaskPictures, check_probabilities
 from tfmeta.runs.measuring.open_set import find_threshold
-from tfmeta.runs.query_files import UNKNOWN
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class OpenSetAnswers:
-    """Answers with "none of these" among them.
-
-    Attributes:
-        probabilities: Float32 `(queries, ways)`.
-        answers: Int `(queries,)`: classes, -1 for none of these.
-        warnings: What the user should know of the threshold.
-    """
-
-    probabilities: np.ndarray
-    answers: np.ndarray
-    warnings: tuple[str, ...]
-
-
-def classify_open_set(folder: RunFolder, task: TaskPictures) -> OpenSetAnswers:
+def classify_open_set(folder: RunFolder, pictures: RunPictures) -> Answers:
     """Classifies with the learner and the threshold of a run.
+
+    Args:
+        folder: The run.
+        pictures: The task.
+
+    Returns:
+        The answers, with "none of these" among them; a warning where the threshold
+        is of other tasks.
 
     Raises:
         FileNotFoundError: When the run has no learner, or no threshold.
         ValueError: When a file is damaged, or an answer is not finite; counts them.
     """
+    task = pictures.task
     ways = len(task.class_names)
     shots = int(np.bincount(task.support_labels).min())
     threshold = find_threshold(folder, ways=ways, shots=shots)
     learner = load_learner(folder)
     check_finite_weights(str(folder.learner_file), learner.variables)
     labels = tf.one_hot(task.support_labels, ways)
-    state = learner.adapt(tf.constant(task.support)[None], labels[None])
-    logits = learner.predict_query(state, tf.constant(task.query)[None])[0]
+    state = learner.adapt(tf.constant(pictures.support)[None], labels[None])
+    logits = learner.predict_query(state, tf.constant(pictures.query)[None])[0]
     logits = tf.cast(logits, tf.float32)
     probabilities = tf.nn.softmax(logits).numpy()
     # The softmax of infinite logits is finite where they are below others.
@@ -58,8 +52,12 @@ def classify_open_set(folder: RunFolder, task: TaskPictures) -> OpenSetAnswers:
             f"and this task has {ways} classes with {shots} shots: fit another with "
             f"`tfmeta evaluate {folder.path} --open-set --ways {ways} --shots {shots}`"
         )
-    return OpenSetAnswers(
+    return Answers(
+        names=task.query_names,
+        class_names=task.class_names,
         probabilities=probabilities,
-        answers=np.where(accepted, logits.numpy().argmax(axis=1), UNKNOWN),
+        classes=np.where(accepted, logits.numpy().argmax(axis=1), UNKNOWN),
+        labels=task.query_labels,
+        open_set=True,
         warnings=tuple(warnings),
     )

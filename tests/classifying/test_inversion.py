@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmeta.runs.inversion import decide_inversion
+from tfmeta.classifying.inversion import decide_inversion
 
 GROUNDS = st.sampled_from(["light", "light", "light", "dark", "unclear", "colour"])
 

@@ -8,11 +8,14 @@ import tensorflow as tf
 from PIL import Image, ImageDraw, ImageOps
 
 from tfmeta import export
+from tfmeta.classifying import saved_model as module
+from tfmeta.classifying.by_run import classify_by_run
+from tfmeta.classifying.picture_task import find_picture_task
+from tfmeta.classifying.run_pictures import read_for_run
+from tfmeta.classifying.saved_model import find_saved_model
 from tfmeta.datasets import ClassTable
 from tfmeta.datasets.own.open_own import open_own
 from tfmeta.datasets.reading.pictures import read_picture
-from tfmeta.runs import classify as module
-from tfmeta.runs.classify import classify_pictures, find_saved_model, read_pictures
 from tfmeta.runs.export import export_run
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
@@ -23,8 +26,16 @@ def model(glyphs_run):
     return glyphs_run / "saved_model" / "1"
 
 
+def read_pictures(model, support, query, **options):
+    return read_for_run(model, find_picture_task(support, query), **options)
+
+
 def read(model, task, **options):
     return read_pictures(model, task / "support", task / "query", **options)
+
+
+def classify_pictures(model, pictures):
+    return classify_by_run(model, pictures).probabilities
 
 
 def edit(path, **changes):
@@ -66,9 +77,9 @@ def test_a_run_of_a_newer_version_is_refused(run_copy):
 def test_pictures_come_back_as_they_were_drawn(model, task_folders, glyphs):
     task = read(model, task_folders)
     assert task.warnings == ()
-    assert task.class_names == tuple(f"class{i}" for i in range(5))
-    np.testing.assert_array_equal(task.support_labels, np.repeat(np.arange(5), 3))
-    assert task.support_labels.dtype == np.int32
+    assert task.task.class_names == tuple(f"class{i}" for i in range(5))
+    np.testing.assert_array_equal(task.task.support_labels, np.repeat(np.arange(5), 3))
+    assert task.task.support_labels.dtype == np.int32
     drawings = [glyphs.examples_of(c) for c in (3, 40, 77, 150, 200)]
     np.testing.assert_array_equal(
         task.support, np.concatenate([d[:3] for d in drawings])
@@ -76,7 +87,7 @@ def test_pictures_come_back_as_they_were_drawn(model, task_folders, glyphs):
     np.testing.assert_array_equal(
         task.query, np.concatenate([d[10:12] for d in drawings])
     )
-    assert [p.name for p in task.query_paths] == [
+    assert [p.name for p in task.task.query] == [
         f"class{i}-{j}.png" for i in range(5) for j in (10, 11)
     ]
 
@@ -363,7 +374,7 @@ def test_a_model_of_sixteen_bits_is_given_sixteen(
     task = read(model, task_folders)
     assert task.support.dtype == task.query.dtype == np.uint16
     assert task.support.max() == 65535
-    labels = np.eye(5, dtype="float32")[task.support_labels]
+    labels = np.eye(5, dtype="float32")[task.task.support_labels]
     state = learner.adapt(task.support[None], labels[None])
     logits = learner.predict_query(state, task.query[None])
     np.testing.assert_allclose(
@@ -402,7 +413,7 @@ def test_other_sizes_and_kinds_work_with_a_warning(model, task_folders):
     for width in (20, 30, 40, 50):
         picture.resize((width, 56)).save(query / f"y-{width}.png")
     task = read(model, task_folders)
-    for path, pixels in zip(task.query_paths, task.query, strict=True):
+    for path, pixels in zip(task.task.query, task.query, strict=True):
         if path.name.startswith("x"):
             np.testing.assert_array_equal(pixels, expected.query[0])
     sizes, kinds = task.warnings
@@ -418,7 +429,7 @@ def test_what_file_managers_leave_is_no_class(model, task_folders):
         (task_folders / place / "Thumbs.db").write_bytes(b"x")
         (task_folders / place / ".DS_Store").write_bytes(b"x")
     task = read(model, task_folders)
-    assert task.class_names == expected.class_names
+    assert task.task.class_names == expected.task.class_names
     np.testing.assert_array_equal(task.query, expected.query)
 
 
@@ -426,7 +437,7 @@ def test_names_of_any_script(model, task_folders):
     support = task_folders / "support"
     (support / "class0").rename(support / "ب")
     (support / "class1").rename(support / "字 é")
-    assert set(read(model, task_folders).class_names) >= {"ب", "字 é"}
+    assert set(read(model, task_folders).task.class_names) >= {"ب", "字 é"}
 
 
 def test_one_class_is_no_task(model, task_folders):
@@ -499,7 +510,7 @@ def test_probabilities_are_those_of_the_learner(glyphs_run, model, task_folders)
     task = read(model, task_folders)
     found = classify_pictures(model, task)
     learner = load_learner(RunFolder(glyphs_run))
-    labels = np.eye(5, dtype="float32")[task.support_labels]
+    labels = np.eye(5, dtype="float32")[task.task.support_labels]
     state = learner.adapt(task.support[None], labels[None])
     logits = learner.predict_query(state, task.query[None])
     assert found.dtype == np.float32

@@ -2,7 +2,7 @@ import numpy as np
 import sklearn.metrics
 from PIL import Image
 
-from tfmeta.runs.answers import CheckedAnswers
+from tfmeta.classifying.checked_answers import CheckedAnswers
 
 NAMES = ("cup", "a rather long name", "字")
 

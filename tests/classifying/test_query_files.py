@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tfmeta.runs.query_files import QueryFiles
+from tfmeta.classifying.query_files import QueryFiles
 
 NAMES = ("cup", "spoon")
 

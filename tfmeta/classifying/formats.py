@@ -1,0 +1,126 @@
+"""Answers as lines of text, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tfmeta.classifying.answers import Answers
+from tfmeta.classifying.printable import printable
+from tfmeta.json_files import json_text, null_where_not_finite
+
+
+def text_lines(answers: Answers) -> Iterator[str]:
+    """A line for each query, between tabs: its name, the class, the probability.
+
+    Names are written by `printable`, so that none can forge a line. Where the true
+    classes are known, accuracy and recall follow after an empty line.
+    """
+    for row, name in enumerate(answers.names):
+        probability = answers.probability_of(row)
+        said = "-" if probability is None else f"{probability:.3f}"
+        answer = answers.name_of(answers.classes[row])
+        yield f"{printable(name)}\t{printable(answer)}\t{said}"
+    checked = answers.checked()
+    if checked is not None:
+        yield ""
+        yield str(checked)
+
+
+def csv_lines(answers: Answers) -> Iterator[str]:
+    """A header and a row for each query, quoted as RFC 4180 says.
+
+    The columns are `file` (or `text`), `class` and `probability`; the last is empty
+    for none of these.
+    """
+    field = _field(answers)
+    yield _csv_row(field, "class", "probability")
+    for row, name in enumerate(answers.names):
+        probability = answers.probability_of(row)
+        yield _csv_row(
+            name,
+            answers.name_of(answers.classes[row]),
+            "" if probability is None else _short(probability),
+        )
+
+
+def json_lines(answers: Answers) -> Iterator[str]:
+    """One JSON document, an answer a line.
+
+    `{"classes": [...], "answers": [...], "accuracy": ...}`: each answer has `file`
+    (or `text`), `class` and `probability`, both `null` for none of these, and the
+    `probabilities` of all classes by name; where the true classes are known also
+    `label`, `null` for another class than those, and the document has `right`,
+    `accuracy` and `recall` by class, else `null`.
+    """
+    field = _field(answers)
+    names = list(answers.class_names)
+    yield f'{{"classes": {_json(names)},'
+    yield '"answers": ['
+    last = len(answers) - 1
+    for row, name in enumerate(answers.names):
+        label = int(answers.classes[row])
+        known = label >= 0
+        probability = answers.probability_of(row)
+        values: dict[str, Any] = {
+            field: name,
+            "class": names[label] if known else None,
+            "probability": None if probability is None else float(_short(probability)),
+        }
+        if answers.labels is not None:
+            true = int(answers.labels[row])
+            values["label"] = names[true] if true >= 0 else None
+        values["probabilities"] = {
+            n: float(_short(p))
+            for n, p in zip(names, answers.probabilities[row], strict=True)
+        }
+        yield _json(values) + ("" if row == last else ",")
+    yield f"], {_json(_figures(answers))[1:]}"
+
+
+FORMATS: Mapping[str, Callable[[Answers], Iterator[str]]] = {
+    "text": text_lines,
+    "csv": csv_lines,
+    "json": json_lines,
+}
+
+
+def _field(answers: Answers) -> str:
+    return "text" if answers.of == "text" else "file"
+
+
+def _csv_row(*fields: str) -> str:
+    row = io.StringIO()
+    # What ends a line is quoted where it ends lines.
+    csv.writer(row, lineterminator="\r\n").writerow(fields)
+    return row.getvalue().removesuffix("\r\n")
+
+
+def _short(probability: float) -> str:
+    """As many digits as a float32 has."""
+    return str(np.float32(probability))
+
+
+def _json(value: Any) -> str:
+    # Bytes of a file name that are not UTF-8 come as lone surrogates.
+    text = json_text(value, "an answer")
+    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _figures(answers: Answers) -> dict[str, Any]:
+    checked = answers.checked()
+    figures: dict[str, Any] = {"queries": len(answers)}
+    if checked is None:
+        return {**figures, "right": None, "accuracy": None, "recall": None}
+    recall = [float(value) for value in checked.recall]
+    return {
+        **figures,
+        "right": int(np.trace(checked.counts)),
+        "accuracy": checked.accuracy,
+        "recall": null_where_not_finite(dict(zip(checked.names, recall, strict=True))),
+    }

@@ -1,0 +1,96 @@
+"""A task in folders of pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from tfmeta.classifying.query_files import QueryFiles
+from tfmeta.classifying.task import Task, number_labels
+from tfmeta.datasets.own.class_folders import list_class_files
+from tfmeta.datasets.own.csv_file import list_csv
+from tfmeta.datasets.own.labelled_files import LabelledFiles
+
+
+def find_picture_task(
+    support: Path, query: Path, *, unknown_classes: bool = False
+) -> Task[Path]:
+    """Lists the files of a task; none is opened.
+
+    Args:
+        support: Folder with a sub-folder of pictures per class, or a CSV file with
+            the columns `path` and `label`.
+        query: A picture, a folder of pictures, or one with a sub-folder of them per
+            class, named as in `support`.
+        unknown_classes: Whether sub-folders of `query` may have other names.
+
+    Raises:
+        FileNotFoundError: When one of them is missing.
+        ValueError: When a folder is empty, holds what does not belong there, or
+            there are fewer than two classes.
+
+    Example:
+
+    ```python
+    task = find_picture_task(Path("my_classes"), Path("new_images"))
+    task.class_names  # ('cup', 'spoon')
+    ```
+    """
+    files = _labelled(support)
+    names = files.class_names
+    check_classes(names, support)
+    queries = QueryFiles.found(query, names, unknown_classes=unknown_classes)
+    return Task(
+        class_names=names,
+        support=files.files,
+        support_labels=number_labels(files.labels, names),
+        query=queries.paths,
+        query_names=queries.names,
+        query_labels=queries.labels,
+    )
+
+
+def find_named_task(
+    class_names: Sequence[str], query: Path, *, unknown_classes: bool = False
+) -> Task[Path]:
+    """The same where classes are known by their names alone.
+
+    Args:
+        class_names: The classes, at least two, each once.
+        query: As of `find_picture_task`.
+        unknown_classes: Likewise.
+
+    Raises:
+        FileNotFoundError, ValueError: As `find_picture_task`.
+    """
+    queries = QueryFiles.found(query, class_names, unknown_classes=unknown_classes)
+    return Task(
+        class_names=tuple(class_names),
+        support=(),
+        support_labels=np.empty(0, np.int32),
+        query=queries.paths,
+        query_names=queries.names,
+        query_labels=queries.labels,
+    )
+
+
+def check_classes(class_names: Sequence[str], source: Path) -> None:
+    """Checks that there is a choice.
+
+    Raises:
+        ValueError: When there are fewer than two classes.
+    """
+    if len(class_names) < 2:
+        raise ValueError(
+            f"{source} must hold at least 2 classes"
+            + (", one sub-folder each" if source.is_dir() else "")
+            + f". Received: 1, {class_names[0]!r}"
+        )
+
+
+def _labelled(support: Path) -> LabelledFiles:
+    if support.is_file():
+        return list_csv(support)
+    return list_class_files(support, what="picture")

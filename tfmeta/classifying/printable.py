@@ -1,0 +1,44 @@
+"""Names from somebody else's disk in a line of text."""
+
+from __future__ import annotations
+
+import unicodedata
+
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
+# Control, format, surrogate and unassigned characters, line and paragraph separators:
+# what ends a line, moves the cursor or turns the direction of writing.
+_ESCAPED = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
+# Persian and Indic scripts are not written without these two, nor many emoji.
+_JOINERS = {"\u200c", "\u200d"}
+
+
+def printable(text: str) -> str:
+    r"""The text with an escape, as Python writes it, for what is not to be seen.
+
+    A line of tab-separated fields cannot be forged by a name, nor the terminal
+    controlled. The backslash is escaped too, so that nothing becomes ambiguous.
+
+    Args:
+        text: Any text; bytes of a file name that are not UTF-8 come as lone
+            surrogates.
+
+    Example:
+
+    ```python
+    printable("cat.png\nforged.png\tdog")  # 'cat.png\\nforged.png\\tdog'
+    ```
+    """
+    return "".join(map(_escape, text))
+
+
+def _escape(character: str) -> str:
+    if character in _SHORT:
+        return _SHORT[character]
+    if unicodedata.category(character) not in _ESCAPED or character in _JOINERS:
+        return character
+    code = ord(character)
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is no UTF-8
+        return f"\\x{code - 0xDC00:02x}"
+    if code < 0x100:
+        return f"\\x{code:02x}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

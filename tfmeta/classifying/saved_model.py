@@ -1,0 +1,137 @@
+"""The SavedModel of a run: where it is, what it takes, what it answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tfmeta.runs.run_folder import RunFolder, read_versioned
+
+# Of `tfmeta.json`; `tfmeta.export` has it too, but imports TensorFlow, and
+# pictures are read and checked without.
+_NEWEST_DESCRIPTION = 1
+
+
+def find_saved_model(path: Path) -> Path:
+    """The version folder to use: `path` itself, or a run's newest version.
+
+    Raises:
+        FileNotFoundError: When `path` is neither a run with a SavedModel nor a
+            version folder that `tfmeta` wrote.
+    """
+    if (path / "saved_model.pb").is_file():
+        return path
+    folder = RunFolder(path)
+    folder.read_config()
+    versions = [
+        int(entry.name)
+        for entry in (
+            folder.saved_model.iterdir() if folder.saved_model.is_dir() else ()
+        )
+        if entry.name.isdecimal() and (entry / "saved_model.pb").is_file()
+    ]
+    if not versions:
+        raise FileNotFoundError(
+            f"{folder.saved_model} must hold a SavedModel. Received: none; write one "
+            f"with `tfmeta export {path}`"
+        )
+    return folder.saved_model / str(max(versions))
+
+
+def read_description(model_folder: Path) -> dict[str, Any]:
+    """The `tfmeta.json` of a SavedModel.
+
+    Raises:
+        FileNotFoundError: When there is none.
+        ValueError: When it is damaged, or from a newer version.
+    """
+    file = model_folder / "tfmeta.json"
+    if not file.is_file():
+        raise FileNotFoundError(
+            f"{model_folder} must be a SavedModel that tfmeta wrote. Received: a "
+            f"folder without {file.name}"
+        )
+    return read_versioned(file, _NEWEST_DESCRIPTION, ("example",))
+
+
+def check_takes_descriptions(model_folder: Path) -> None:
+    """Checks that a SavedModel enrols classes by descriptions, not by pictures.
+
+    Raises:
+        FileNotFoundError: When it has no `tfmeta.json`.
+        ValueError: When it enrols them by examples.
+    """
+    learner = read_description(model_folder).get("learner")
+    if learner != "ZeroShotPrototypicalNetwork":
+        raise ValueError(
+            f"{model_folder} must be of a ZeroShotPrototypicalNetwork, which knows "
+            f"classes by their names, for --classes. Received: one of a {learner}; "
+            "give it examples by --support"
+        )
+
+
+def ask_saved_model(
+    model_folder: Path,
+    support: np.ndarray,
+    support_labels: np.ndarray,
+    query: np.ndarray,
+) -> np.ndarray:
+    """Float32 `(queries, ways)`: probabilities, from the SavedModel alone.
+
+    Args:
+        model_folder: Its version folder.
+        support: `(support, *example)`; an axis of one channel may be there or not.
+        support_labels: Int32 `(support,)`.
+        query: `(queries, *example)`.
+
+    Raises:
+        ValueError: When the SavedModel is damaged or does not classify, or when
+            probabilities are not finite; counts the examples.
+    """
+    import tensorflow as tf
+
+    from tfmeta.finite_checks import check_finite_weights
+
+    try:
+        loaded: Any = tf.saved_model.load(str(model_folder))
+        classify = loaded.signatures["classify"]
+    # TensorFlow raises errors of many types on damaged files.
+    except Exception as error:
+        raise ValueError(
+            f"{model_folder} must be a whole SavedModel with a signature `classify`. "
+            f"Received: one that cannot be used ({type(error).__name__}: {error}); "
+            "write another with `tfmeta export`"
+        ) from error
+    check_finite_weights(str(model_folder), classify.variables)
+    of_model = classify.structured_input_signature[1]
+    answer = classify(
+        support_labels=tf.constant(support_labels),
+        **{
+            name: tf.reshape(examples, [-1, *of_model[name].shape[1:]])
+            for name, examples in (("support", support), ("query", query))
+        },
+    )
+    probabilities = answer["probabilities"].numpy()
+    check_probabilities(probabilities, str(model_folder))
+    return probabilities
+
+
+def check_probabilities(probabilities: np.ndarray, model: str) -> None:
+    """Checks that every example got an answer.
+
+    Args:
+        probabilities: Float `(queries, ways)`.
+        model: What gave them, for the message.
+
+    Raises:
+        ValueError: When some are NaN or infinite; counts the examples.
+    """
+    wrong = np.count_nonzero(~np.isfinite(probabilities).all(axis=1))
+    if wrong:
+        raise ValueError(
+            f"{model} must answer with finite probabilities. Received: others for "
+            f"{wrong} of {len(probabilities)} queries, so none is answered; train "
+            "and export again"
+        )

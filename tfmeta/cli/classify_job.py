@@ -1,0 +1,247 @@
+"""The work of `tfmeta classify`: which of the ways to answer, and its order."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import unicodedata
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+
+from tfmeta.cli.progress import progress_bar
+from tfmeta.cli.tensorflow_start import start_tensorflow
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from tfmeta.classifying.answers import Answers
+
+PICTURES, TEXTS = "efficientnet_lite0", "wordllama"
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassifyJob:
+    """What `tfmeta classify` is asked.
+
+    Attributes:
+        run: A run folder or a version folder, or `None` for a pre-trained encoder.
+        support: `--support`, `None` where `class_names` stand for it.
+        query: `--query`.
+        class_names: `--classes`.
+        encoder: `--encoder`, `None` for the default.
+        size: `--size`, `None` for the encoder's own.
+        learner: `--learner`.
+        prior_shots: `--prior-shots`.
+        invert: `--invert`.
+        open_set: `--open-set`.
+        skip_bad: `--skip-bad`.
+        cache_dir: Where features are kept; `None` to keep none.
+        check_sides: Called with whether queries are pictures, and whether their
+            classes are known, before anything is computed.
+    """
+
+    run: Path | None
+    support: Path | None
+    query: Path
+    class_names: tuple[str, ...] | None
+    encoder: str | None
+    size: int | None
+    learner: str
+    prior_shots: float
+    invert: str
+    open_set: bool
+    skip_bad: bool
+    cache_dir: Path | None
+    check_sides: Callable[[bool, bool], None]
+
+    def answer(self) -> tuple[Answers, Sequence[Path]]:
+        """The answers, and the files of the queries where they are pictures."""
+        from tfmeta.classifying.text_task import holds_texts, is_text_file
+
+        if self.support is None:
+            texts = is_text_file(self.query)
+        else:
+            texts = holds_texts(self.support)
+        if self.run is not None:
+            return self._texts_by_run() if texts else self._pictures_by_run()
+        return self._texts_by_encoder() if texts else self._pictures_by_encoder()
+
+    def _pictures_by_run(self) -> tuple[Answers, Sequence[Path]]:
+        from tfmeta.classifying.run_pictures import read_for_run
+        from tfmeta.classifying.saved_model import (
+            check_takes_descriptions,
+            find_saved_model,
+        )
+        from tfmeta.runs.run_folder import RunFolder
+
+        assert self.run is not None
+        if self.open_set:
+            RunFolder(self.run).read_config()  # A SavedModel alone has no threshold.
+        model = find_saved_model(self.run)
+        if self.class_names is not None:
+            check_takes_descriptions(model)
+        task = self._picture_task()
+        pictures = read_for_run(model, task, invert=self.invert, skip_bad=self.skip_bad)
+        warn(pictures.warnings)
+        for note in pictures.notes:
+            click.echo(note, err=True)
+        start_tensorflow("metric")
+        answers: Answers
+        if self.class_names is not None:
+            from tfmeta.classifying.by_class_names import classify_by_class_names
+
+            answers = classify_by_class_names(model, pictures, _embed_names)
+        elif self.open_set:
+            from tfmeta.classifying.open_set import classify_open_set
+
+            answers = classify_open_set(RunFolder(self.run), pictures)
+        else:
+            from tfmeta.classifying.by_run import classify_by_run
+
+            answers = classify_by_run(model, pictures)
+        return answers, pictures.task.query
+
+    def _texts_by_run(self) -> tuple[Answers, Sequence[Path]]:
+        from tfmeta.classifying.by_run import classify_texts_by_run
+        from tfmeta.classifying.saved_model import find_saved_model
+
+        assert self.run is not None
+        model = find_saved_model(self.run)
+        if self.open_set or self.class_names is not None:
+            raise click.UsageError(
+                "--open-set and --classes take pictures with RUN. Received: texts"
+            )
+        task = self._text_task()
+        start_tensorflow("metric")
+        return classify_texts_by_run(model, task), ()
+
+    def _pictures_by_encoder(self) -> tuple[Answers, Sequence[Path]]:
+        from tfmeta.classifying.unreadable import check_heads
+
+        if self.class_names is not None:
+            raise click.UsageError(
+                "--classes with pictures needs RUN, of a ZeroShotPrototypicalNetwork. "
+                "Received: none"
+            )
+        task, skipped = check_heads(self._picture_task(), skip_bad=self.skip_bad)
+        warn(skipped)
+        start_tensorflow("metric")
+        from tfmeta.classifying.by_encoder import classify_features, make_head
+        from tfmeta.classifying.photographs import embed_files
+
+        encoder = _named_encoder(self.encoder or PICTURES, self.size)
+        head = make_head(self.learner, encoder)
+        with progress_bar(Console(stderr=True), "Embedding") as report:
+            task, features, skipped = embed_files(
+                encoder,
+                task,
+                skip_bad=self.skip_bad,
+                cache_dir=self.cache_dir,
+                on_progress=report,
+            )
+        warn(skipped)
+        return classify_features(head, task, features), task.query
+
+    def _texts_by_encoder(self) -> tuple[Answers, Sequence[Path]]:
+        task = self._text_task()
+        start_tensorflow("metric")
+        from tfmeta.classifying.by_encoder import classify_features, make_head
+        from tfmeta.features import features_of
+
+        encoder = _named_encoder(self.encoder or TEXTS, self.size)
+        if encoder.inputs[0].dtype != "string":
+            raise ValueError(
+                f"`--encoder` must be one of texts, such as {TEXTS}, as --support and "
+                f"--query are. Received: {self.encoder}"
+            )
+        arguments: dict[str, Any] = {}
+        prior = None
+        if self.prior_shots > 0 or self.class_names is not None:
+            arguments = {"prior_shots": self.prior_shots or 1.0}
+            prior = features_of(encoder, as_words(task.class_names))
+        head = make_head(self.learner, encoder, **arguments)
+        features = features_of(encoder, [*task.support, *task.query])
+        answers = classify_features(head, task, features, prior=prior, of="text")
+        return answers, ()
+
+    def _picture_task(self) -> Any:
+        from tfmeta.classifying.picture_task import find_named_task, find_picture_task
+
+        if self.class_names is not None:
+            task = find_named_task(self.class_names, self.query)
+        else:
+            assert self.support is not None
+            task = find_picture_task(
+                self.support, self.query, unknown_classes=self.open_set
+            )
+        self.check_sides(True, task.query_labels is not None)
+        return task
+
+    def _text_task(self) -> Any:
+        from tfmeta.classifying.text_task import read_named_texts, read_text_task
+
+        if self.class_names is not None:
+            task = read_named_texts(self.class_names, self.query)
+        else:
+            assert self.support is not None
+            task = read_text_task(self.support, self.query)
+        self.check_sides(False, task.query_labels is not None)
+        return task
+
+
+def parse_classes(given: str) -> tuple[str, ...]:
+    """The names in `--classes`, separated by commas, quoted as in CSV.
+
+    Raises:
+        click.UsageError: When there are fewer than two, or one is empty or comes
+            twice.
+    """
+    try:
+        (row,) = csv.reader([given], skipinitialspace=True, strict=True)
+    except (csv.Error, ValueError):
+        row = []
+    names = tuple(unicodedata.normalize("NFC", name.strip()) for name in row)
+    if len(set(names)) < max(2, len(names)) or not all(names):
+        raise click.UsageError(
+            "--classes must be at least 2 names between commas, each once. Received: "
+            f"{given!r}"
+        )
+    return names
+
+
+def as_words(class_names: Sequence[str]) -> list[str]:
+    """Names as one would say them: those of folders and columns have underscores."""
+    return [name.replace("_", " ") for name in class_names]
+
+
+def warn(warnings: Sequence[str]) -> None:
+    """Prints warnings."""
+    from tfmeta.classifying.printable import printable
+
+    for warning in warnings:
+        click.echo(f"Warning: {printable(warning)}", err=True)
+
+
+def _embed_names(names: Sequence[str]) -> np.ndarray:
+    from tfmeta.features import features_of
+
+    return features_of(_named_encoder(TEXTS), list(names))
+
+
+def _named_encoder(name: str, size: int | None = None) -> keras.Model:
+    from tfmeta.encoders import pretrained
+
+    try:
+        return pretrained(name, size=size)
+    except ValueError as error:
+        with contextlib.suppress(ValueError):  # A network of grey pictures.
+            return pretrained(name, size=size, input_shape=(None, None, 1))
+        # By what the user has written.
+        said = str(error).replace("`name`", "`--encoder`").replace("`size`", "`--size`")
+        raise ValueError(said) from error

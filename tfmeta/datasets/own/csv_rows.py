@@ -1,0 +1,132 @@
+"""The rows of a CSV file from somebody's spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+DELIMITERS = (",", ";", "\t")
+
+
+def csv_rows(
+    path: Path,
+    columns: Sequence[str],
+    encoding: str = "utf-8-sig",
+    *,
+    optional: Sequence[str] = (),
+) -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file whose first line names its columns.
+
+    Commas, semicolons and tabs separate them. Empty lines are passed over, and blanks
+    around a field dropped.
+
+    Args:
+        path: The file.
+        columns: The columns wanted; others are passed over.
+        encoding: Its encoding. The default takes UTF-8 with or without a byte order
+            mark.
+        optional: Columns that are given after those, where the file has all of them.
+
+    Yields:
+        The number of the line that ends the row, and its fields in the order of
+        `columns` and `optional`.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When the file cannot be read, a column is missing, or a field is
+            empty; with the line.
+
+    Example:
+
+    ```python
+    [fields for _, fields in csv_rows(Path("intents.csv"), ["text", "label"])]
+    ```
+    """
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"CSV file {str(path)!r} must exist. Received: "
+            + ("a folder" if path.exists() else "nothing there")
+        )
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            header = file.readline()
+            delimiter = _delimiter(path, header, columns)
+            file.seek(0)
+            reader = csv.reader(file, delimiter=delimiter, strict=True)
+            names = [n.strip() for n in next(reader)]
+            if set(optional) <= set(names):
+                columns = [*columns, *optional]
+            places = [names.index(c) for c in columns]
+            for row in reader:
+                if not any(field.strip() for field in row):
+                    continue
+                if len(row) != len(names):
+                    raise ValueError(
+                        f"{path}, line {reader.line_num}: there must be {len(names)} "
+                        f"fields, as in the header. Received: {len(row)}"
+                    )
+                fields = [row[place].strip() for place in places]
+                for column, field in zip(columns, fields, strict=True):
+                    if not field:
+                        raise ValueError(
+                            f"{path}, line {reader.line_num}: {column!r} must not be "
+                            "empty. Received: nothing"
+                        )
+                yield reader.line_num, fields
+    except UnicodeError as error:
+        raise ValueError(
+            f"CSV file {str(path)!r} must be text in the encoding that `encoding` "
+            f"names (spreadsheets also write 'cp1252' and 'utf-16'). Received: "
+            f"encoding={encoding!r} and {error}"
+        ) from error
+    except LookupError as error:
+        raise ValueError(
+            "`encoding` must be one that Python knows, such as 'utf-8' or 'cp1252'. "
+            f"Received: {encoding!r}"
+        ) from error
+    except csv.Error as error:
+        raise ValueError(
+            f"{path}, line {reader.line_num}: the line must be valid CSV. Received: "
+            f"{error}"
+        ) from error
+
+
+def has_columns(
+    path: Path, columns: Sequence[str], encoding: str = "utf-8-sig"
+) -> bool:
+    """Whether the first line of a CSV file names all of some columns.
+
+    Args:
+        path: The file.
+        columns: The columns.
+        encoding: Its encoding; what is not in it is no column.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+    """
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        return _find_delimiter(file.readline(), columns) is not None
+
+
+def _delimiter(path: Path, header: str, columns: Sequence[str]) -> str:
+    """The delimiter with which the header names all columns."""
+    delimiter = _find_delimiter(header, columns)
+    if delimiter is not None:
+        return delimiter
+    raise ValueError(
+        f"the first line of CSV file {str(path)!r} must name the columns "
+        f"{', '.join(map(repr, columns))}, separated by commas, semicolons or tabs. "
+        f"Received: {header.strip()[:200]!r}"
+    )
+
+
+def _find_delimiter(header: str, columns: Sequence[str]) -> str | None:
+    for delimiter in DELIMITERS:
+        try:
+            names = next(csv.reader([header], delimiter=delimiter, strict=True), [])
+        except csv.Error:
+            continue
+        if set(columns) <= {n.strip() for n in names}:
+            return delimiter
+    return None
