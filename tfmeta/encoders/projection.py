@@ -64,9 +64,7 @@ def Projection(
             f"features={features}, units={units}, gain={gain}"
         )
     if not 0 <= noise < math.inf:
-        raise ValueError(
-            f"`noise` must be a number from 0 on. Received: noise={noise}"
-        )
+        raise ValueError(f"`noise` must be a number from 0 on. Received: noise={noise}")
     kernel_seed, noise_seed = spawn_seeds(seed, 2)
     initializer: keras.Initializer
     if units == features:
