@@ -73,9 +73,9 @@ def config(encoder_file):
             "queries": 5,
             "train_queries": 5,
             "validation_episodes": 8,
-            "epochs": 2,
-            "steps_per_epoch": 40,
-            "learning_rate": 0.01,
+            "epochs": 1,
+            "steps_per_epoch": 60,
+            "learning_rate": 0.05,
         }
     )
 
