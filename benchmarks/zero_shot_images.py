@@ -51,8 +51,8 @@ NAME = "zero_shot_images"
 SPLITS = ("train", "validation", "test")
 # Noise on the vectors of names, and whether a projection of features is trained.
 SETTINGS = [(noise, False) for noise in (0.0, 0.1, 0.2, 0.4)] + [(0.2, True)]
-EPOCHS, STEPS, TRAIN_WAYS, TRAIN_QUERIES, RATE = 10, 40, 40, 5, 1e-3
-QUERIES, VALIDATION_EPISODES = 15, 600
+EPOCHS, STEPS, TRAIN_WAYS, TRAIN_QUERIES, RATE = 8, 40, 40, 5, 1e-3
+QUERIES, VALIDATION_EPISODES = 15, 300
 
 
 def subset(table: ClassTable, per_class: int, seed: int) -> ClassTable:
@@ -113,7 +113,7 @@ def fit(
         episodes.as_dataset(),
         epochs=EPOCHS,
         steps_per_epoch=STEPS,
-        validation_data=held_out.as_dataset(steps=VALIDATION_EPISODES // 10),
+        validation_data=held_out.as_dataset(steps=VALIDATION_EPISODES // 10).cache(),
         callbacks=[best],
         shuffle=False,
         verbose=0,
@@ -191,7 +191,7 @@ def measure_all(arguments: argparse.Namespace) -> dict[str, Any]:
         for split in SPLITS
     )
     seeds = range(arguments.seeds)
-    settings = choose(train, validation, seeds)
+    settings = choose(train, validation, range(arguments.choice_seeds))
     noise, projected = settings[0]["noise"], settings[0]["features_projected"]
     all_ways = sorted({5, test.num_classes})
     results: dict[int, list[EvaluationResult]] = {ways: [] for ways in all_ways}
@@ -301,6 +301,7 @@ def main() -> None:
     parser.add_argument("--data-seed", type=int, default=0, help="that draws them [0]")
     parser.add_argument("--size", type=int, default=128, help="pixels [128]")
     parser.add_argument("--seeds", type=int, default=3, help="trainings [3]")
+    parser.add_argument("--choice-seeds", type=int, default=1, help="that choose [1]")
     parser.add_argument("--episodes", type=int, default=1000, help="measured [1000]")
     parser.add_argument("--output", type=Path, default=RESULTS / f"{NAME}.json")
     arguments = parser.parse_args()
