@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes
@@ -19,6 +20,7 @@ from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.measuring.measure import measure
 from tfmeta.runs.measuring.realistic import Realistic
 from tfmeta.runs.measuring.standard import Standard, draw_test_episodes
+from tfmeta.runs.pictures import draw_episodes
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner, train
 
@@ -95,6 +97,10 @@ def test_learns_what_attributes_mean(config, tmp_path):
     assert result.accuracy > 0.6, str(result)
     column = Standard.of_column(ways=5, shots=1, queries=5, num_episodes=600)
     assert column.find(folder).accuracy == result.accuracy
+    drawn = draw_test_episodes(config)
+    draw_episodes(learner, drawn, folder.episodes_picture, count=1)
+    with Image.open(folder.episodes_picture) as picture:
+        assert min(picture.size) > 400
     loaded = load_learner(folder)
     np.testing.assert_array_equal(loaded.encoder(pictures), learner.encoder(pictures))
     with pytest.raises(ValueError, match="shown examples.*'zero_shot_prototypical'"):

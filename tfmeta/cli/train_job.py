@@ -169,9 +169,11 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
         console.print(f"  {name:16} {what}")
     console.print()
     console.print("What to type next:")
-    classify = [f"tfmeta classify {path} --support FOLDER --query FOLDER"]
+    by_names = folder.read_config().support == "attributes"
+    known = '--classes "CAT,DOG"' if by_names else "--support FOLDER"
+    classify = [f"tfmeta classify {path} {known} --query FOLDER"]
     for command in (
-        f"tfmeta evaluate {path} --realistic",
+        f"tfmeta evaluate {path}{'' if by_names else ' --realistic'}",
         *(classify if pictures else []),
         "tfmeta train --dataset omniglot   (see tfmeta datasets --help)",
     ):
