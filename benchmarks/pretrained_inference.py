@@ -33,11 +33,12 @@ from interleaved import (
     compete,
     in_own_process,
     look_in,
+    spread,
     start_tensorflow,
     start_torch,
     timed,
 )
-from report import parse_arguments, show_group, write_result
+from report import line_of, parse_arguments, show_group, write_result
 
 NAME = "pretrained_inference"
 ENCODER, SIZE = "efficientnet_lite0", 224
@@ -234,6 +235,21 @@ def check_same_features(facts: dict[str, dict[str, Any]]) -> None:
         values["largest_feature"] = scale
 
 
+def show_over_fastest(group: dict[str, Any]) -> None:
+    """Prints tfmeta's rate over that of the fastest other; notes it in the group."""
+    own = (line_of(group, OURS) or {})["values"]
+    others = [c["values"] for c in group["contestants"] if c["name"] != OURS]
+    if not others:
+        return
+    fastest = map(max, *others) if len(others) > 1 else others[0]
+    ratio = spread([a / b for a, b in zip(own, fastest, strict=True)])
+    group["over_fastest_other"] = ratio
+    print(
+        f"{OURS} over the fastest other: {ratio['median']:.3g} "
+        f"({ratio['min']:.3g} to {ratio['max']:.3g})"
+    )
+
+
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--torch", type=Path, help="site-packages that hold PyTorch")
     parser.add_argument("--onnx", type=Path, help="site-packages with onnxruntime")
@@ -286,6 +302,7 @@ def main() -> None:
                 check=check_same_features,
             )
             show_group(group, step_times=True)
+            show_over_fastest(group)
             groups.append(group)
     for name in ("torch", "onnx"):
         given = getattr(arguments, name)
