@@ -385,3 +385,11 @@ def test_a_closed_pipe_ends_quietly(photos, tiny_encoder):
     process.stdout.close()
     assert process.stderr.read() == b""
     process.wait()
+
+
+def test_what_keras_says_of_a_download_is_no_answer(classify, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # Nothing listens there.
+    done = classify("--encoder", "MobileNet", "--format", "csv")
+    assert done.out.splitlines()[:1] in ([], ["file,class,probability"])
+    if done.code:
+        assert "Downloading data from https://" in done.err

@@ -147,7 +147,10 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
     console.print()
     console.print(f"The run is in {path}:")
     for name, what in (
-        (folder.learner_file.name, "the learner, for keras.saving.load_model"),
+        (
+            folder.learner_file.name,
+            "for keras.saving.load_model, after `import tfmeta.learners`",
+        ),
         (folder.metrics_file.name, "the figures, per episode and per class"),
         *(
             [

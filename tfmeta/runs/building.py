@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 
 import keras
 
@@ -95,7 +96,10 @@ def _of_encoder(
         "ways": None if head is not None and head.any_ways else config.training.ways,
     }
     known = {name: value for name, value in known.items() if name in names}
-    return make(encoder, **{**known, **arguments})
+    with warnings.catch_warnings():
+        # Which layers of a copy are other ones concerns who holds the first encoder.
+        warnings.filterwarnings("ignore", message="The learner's `encoder` is a copy")
+        return make(encoder, **{**known, **arguments})
 
 
 def _parameters(make: type[FewShotLearner]) -> list[str]:
