@@ -237,7 +237,7 @@ def test_files_that_cannot_be_read_are_named_together(classify, photos, hash_tre
     assert done.code == 0
     assert "accuracy 100.0 % (6 of 6 pictures)" in done.out
     assert "2 of 21 pictures are left out" in done.err  # no pictures at all
-    assert "1 of 19 pictures are left out" in done.err  # one that is cut short
+    assert "1 of 19 pictures is left out" in done.err  # one that is cut short
     assert hash_tree(photos / "query") == before
     (photos / "support" / "moss" / "text.jpg").unlink()
     only = photos / "query" / "sky" / "half.jpg"

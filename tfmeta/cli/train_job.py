@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import RepeatedProgress, progress_bar
+from tfmeta.datasets.registry import DATASETS
 from tfmeta.evaluation import EvaluationResult
 from tfmeta.evaluation.training_seeds import over_training_seeds
 from tfmeta.export.version_folder import list_versions
@@ -172,10 +173,11 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
         console.print(f"  {name:16} {what}")
     console.print()
     console.print("What to type next:")
+    others = ["tfmeta train --dataset omniglot   (see tfmeta datasets --help)"]
     classify = [f"tfmeta classify {path} --support FOLDER --query FOLDER"]
     for command in (
         f"tfmeta evaluate {path} --realistic",
         *(classify if pictures else []),
-        "tfmeta train --dataset omniglot   (see tfmeta datasets --help)",
+        *(others if folder.read_config().dataset in DATASETS else []),
     ):
         console.print(f"  {command}")
