@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from typing import Any
 
 import keras
@@ -107,7 +108,10 @@ def _of_encoder(
         known["attribute_encoder"] = build_attribute_encoder(
             entry, config, train_table, encoder.output_shape[-1]
         )
-    return make(encoder, **{**known, **arguments})
+    with warnings.catch_warnings():
+        # Which layers of a copy are other ones concerns who holds the first encoder.
+        warnings.filterwarnings("ignore", message="The learner's `encoder` is a copy")
+        return make(encoder, **{**known, **arguments})
 
 
 def _parameters(make: type[FewShotLearner]) -> list[str]:
