@@ -16,7 +16,6 @@ PyTorch may lie in an environment of its own, with the same version of Python:
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from interleaved import (
     Measure,
     Turn,
     compete,
+    look_in,
     spread,
     start_tensorflow,
     start_torch,
@@ -106,7 +106,7 @@ def prepare_torch(
     *, threads: int, episodes: int, packages: str | None
 ) -> tuple[Measure, dict[str, Any]]:
     """One gather and one batched product for as many tasks as is fastest."""
-    _look_in(packages)
+    look_in(packages)
     torch = start_torch(threads)
     table = torch.from_numpy(make_features()).reshape(-1, FEATURES)
     first = torch.arange(CLASSES)[:, None] * IMAGES
@@ -146,7 +146,7 @@ def prepare_easyfsl(
     *, threads: int, episodes: int, packages: str | None
 ) -> tuple[Measure, dict[str, Any]]:
     """`easyfsl.utils.evaluate` on its `FeaturesDataset`, nothing else changed."""
-    _look_in(packages)
+    look_in(packages)
     torch = start_torch(threads)
     _import_torchvision(torch)
     # Its sampler hands on an argument that PyTorch has no more.
@@ -173,12 +173,6 @@ def prepare_easyfsl(
         "versions": versions,
         "accuracy": run(300),
     }
-
-
-def _look_in(packages: str | None) -> None:
-    """Imports from another environment, too: what is there goes before."""
-    if packages is not None:
-        sys.path.insert(0, packages)
 
 
 def _import_torchvision(torch: Any) -> None:

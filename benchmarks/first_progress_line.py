@@ -8,22 +8,17 @@ TensorFlow program can undercut. Everything was read from disk once before.
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import pty
 import re
-import select
 import signal
-import struct
 import subprocess
 import sys
 import tempfile
-import termios
 import time
 from pathlib import Path
 
 from interleaved import summarize
+from pseudo_terminal import ESCAPES, environment, open_terminal, read_terminal
 from report import goal, line_of, parse_arguments, show_goals, show_group, write_result
 
 NAME = "first_progress_line"
@@ -34,14 +29,8 @@ FIRST_LINE = "tfmeta train, first progress line"
 FIRST_STEP = "tfmeta train, first step counted"
 IMPORT = 'python -c "import tensorflow"'
 
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # The bar: "training", the bar itself, then steps done of all steps.
 _COUNTER = re.compile(r"training[^\d\n]*(\d+)/(\d+)")
-
-
-def environment() -> dict[str, str]:
-    """This process's environment, for a plain terminal of 120 columns."""
-    return {**os.environ, "TERM": "xterm", "COLUMNS": "120", "PYTHONUTF8": "1"}
 
 
 def time_import() -> float:
@@ -58,8 +47,7 @@ def time_import() -> float:
 
 def time_training(run: Path) -> tuple[float, float]:
     """Seconds to the first line with a step counter, and to the first step."""
-    terminal, far_end = pty.openpty()
-    fcntl.ioctl(far_end, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    terminal, far_end = open_terminal()
     begin = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "tfmeta.cli.main", "train", "--run", str(run)],
@@ -74,14 +62,14 @@ def time_training(run: Path) -> tuple[float, float]:
     try:
         while True:
             left = begin + TIMEOUT_SECONDS - time.perf_counter()
-            text = _read(terminal, left)
+            text = read_terminal(terminal, left)
             now = time.perf_counter() - begin
             if not text:
                 raise RuntimeError(
                     "`tfmeta train` must show a counted step within "
                     f"{TIMEOUT_SECONDS:.0f} seconds. Received: {shown[-1000:]!r}"
                 )
-            shown = _ESCAPES.sub("", shown + text)
+            shown = ESCAPES.sub("", shown + text)
             counts = [int(done) for done, _ in _COUNTER.findall(shown)]
             if counts and first_line is None:
                 first_line = now
@@ -92,19 +80,6 @@ def time_training(run: Path) -> tuple[float, float]:
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         os.close(terminal)
-
-
-def _read(terminal: int, seconds: float) -> str:
-    """What the terminal shows next; nothing when it is closed or time is up."""
-    ready, _, _ = select.select([terminal], [], [], max(seconds, 0.0))
-    if not ready:
-        return ""
-    try:
-        return os.read(terminal, 65536).decode("utf-8", errors="replace")
-    except OSError as error:
-        if error.errno == errno.EIO:  # Linux: the process has ended.
-            return ""
-        raise
 
 
 def main() -> None:

@@ -102,13 +102,13 @@ def main() -> None:
     """Trains, measures, writes the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--run", type=Path, default=Path("runs/glyphs-seed0"))
-    parser.add_argument("--update-readme", action="store_true")
+    parser.add_argument("--update-tables", action="store_true")
     arguments = parser.parse_args()
     content = collect(arguments.run, measure(arguments.run))
     write_result_json(RESULTS / f"{NAME}.json", content)
     table = markdown(content)
     print(table)
-    if arguments.update_readme:
+    if arguments.update_tables:
         replace_table(NAME, table)
 
 

@@ -125,6 +125,12 @@ def start_torch(threads: int) -> Any:
     return torch
 
 
+def look_in(packages: str | None) -> None:
+    """Imports from another environment, too: what is there goes before."""
+    if packages is not None:
+        sys.path.insert(0, packages)
+
+
 def compete(
     name: str,
     unit: str,

@@ -5,7 +5,7 @@ pre-training on ImageNet, and on Omniglot's test characters, which it has not. E
 head and size answers the same episodes. Features are computed once and kept beside the
 data, so that a second run takes seconds.
 
-    python benchmarks/photos_without_training.py --update-readme
+    python benchmarks/photos_without_training.py --update-tables
 """
 
 from __future__ import annotations
@@ -169,7 +169,7 @@ def main() -> None:
         action="store_true",
         help="measure nothing, take the result file",
     )
-    parser.add_argument("--update-readme", action="store_true")
+    parser.add_argument("--update-tables", action="store_true")
     arguments = parser.parse_args()
     file = arguments.results / f"{NAME}.json"
     if arguments.table_only:
@@ -193,7 +193,7 @@ def main() -> None:
         write_json(file, content)
     table = markdown(content)
     print(table)
-    if arguments.update_readme:
+    if arguments.update_tables:
         replace_table(NAME, table)
 
 

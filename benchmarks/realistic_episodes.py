@@ -42,7 +42,7 @@ def parse_arguments() -> argparse.Namespace:
         "--episodes", type=int, default=1000, help="test episodes per figure [1000]"
     )
     parser.add_argument(
-        "--update-readme", action="store_true", help="put the table into README.md"
+        "--update-tables", action="store_true", help="put the table into RESULTS.md"
     )
     return parser.parse_args()
 
@@ -148,7 +148,7 @@ def main() -> None:
     write_json(RESULTS / f"{NAME}.json", content)
     (RESULTS / f"{NAME}.md").write_text(table, encoding="utf-8")
     print(table)
-    if arguments.update_readme:
+    if arguments.update_tables:
         replace_table(NAME, table)
 
 

@@ -151,12 +151,15 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 
 def replace_table(name: str, table: str) -> None:
-    """Puts a table between its two markers in the README.
+    """Puts a table between its two markers, in RESULTS.md or SPEED.md.
 
     Raises:
         ValueError: When the markers are not there, each once and in order.
     """
-    put_into_readme(FOLDER.parent / "README.md", name, table)
+    mark = f"<!-- {name} table -->"
+    pages = [FOLDER / page for page in ("RESULTS.md", "SPEED.md")]
+    holds = [page for page in pages if mark in page.read_text(encoding="utf-8")]
+    put_into_readme(holds[0] if holds else pages[0], name, table)
 
 
 def command_line() -> str:

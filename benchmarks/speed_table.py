@@ -1,4 +1,4 @@
-"""Writes the tables of speed and of memory in the README from results/."""
+"""Writes the tables of speed and of memory in SPEED.md from results/."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def _number(value: float) -> str:
 
 
 def main() -> None:
-    """Reads the results and puts the tables into the README."""
+    """Reads the results and puts the tables into SPEED.md."""
     found = [RESULTS / f"{name}.json" for name in NAMES]
     table = markdown([read_json(path) for path in found if path.exists()])
     print(table)

@@ -293,7 +293,7 @@ def main() -> None:
         action="store_true",
         help="measure nothing, take the result file",
     )
-    parser.add_argument("--update-readme", action="store_true")
+    parser.add_argument("--update-tables", action="store_true")
     arguments = parser.parse_args()
     file = arguments.results / f"{NAME}.json"
     if arguments.table_only:
@@ -303,7 +303,7 @@ def main() -> None:
         write_json(file, content)
     table = markdown(content)
     print(table)
-    if arguments.update_readme:
+    if arguments.update_tables:
         replace_table(NAME, table)
 
 

@@ -52,9 +52,17 @@ def test_its_commands_exist():
             assert set(re.findall(r"--[a-z-]+", line)) <= known, line
 
 
-def test_its_links_lead_somewhere():
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+def test_it_is_short():
+    assert (REPOSITORY / "README.md").stat().st_size <= 12_000
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "benchmarks/RESULTS.md", "benchmarks/SPEED.md"]
+)
+def test_its_links_lead_somewhere(page):
+    path = REPOSITORY / page
+    text = path.read_text(encoding="utf-8")
     text = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     links = [x for x in re.findall(r"\]\(([^)]+)\)", text) if "://" not in x]
-    missing = [x for x in links if not (REPOSITORY / x).exists()]
+    missing = [x for x in links if not (path.parent / x).exists()]
     assert links and not missing

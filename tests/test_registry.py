@@ -42,8 +42,7 @@ def test_every_public_learner_is_registered():
     public = {
         name
         for name in learners.__all__
-        if inspect.isclass(getattr(learners, name))
-        and not name.endswith(("Learner", "ZeroShotPrototypicalNetwork"))
+        if inspect.isclass(getattr(learners, name)) and not name.endswith("Learner")
     } | {"LSTMMetaLearner"}
     assert {entry.class_name for entry in LEARNERS.values()} == public
 

@@ -7,12 +7,14 @@ from tfmeta._version import __version__
 
 _SUBPACKAGES = (
     "callbacks",
+    "classifying",
     "datasets",
     "distances",
     "encoders",
     "episodes",
     "evaluation",
     "export",
+    "features",
     "layers",
     "learners",
     "losses",

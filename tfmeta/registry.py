@@ -28,6 +28,9 @@ class LearnerEntry:
         encoder: Name of its encoder of pictures, a key of `ENCODERS`.
         text_encoder: Likewise of texts; `None` for one that begins at the texts of the
             training classes.
+        support: What its tasks hold of a class, `"examples"`, or `"attributes"` for one
+            that enrols classes by what is known of them.
+        attribute_encoder: Name of its encoder of attributes that are texts.
         trains_on: `"episodes"`, or `"examples"` for one that trains on plain batches
             of all classes at once, or `"nothing"` for one that learns from a support
             alone and is used with its encoder as that is.
@@ -45,6 +48,8 @@ class LearnerEntry:
     family: Family = "metric"
     encoder: str = "conv4"
     text_encoder: str | None = None
+    support: Literal["examples", "attributes"] = "examples"
+    attribute_encoder: str | None = None
     trains_on: Literal["episodes", "examples", "nothing"] = "episodes"
     optimizer: str = "tfmeta.runs.outer_optimizers:cosine_adam"
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -113,6 +118,18 @@ LEARNERS: dict[str, LearnerEntry] = {
         "Semi-Supervised Prototypical Network",
         "prototypes refined by unlabelled examples, or by the queries themselves "
         "(Ren 2018)",
+    ),
+    "zero_shot_prototypical": LearnerEntry(
+        f"{_METRIC}.zero_shot_prototypical_network:ZeroShotPrototypicalNetwork",
+        "Zero-Shot Prototypical Network",
+        "no examples of a class: its prototype is made of its name, or of other "
+        "attributes (Snell 2017)",
+        encoder="efficientnet_lite0",
+        text_encoder="wordllama",
+        support="attributes",
+        attribute_encoder="wordllama",
+        # Attributes are one row a class.
+        defaults={"train_shots": 1, "shots": 1},
     ),
     "matching": LearnerEntry(
         f"{_METRIC}.matching_network:MatchingNetwork",

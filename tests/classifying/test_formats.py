@@ -53,12 +53,15 @@ def test_none_of_these():
     assert (document["right"], document["accuracy"]) == (1, 0.5)
     assert document["recall"]["none of these"] == 1
     assert document["recall"]["字"] is None
-    assert list(csv_lines(found))[1] == '"a,b.png",none of these,'
+    rows = list(csv.reader(io.StringIO("\n".join(csv_lines(found)))))
+    assert rows[0] == ["file", "class", "probability", "label"]
+    assert rows[1] == ["a,b.png", "none of these", "", ""]
+    assert (rows[2][1], rows[2][3]) == ("tea, hot", "cup")
 
 
 def test_texts_are_called_so():
     found = answers(of="text", labels=np.array([2, 0]))
-    assert next(csv_lines(found)) == "text,class,probability"
+    assert next(csv_lines(found)) == "text,class,probability,label"
     lines = "\n".join(text_lines(found)).splitlines()
     assert lines[3] == "accuracy 100.0 % (2 of 2 texts)"
     document = json.loads("\n".join(json_lines(found)))

@@ -237,7 +237,7 @@ def test_files_that_cannot_be_read_are_named_together(classify, photos, hash_tre
     assert done.code == 0
     assert "accuracy 100.0 % (6 of 6 pictures)" in done.out
     assert "2 of 21 pictures are left out" in done.err  # no pictures at all
-    assert "1 of 19 pictures are left out" in done.err  # one that is cut short
+    assert "1 of 19 pictures is left out" in done.err  # one that is cut short
     assert hash_tree(photos / "query") == before
     (photos / "support" / "moss" / "text.jpg").unlink()
     only = photos / "query" / "sky" / "half.jpg"
@@ -356,6 +356,8 @@ def test_options_that_do_not_go_together(call, classify, photos, tiny_encoder):
     assert "--prior-shots is for texts" in classify("--prior-shots", 2).usage_error
     for shots in ("nan", "inf", "-1"):
         assert "--prior-shots" in classify("--prior-shots", shots).usage_error
+    named = call(*query, "--classes", "a,b", "--prior-shots", 0)
+    assert "--prior-shots must be above 0 with --classes" in named.usage_error
     assert "--size" in classify("--size", 999_999_999).usage_error
     unnamed = call(*query, "--support", photos / "support", "--encoder", "")
     assert "--encoder must name an encoder" in unnamed.usage_error
@@ -391,3 +393,11 @@ def test_a_closed_pipe_ends_quietly(photos, tiny_encoder):
     process.stdout.close()
     assert process.stderr.read() == b""
     process.wait()
+
+
+def test_what_keras_says_of_a_download_is_no_answer(classify, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # Nothing listens there.
+    done = classify("--encoder", "MobileNet", "--format", "csv")
+    assert done.out.splitlines()[:1] in ([], ["file,class,probability"])
+    if done.code:
+        assert "Downloading data from https://" in done.err

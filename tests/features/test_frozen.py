@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Projection
+from tfmeta.encoders.stacked import stacked
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation import evaluate, evaluate_open_set
 from tfmeta.features import frozen_part, on_frozen
@@ -82,6 +83,18 @@ def test_parts_answer_as_the_whole_and_make_it_again(name, table):
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
     again = on_frozen(part.encoder, part.learner).episode_logits(inputs)
     np.testing.assert_allclose(again, wanted, rtol=1e-4, atol=1e-5)
+
+
+def test_features_of_one_model_serve_all_that_stands_behind_it():
+    backbone = make_backbone()
+    behind = stacked(backbone, keras.layers.Rescaling(2.0))
+    assert frozen_part(SimpleShot(behind)).encoder is behind.layers[0]
+    alone = stacked(backbone)
+    assert frozen_part(SimpleShot(alone)).encoder is alone
+    # Maps would take more room than what is made of them.
+    maps = keras.Model(backbone.inputs, backbone.layers[1].output, trainable=False)
+    pooled = stacked(maps, keras.layers.GlobalMaxPooling2D())
+    assert frozen_part(SimpleShot(pooled)).encoder is pooled
 
 
 def test_nothing_is_frozen_where_the_encoder_is_trained():

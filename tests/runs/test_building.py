@@ -1,3 +1,6 @@
+import warnings
+
+import keras
 import numpy as np
 import pytest
 
@@ -62,3 +65,22 @@ def test_a_learner_of_texts_is_compiled():
     learner = build_learner(TrainConfig(), TEXT)
     assert learner.compiled
     assert learner.encoder.inputs[0].dtype == "string"
+
+
+def test_an_inner_loop_on_an_encoder_of_others_warns_of_nothing(tmp_path):
+    path = tmp_path / "encoder.keras"
+    keras.Sequential(
+        [
+            keras.Input((28, 28, 1)),
+            keras.layers.Conv2D(2, 3),
+            keras.layers.BatchNormalization(),
+            keras.layers.GlobalAveragePooling2D(),
+        ]
+    ).save(path)
+    config = TrainConfig().with_options(
+        {"learner": "maml", "encoder": str(path), "train_ways": 2, "ways": 2}
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        learner = build_learner(config, GREY)
+    assert learner.encoder.count_params() > 0

@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -46,3 +48,10 @@ def test_own_data_lower_what_was_not_chosen(photos):
     for task in (config.validation, config.test):
         assert (task.ways, task.shots, task.queries) == (4, 2, 5)
     assert default_config(str(photos), {"ways": 5, "queries": 15}).test.ways == 5
+
+
+def test_own_data_of_few_classes_are_for_no_training(photos):
+    for number in range(5, 20):
+        shutil.rmtree(photos / f"class{number:02d}")
+    with pytest.raises(ValueError, match="2 classes in each.*3, 1, 1;.*classify"):
+        default_config(str(photos), {"learner": "simple_shot"})

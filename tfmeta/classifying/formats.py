@@ -35,17 +35,22 @@ def text_lines(answers: Answers) -> Iterator[str]:
 def csv_lines(answers: Answers) -> Iterator[str]:
     """A header and a row for each query, quoted as RFC 4180 says.
 
-    The columns are `file` (or `text`), `class` and `probability`; the last is empty
-    for none of these.
+    The columns are `file` (or `text`), `class` and `probability`, which is empty for
+    none of these; where the true classes are known also `label`, empty for another
+    class than those.
     """
-    field = _field(answers)
-    yield _csv_row(field, "class", "probability")
+    field, labels = _field(answers), answers.labels
+    yield _csv_row(
+        field, "class", "probability", *([] if labels is None else ["label"])
+    )
     for row, name in enumerate(answers.names):
         probability = answers.probability_of(row)
+        label = -1 if labels is None else int(labels[row])
         yield _csv_row(
             name,
             answers.name_of(answers.classes[row]),
             "" if probability is None else _short(probability),
+            *([] if labels is None else [answers.class_names[label] * (label >= 0)]),
         )
 
 

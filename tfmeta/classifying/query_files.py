@@ -53,8 +53,9 @@ class QueryFiles:
         if others and not unknown_classes:
             raise ValueError(
                 f"sub-folders of {str(path)!r} must be named as the support's, "
-                f"{_some(class_names)}. Received: {_some(others)}; pictures of "
-                "other classes are told apart by --open-set"
+                f"{_some(class_names)}. Received: {_some(others)}; pictures "
+                "without known classes go directly into one folder, and with a RUN "
+                "--open-set tells pictures of other classes apart"
             )
         labels = number_labels(found.labels, class_names, unknown=unknown_classes)
         return cls.below(path, found.files, labels)

@@ -105,4 +105,5 @@ def left_out(reasons: Mapping[Path, str], total: int) -> str:
     """A sentence on files that were left out, with the first of them."""
     shown = ", ".join(f"{str(p)!r} ({why})" for p, why in [*reasons.items()][:3])
     more = f" and {len(reasons) - 3:,} more" if len(reasons) > 3 else ""
-    return f"{len(reasons):,} of {total:,} pictures are left out: {shown}{more}"
+    verb = "is" if len(reasons) == 1 else "are"
+    return f"{len(reasons):,} of {total:,} pictures {verb} left out: {shown}{more}"

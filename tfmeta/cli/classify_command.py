@@ -216,9 +216,16 @@ def _check_options(
         )
     if options["encoder"] == "":
         raise click.UsageError("--encoder must name an encoder. Received: ''")
-    given = {name for name, value in options.items() if value not in (None, False)}
-    # Among these is zero, which is False for Python.
-    given |= {"prior_shots"} if options["prior_shots"] is not None else set()
+    if classes is not None and options["prior_shots"] == 0:
+        raise click.UsageError(
+            "--prior-shots must be above 0 with --classes, whose names are all there "
+            "is to go by. Received: 0"
+        )
+    given = {
+        name
+        for name, value in options.items()
+        if value is not None and value is not False
+    }
     given |= {"no_cache"} if no_cache else set()
     if run is None:
         given -= {"invert"} if options["invert"] != "yes" else set()

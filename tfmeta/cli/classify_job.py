@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -238,7 +239,9 @@ def _named_encoder(name: str, size: int | None = None) -> keras.Model:
     from tfmeta.encoders import pretrained
 
     try:
-        return pretrained(name, size=size)
+        # Keras says there that it downloads; stdout is for answers.
+        with contextlib.redirect_stdout(sys.stderr):
+            return pretrained(name, size=size)
     except ValueError as error:
         with contextlib.suppress(ValueError):  # A network of grey pictures.
             return pretrained(name, size=size, input_shape=(None, None, 1))

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import RepeatedProgress, progress_bar
+from tfmeta.datasets.registry import DATASETS
 from tfmeta.evaluation import EvaluationResult
 from tfmeta.evaluation.training_seeds import over_training_seeds
 from tfmeta.export.version_folder import list_versions
@@ -147,7 +148,10 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
     console.print()
     console.print(f"The run is in {path}:")
     for name, what in (
-        (folder.learner_file.name, "the learner, for keras.saving.load_model"),
+        (
+            folder.learner_file.name,
+            "for keras.saving.load_model, after `import tfmeta.learners`",
+        ),
         (folder.metrics_file.name, "the figures, per episode and per class"),
         *(
             [
@@ -169,10 +173,13 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
         console.print(f"  {name:16} {what}")
     console.print()
     console.print("What to type next:")
-    classify = [f"tfmeta classify {path} --support FOLDER --query FOLDER"]
+    by_names = folder.read_config().support == "attributes"
+    known = '--classes "CAT,DOG"' if by_names else "--support FOLDER"
+    others = ["tfmeta train --dataset omniglot   (see tfmeta datasets --help)"]
+    classify = [f"tfmeta classify {path} {known} --query FOLDER"]
     for command in (
-        f"tfmeta evaluate {path} --realistic",
+        f"tfmeta evaluate {path}{'' if by_names else ' --realistic'}",
         *(classify if pictures else []),
-        "tfmeta train --dataset omniglot   (see tfmeta datasets --help)",
+        *(others if folder.read_config().dataset in DATASETS else []),
     ):
         console.print(f"  {command}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import keras
 
 from tfmeta.layers import Sphere
@@ -13,6 +15,7 @@ def Projection(
     *,
     units: int | None = None,
     gain: float = 8.0,
+    noise: float = 0.0,
     seed: int | None = None,
     name: str = "projection",
 ) -> keras.Model:
@@ -31,14 +34,21 @@ def Projection(
         gain: Length of a projected vector before the first step. Squared distances
             of unit vectors lie within [0, 4], too close for a softmax to tell them
             apart.
-        seed: Seed of the directions, `None` for others at every call.
+        noise: Standard deviation of what is added to each number of the unit vectors
+            in training. Where there are few of them, such as one for each class, it
+            keeps the map from learning them by heart: of a linear map, it is a
+            penalty on the square of its weights (Bishop, 1995, *Training with Noise is
+            Equivalent to Tikhonov Regularization*).
+        seed: Seed of the directions and of the noise, `None` for others at every
+            call.
         name: Name of the model.
 
     Returns:
         A functional `keras.Model` from `(batch, features)` to `(batch, units)`.
 
     Raises:
-        ValueError: When a length or the gain is not positive.
+        ValueError: When a length or the gain is not positive, or the noise is
+            negative.
 
     Example:
 
@@ -53,7 +63,9 @@ def Projection(
             "`features`, `units` and `gain` must be positive. Received: "
             f"features={features}, units={units}, gain={gain}"
         )
-    (kernel_seed,) = spawn_seeds(seed, 1)
+    if not 0 <= noise < math.inf:
+        raise ValueError(f"`noise` must be a number from 0 on. Received: noise={noise}")
+    kernel_seed, noise_seed = spawn_seeds(seed, 2)
     initializer: keras.Initializer
     if units == features:
         initializer = keras.initializers.Identity(gain)
@@ -61,5 +73,7 @@ def Projection(
         initializer = keras.initializers.Orthogonal(gain, kernel_seed)
     inputs = keras.Input((features,))
     x = Sphere(1.0, name="unit_length")(inputs)
+    if noise:
+        x = keras.layers.GaussianNoise(noise, seed=noise_seed, name="noise")(x)
     x = keras.layers.Dense(units, kernel_initializer=initializer, name="projection")(x)
     return keras.Model(inputs, x, name=name)

@@ -74,8 +74,7 @@ class EncodingPlan:
         plan = cls(learner, episodes.table if once else None, once=once)
         drawn = num_episodes * episodes.ways * (episodes.shots + episodes.queries)
         worth = once or episodes.table.num_examples <= drawn
-        zero_shot = episodes.support != "examples"
-        if cache_dir is None or encode_once is False or zero_shot or not worth:
+        if cache_dir is None or encode_once is False or not worth:
             return plan
         part = frozen_part(learner)
         if part is None:

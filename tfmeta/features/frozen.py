@@ -7,6 +7,7 @@ from typing import TypeVar
 
 import keras
 
+from tfmeta.encoders.stacked import stacked
 from tfmeta.learners import FewShotLearner
 
 LearnerT = TypeVar("LearnerT", bound=FewShotLearner)
@@ -29,8 +30,8 @@ class FrozenPart:
 def frozen_part(learner: FewShotLearner) -> FrozenPart | None:
     """Takes a learner apart behind the part of its encoder that is frozen.
 
-    That is the whole encoder where it has no trainable weights, and the first model
-    of a `keras.Sequential` as `on_frozen` makes it.
+    That is the first model of a `keras.Sequential` as `on_frozen` makes it, and else
+    the whole encoder where it has no trainable weights.
 
     Args:
         learner: Any learner.
@@ -48,7 +49,7 @@ def frozen_part(learner: FewShotLearner) -> FrozenPart | None:
     encoder = learner.encoder
     if encoder is None:
         return None
-    if _is_frozen(encoder):
+    if _is_frozen(encoder) and not _begins_with_features(encoder):
         features = keras.Input(encoder.output_shape[1:], dtype="float32")
         rest = keras.Model(features, keras.layers.Identity()(features))
         return FrozenPart(encoder, with_encoder(learner, rest))
@@ -79,7 +80,7 @@ def on_frozen(frozen: keras.Model, learner: LearnerT) -> LearnerT:
     Raises:
         ValueError: When the learner's weights depend on more than its encoder's.
     """
-    whole = keras.Sequential([frozen, learner.encoder], name=f"on_{frozen.name}")
+    whole = stacked(frozen, learner.encoder, name=f"on_{frozen.name}")
     return with_encoder(learner, whole)
 
 
@@ -107,6 +108,14 @@ def with_encoder(learner: LearnerT, encoder: keras.Model) -> LearnerT:
     for weight, value in zip(theirs, ours, strict=True):
         weight.assign(value)
     return changed
+
+
+def _begins_with_features(encoder: keras.Model) -> bool:
+    """Whether it is a frozen model of vectors, which others share, and more behind."""
+    layers = encoder.layers if isinstance(encoder, keras.Sequential) else []
+    if len(layers) < 2 or not isinstance(layers[0], keras.Model):
+        return False
+    return len(layers[0].output_shape) == 2 and _is_frozen(layers[0])
 
 
 def _is_frozen(encoder: keras.Model) -> bool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import warnings
+from typing import Any
 
 import keras
 
@@ -18,6 +20,7 @@ from tfmeta.registry import (
     learner_entry,
     resolve,
 )
+from tfmeta.runs.attribute_encoder import build_attribute_encoder
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of
 from tfmeta.runs.pretrained_encoder import encoder_name, on_pretrained
@@ -61,17 +64,23 @@ def make_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner
     keras.config.set_dtype_policy(config.dtype_policy)
     try:
         encoder = build_encoder(config, train_table)
-        return _of_encoder(entry, config, encoder, train_table.num_classes)
+        return _of_encoder(entry, config, encoder, train_table)
     finally:
         keras.config.set_dtype_policy(policy)
 
 
 # Arguments that follow from the rest of a run's configuration.
-_GIVEN = ("self", "encoder", "base_classes", "ways", "task", "kwargs", "args")
+_GIVEN = (
+    *("self", "encoder", "attribute_encoder", "base_classes", "ways", "task"),
+    *("kwargs", "args"),
+)
 
 
 def _of_encoder(
-    entry: LearnerEntry, config: TrainConfig, encoder: keras.Model, base_classes: int
+    entry: LearnerEntry,
+    config: TrainConfig,
+    encoder: keras.Model,
+    train_table: ClassTable,
 ) -> FewShotLearner:
     """The untrained learner: of its encoder, its arguments, and what a run knows."""
     make = resolve(entry.path)
@@ -89,13 +98,20 @@ def _of_encoder(
             f"{', '.join(accepted)}. Received: learner_arguments={arguments!r}"
         )
     head = HEADS.get(str(arguments.get("head")))
-    known = {
+    known: dict[str, Any] = {
         "seed": config.seed,
-        "base_classes": base_classes,
+        "base_classes": train_table.num_classes,
         "ways": None if head is not None and head.any_ways else config.training.ways,
     }
     known = {name: value for name, value in known.items() if name in names}
-    return make(encoder, **{**known, **arguments})
+    if entry.attribute_encoder is not None:
+        known["attribute_encoder"] = build_attribute_encoder(
+            entry, config, train_table, encoder.output_shape[-1]
+        )
+    with warnings.catch_warnings():
+        # Which layers of a copy are other ones concerns who holds the first encoder.
+        warnings.filterwarnings("ignore", message="The learner's `encoder` is a copy")
+        return make(encoder, **{**known, **arguments})
 
 
 def _parameters(make: type[FewShotLearner]) -> list[str]:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfmeta.registry import named_encoders, named_learners
+from tfmeta.registry import learner_entry, named_encoders, named_learners
 from tfmeta.runs.parameter import Place, parameter, part, parts, places
 
 
@@ -222,6 +222,11 @@ class TrainConfig:
     def steps(self) -> int:
         """Training steps in all."""
         return self.epochs * self.steps_per_epoch
+
+    @property
+    def support(self) -> str:
+        """What tasks hold of a class, as `Episodes` takes it."""
+        return learner_entry(self.learner).support
 
     def with_options(self, values: Mapping[str, Any]) -> TrainConfig:
         """The same with other values, by the names of their options.

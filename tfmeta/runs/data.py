@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from typing import Literal
 
@@ -24,7 +25,22 @@ def load_split(
         config: Names a data set, or the path of the user's own.
         split: `"train"`, `"validation"` or `"test"`.
         data_dir: Where data sets are kept, `None` for the default.
+
+    Returns:
+        Its table. Where classes are known by their attributes and the data set has
+        none, these are the names of the classes.
     """
+    table = _load(config, split, data_dir)
+    if config.support != "attributes" or table.class_attributes is not None:
+        return table
+    # As one would say them: those of folders and columns have underscores.
+    names = np.array([name.replace("_", " ") for name in table.class_names], object)
+    return dataclasses.replace(table, class_attributes=names)
+
+
+def _load(
+    config: TrainConfig, split: str, data_dir: str | os.PathLike | None
+) -> ClassTable:
     # The seed of generated glyphs, and of the split of own data, names the data
     # set; it stays while the training seed changes.
     if config.dataset in DATASETS:

@@ -39,8 +39,9 @@ def default_config(
         data_dir: Where data sets are kept, `None` for the default.
 
     Raises:
-        ValueError: When there is neither a data set nor a path of that name, or
-            something is chosen that the learner makes no use of.
+        ValueError: When there is neither a data set nor a path of that name,
+            something is chosen that the learner makes no use of, or a split of the
+            user's own data has fewer than 2 classes.
     """
     check_used(chosen)
     chosen = _with_full_path(chosen)
@@ -183,6 +184,14 @@ def _sized_to_data(
     train, *others = (
         load_split(config, split, data_dir) for split in ("train", "validation", "test")
     )
+    counts = [table.num_classes for table in (train, *others)]
+    if min(counts) < 2:
+        raise ValueError(
+            f"data set {config.dataset!r} must have at least 2 classes in each of its "
+            "splits train, validation and test, which share none. Received: "
+            f"{', '.join(map(str, counts))}; without training, `tfmeta classify "
+            "--support FOLDER --query FOLDER` tells any 2 classes apart"
+        )
 
     def left(sizes: Any, shots: int, unlabelled: int) -> int:
         return int(sizes.min()) - shots - unlabelled

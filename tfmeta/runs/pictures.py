@@ -67,7 +67,9 @@ def draw_episodes(
     """
     ways = min(episodes.ways, _MOST_ROWS)
     queries = min(episodes.queries, _MOST_QUERIES)
-    shots = min(episodes.shots, 3)
+    # Attributes of classes are no pictures.
+    shown = episodes.support == "examples"
+    shots = min(episodes.shots, 3) if shown else 0
     columns = shots + queries
     figure = Figure(
         figsize=(count * columns * 0.62, ways * 0.72 + 0.8), layout="constrained"
@@ -81,10 +83,11 @@ def draw_episodes(
             task, step = 0, step + 1
             inputs, answers = _answered(learner, episodes, step)
         predicted = answers[task].reshape(episodes.ways, episodes.queries)
-        support = np.asarray(inputs["support"][task])
-        support = support.reshape(
-            episodes.ways, episodes.shots, *episodes.table.example_shape
-        )
+        if shown:
+            support = np.asarray(inputs["support"][task])
+            support = support.reshape(
+                episodes.ways, episodes.shots, *episodes.table.example_shape
+            )
         query = np.asarray(inputs["query"][task])
         query = query.reshape(
             episodes.ways, episodes.queries, *episodes.table.example_shape
@@ -95,8 +98,7 @@ def draw_episodes(
         for way in range(ways):
             for column in range(shots):
                 _show(grid[way, column], support[way, column], "#444444", 2.0)
-                if column == 0:
-                    grid[way, 0].set_ylabel(f"class {way + 1}", fontsize=7)
+            grid[way, 0].set_ylabel(f"class {way + 1}", fontsize=7)
             for column in range(queries):
                 right = predicted[way, column] == way
                 axes = grid[way, shots + column]
@@ -109,8 +111,8 @@ def draw_episodes(
                         labelpad=1,
                     )
         for column in range(columns):
-            title = "support" if column == 0 else "queries" if column == shots else ""
-            grid[0, column].set_title(title, fontsize=7, pad=2)
+            title = {shots: "queries", 0: "support" if shown else "queries"}.get(column)
+            grid[0, column].set_title(title or "", fontsize=7, pad=2)
         task += 1
     save_figure(figure, path)
 

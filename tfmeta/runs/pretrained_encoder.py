@@ -10,12 +10,16 @@ import numpy as np
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Projection, pretrained
 from tfmeta.encoders.pretrained.applications import application_names
+from tfmeta.encoders.stacked import stacked
+from tfmeta.layers import Sphere
 from tfmeta.registry import ENCODERS, learner_entry
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import Kind, kind_of
 
 # What a task adapts is copied for every task of a step.
 _ADAPTED_UNITS = 128
+# Of features that prototypes of unit length are compared with, as of a `Projection`.
+_LENGTH = 8.0
 
 
 def check_pretrained(config: TrainConfig, name: str) -> None:
@@ -84,8 +88,16 @@ def build_pretrained(config: TrainConfig, table: ClassTable) -> keras.Model:
 
 
 def build_projection(config: TrainConfig, features: int) -> keras.Model:
-    """What a run trains in place of an encoder, from features to vectors."""
-    adapted = learner_entry(config.learner).family == "optimization"
+    """What a run has behind features, to vectors.
+
+    A projection that is trained; where attributes are mapped to where features lie,
+    their length alone.
+    """
+    entry = learner_entry(config.learner)
+    if entry.support == "attributes":
+        layers = [keras.Input((features,)), Sphere(_LENGTH, name="length")]
+        return keras.Sequential(layers, name="direction")
+    adapted = entry.family == "optimization"
     return Projection(
         features, units=_ADAPTED_UNITS if adapted else None, seed=config.seed
     )
@@ -100,7 +112,7 @@ def on_pretrained(config: TrainConfig, table: ClassTable) -> keras.Model:
     if learner_entry(config.learner).trains_on == "nothing":
         return encoder
     projection = build_projection(config, encoder.output_shape[-1])
-    return keras.Sequential([encoder, projection], name=f"on_{encoder.name}")
+    return stacked(encoder, projection, name=f"on_{encoder.name}")
 
 
 def _may_be(name: str) -> bool:

@@ -17,7 +17,13 @@ def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episode
     """The fixed validation episodes, and in how many steps they come."""
     # Tasks of a step are encoded in one call: as many as divide the number.
     tasks = next(n for n in (8, 5, 4, 3, 2, 1) if config.validation_episodes % n == 0)
-    episodes = Episodes(table, **config.validation, tasks=tasks, seed=config.seed)
+    episodes = Episodes(
+        table,
+        **config.validation,
+        tasks=tasks,
+        seed=config.seed,
+        support=config.support,
+    )
     return episodes, config.validation_episodes // tasks
 
 
@@ -46,6 +52,7 @@ def open_training(
             tasks=config.train_tasks,
             seed=config.seed,
             augment=augment,
+            support=config.support,
         )
         episodes.check_disjoint(validation)
         return lambda start: episodes.as_dataset(start=start)

@@ -24,6 +24,7 @@ from drawn_copies import (
 )
 
 from tfmeta.datasets.data_dir import table_path
+from tfmeta.datasets.imagenet.catalogue import mini_catalogue, tiered_catalogue
 from tfmeta.datasets.imagenet.importing import import_pictures
 from tfmeta.datasets.imagenet.loading import take_split
 from tfmeta.datasets.imagenet.mini import load_mini_imagenet
@@ -64,12 +65,24 @@ def test_the_table_has_the_pictures_in_the_order_of_their_names(archive, tmp_pat
     for split in SIZES:
         part = take_split(table, MINI, (split,))
         assert part.class_names == MINI.classes[split]
+        assert part.class_attributes.tolist() == [
+            MINI.words[name] for name in part.class_names
+        ]
         assert part.description.endswith(f"{split} classes")
         for class_id, pictures in enumerate(drawn(MINI, split).values()):
             expected = np.stack([decoded(encoded(p)) for p in pictures])
             np.testing.assert_array_equal(part.examples_of(class_id), expected)
     both = take_split(table, MINI, ("train", "validation"))
     assert both.class_names == MINI.classes["train"] + MINI.classes["validation"]
+
+
+def test_both_data_sets_say_the_same_of_a_class():
+    mini, tiered = mini_catalogue(), tiered_catalogue()
+    assert set(mini.words) == set(mini.split_of)
+    assert len(set(mini.words.values())) == 100
+    shared = set(mini.words) & set(tiered.words)
+    assert len(shared) == 58
+    assert all(mini.words[name] == tiered.words[name] for name in shared)
 
 
 def test_importing_again_reads_nothing(archive, tmp_path):
@@ -179,6 +192,7 @@ def test_tiered_tables_have_superclasses(tmp_path, write):
         part = take_split(table, TIERED, (split,))
         expected = drawn(TIERED, split)
         assert part.class_names == tuple(expected)
+        assert part.class_attributes.tolist() == [TIERED.words[n] for n in expected]
         assert set(part.groups).isdisjoint(
             take_split(table, TIERED, tuple(s for s in SIZES if s != split)).groups
         )
@@ -198,6 +212,7 @@ def test_numbered_classes_keep_their_splits(tmp_path):
     table = open_table(report.tables[0])
     part = take_split(table, TIERED, ("validation",))
     assert part.class_names == ("validation/000", "validation/001")
+    assert part.class_attributes is None
     assert part.groups is None
 
 

@@ -57,7 +57,7 @@ class WeightsProtocol(InTables[int, Weights]):
     def draw(self, config, *, data_dir=None):
         return [Drawn({"": self.times}, said=(f"of {config.learner}",))]
 
-    def run(self, folder, learner, part, *, on_progress=None):
+    def run(self, folder, learner, part, *, data_dir=None, on_progress=None):
         return Weights(part, part * learner.count_params())
 
     def kept_in(self, folder):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from importlib import resources
 from typing import Any
+
+import numpy as np
 
 SPLITS = ("train", "validation", "test")
 
@@ -53,6 +55,16 @@ class Catalogue:
             return None
         return self.words.get(superclass, superclass).split(",")[0]
 
+    def texts_of(self, class_names: Sequence[str]) -> np.ndarray | None:
+        """The words of each class, str objects; `None` where those of one are unknown.
+
+        All its words, between commas: a vector of a text knows more of a class by all
+        of them than by the first.
+        """
+        if not set(class_names) <= set(self.words):
+            return None
+        return np.array([self.words[name] for name in class_names], object)
+
 
 def mini_catalogue() -> Catalogue:
     """The classes of miniImageNet in the split of Ravi and Larochelle (2017)."""
@@ -64,6 +76,7 @@ def mini_catalogue() -> Catalogue:
         classes=classes,
         pictures={split: 600 * len(names) for split, names in classes.items()},
         class_sizes=(600, 600),
+        words=lists["words"],
     )
 
 

@@ -64,6 +64,8 @@ def take_split(
 ) -> ClassTable:
     """The classes of some splits, from the table of all of them.
 
+    Their words in WordNet are the class attributes, where they are known by their ids.
+
     Raises:
         ValueError: When the table has none.
     """
@@ -80,5 +82,8 @@ def take_split(
             f"Received: none among its {table.num_classes} classes"
         )
     taken = table.take_classes(ids)
-    description = f"{table.description}; {' and '.join(splits)} classes"
-    return dataclasses.replace(taken, description=description)
+    return dataclasses.replace(
+        taken,
+        description=f"{table.description}; {' and '.join(splits)} classes",
+        class_attributes=catalogue.texts_of(taken.class_names),
+    )

@@ -29,7 +29,7 @@ def load_mini_imagenet(
     Returns:
         A table of uint8 pictures of shape `(84, 84, 3)`, red, green and blue,
         600 for each class, with WordNet ids such as `"n01532829"` as class
-        names.
+        names, and WordNet's words for each as class attributes.
 
     Raises:
         ValueError: For an unknown split and for a damaged table.

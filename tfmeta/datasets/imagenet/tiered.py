@@ -36,8 +36,9 @@ def load_tiered_imagenet(
         A table of uint8 pictures of shape `(84, 84, 3)`, red, green and blue,
         with WordNet ids such as `"n01530575"` as class names, and superclasses
         as groups, called by the first of WordNet's words for them, such as
-        `"passerine"`. From label files without names, classes are numbered
-        instead and have no groups.
+        `"passerine"`. Class attributes are WordNet's words for each class. From
+        label files without names, classes are numbered instead and have no groups
+        and no attributes.
 
     Raises:
         ValueError: For an unknown split, a split without classes and for a

@@ -39,7 +39,8 @@ def map_tasks(
     count = tf.nest.flatten(tasks)[0].shape[0]
     if not count:
         # Of no tasks nothing would be known but that there are none.
-        missing: int | tf.Tensor = 1
+        # (An annotated name here is one that AutoGraph cannot transform, and says so.)
+        missing = tf.constant(1)
         if count is None:
             count = tf.shape(tf.nest.flatten(tasks)[0])[0]
             missing = tf.cast(tf.equal(count, 0), tf.int32)

@@ -98,6 +98,7 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
                     ),
                     tasks=TASKS,
                     seed=self.seed,
+                    support=config.support,
                 )
             )
         test, validation = drawn

@@ -78,6 +78,11 @@ def draw_realistic_episodes(
     from tfmeta.runs.data import load_split
 
     task = task or config.test
+    if config.support != "examples":
+        raise ValueError(
+            "episodes side by side need a learner that is shown examples of classes. "
+            f"Received: {config.learner!r}, which is shown their {config.support}"
+        )
     return realistic_episodes(
         load_split(config, "test", data_dir),
         ways=task.ways,

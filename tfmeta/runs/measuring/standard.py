@@ -128,6 +128,9 @@ class Standard(AccuracyOnEpisodes, InTables["Episodes", "EvaluationResult"]):
         }
         if not wanted["unlabelled"]:
             del wanted["unlabelled"], wanted["distractors"]
+        support = folder.read_config().support
+        if support != "examples":
+            wanted["support"] = support
         # Whatever else a protocol names makes other episodes of them.
         data = {"table", "fingerprint", "tasks"}
         for result in self.read(folder):
@@ -195,7 +198,13 @@ def draw_test_episodes(
     from tfmeta.runs.data import load_split
 
     table = load_split(config, "test", data_dir)
-    return Episodes(table, **(task or config.test), tasks=TASKS, seed=seed)
+    return Episodes(
+        table,
+        **(task or config.test),
+        tasks=TASKS,
+        seed=seed,
+        support=config.support,
+    )
 
 
 def evaluate_run(
