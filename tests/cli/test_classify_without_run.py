@@ -113,10 +113,12 @@ def test_the_other_formats_say_the_same(classify, photos):
     done = classify("--format", "csv")
     assert done.err.startswith("accuracy 100.0 % (6 of 6 pictures)\n")
     rows = list(csv.DictReader(io.StringIO(done.out)))
-    assert [list(row) for row in rows] == [["file", "class", "probability"]] * 6
+    columns = ["file", "class", "probability", "label"]
+    assert [list(row) for row in rows] == [columns] * 6
     for row, answer in zip(rows, document["answers"], strict=True):
-        assert row["file"], row["class"] == (answer["file"], answer["class"])
+        assert (row["file"], row["class"]) == (answer["file"], answer["class"])
         assert float(row["probability"]) == answer["probability"]
+        assert row["label"] == answer["label"]
     answers, summary = classify().out.split("\n\n")
     assert summary.startswith("accuracy 100.0 % (6 of 6 pictures)\n")
     for line, answer in zip(answers.splitlines(), document["answers"], strict=True):
