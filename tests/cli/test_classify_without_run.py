@@ -384,6 +384,7 @@ def test_where_the_extra_is_missing_the_line_to_install_is_said(
     assert 'pip install "tfmeta[photos]"' in done.error
 
 
+@pytest.mark.slow
 def test_a_closed_pipe_ends_quietly(photos, tiny_encoder):
     command = [sys.executable, "-m", "tfmeta.cli.main", "classify", "--no-cache"]
     command += ["--support", str(photos / "support"), "--query", str(photos / "query")]

@@ -64,7 +64,15 @@ def table():
     return ClassTable.from_arrays("toy", examples.reshape(-1, 4, 4, 1), labels)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=pytest.mark.slow if name in ("anil", "meta_sgd") else ()
+        )
+        for name in LEARNERS
+    ],
+)
 def test_parts_answer_as_the_whole_and_make_it_again(name, table):
     learner = LEARNERS[name]()
     rng = np.random.default_rng(0)
@@ -106,7 +114,10 @@ def test_nothing_is_frozen_where_the_encoder_is_trained():
 
 @pytest.mark.parametrize(
     "name",
-    ["prototypical", pytest.param("anil", marks=pytest.mark.slow), "simple_shot"],
+    [
+        "prototypical",
+        *(pytest.param(n, marks=pytest.mark.slow) for n in ("anil", "simple_shot")),
+    ],
 )
 def test_an_evaluation_over_features_is_the_direct_one(name, table, tmp_path):
     learner = LEARNERS[name]()

@@ -82,6 +82,7 @@ def config(encoder_file):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("colours")
 def test_learns_what_attributes_mean(config, tmp_path):
     folder = RunFolder(tmp_path / "run")
