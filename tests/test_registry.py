@@ -63,6 +63,7 @@ def test_names_that_are_nowhere_are_of_pretrained_encoders():
     assert not is_pretrained("conv4") and not is_pretrained(None)
 
 
+@pytest.mark.slow
 def test_heads_are_those_of_the_inner_loop():
     import tfmeta
 

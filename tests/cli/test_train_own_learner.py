@@ -56,6 +56,7 @@ def test_one_line_of_the_registry_is_enough(run):
     np.testing.assert_allclose(answer, tf.nn.softmax(logits), atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["path"], indirect=True)
 def test_the_path_of_its_class_will_do(run, monkeypatch):
     folder, out = run

@@ -78,6 +78,7 @@ def test_seed_fixes_the_vectors_and_what_is_forgotten():
     np.testing.assert_array_equal(never(texts, training=True), never(texts))
 
 
+@pytest.mark.slow
 def test_fit_separates_what_it_is_told_to():
     encoder = make(forget=0)
     model = keras.Model(encoder.input, keras.layers.Dense(3)(encoder.output))

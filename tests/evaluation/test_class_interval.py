@@ -68,7 +68,9 @@ KINDS = {
 @pytest.mark.parametrize(
     "name",
     [
-        name if name.startswith("20") else pytest.param(name, marks=pytest.mark.slow)
+        name
+        if name.startswith("20 classes, 5-way 5")
+        else pytest.param(name, marks=pytest.mark.slow)
         for name in KINDS
     ],
 )

@@ -200,6 +200,7 @@ def test_every_weight_of_a_pooled_encoder(place):
     assert np.isnan(logits).all()
 
 
+@pytest.mark.slow
 def test_every_weight_of_the_relation_module():
     support, labels, query = picture_episode()
     learner = PICTURES["relation"](PICTURE, 3)

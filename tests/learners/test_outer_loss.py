@@ -197,6 +197,7 @@ def test_what_layers_add_is_differentiated(name, padded):
     assert shown[0] - shown[1] > 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["query_batch", "support", "running"])
 def test_beside_a_batch_normalization(kind):
     with precision("float64"):

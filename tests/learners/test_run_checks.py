@@ -55,6 +55,7 @@ def check_refusals(found):
         assert not act["moved"], name
 
 
+@pytest.mark.slow
 def test_tasks_that_replicas_cannot_share_are_refused(results):
     check_refusals(results["maml"])
 

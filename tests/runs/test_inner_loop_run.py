@@ -20,6 +20,7 @@ def test_ways_of_the_head_are_those_of_the_tasks():
         default_config("glyphs", {"learner": "maml", "ways": 5, "train_ways": 20})
 
 
+@pytest.mark.slow
 def test_a_head_of_prototypes_trains_with_other_ways():
     chosen = {"learner": "maml", "ways": 5, "train_ways": 20}
     chosen["learner_arguments"] = {"head": "prototypes", "inner_learning_rate": 0.01}
@@ -29,6 +30,7 @@ def test_a_head_of_prototypes_trains_with_other_ways():
     assert learner.ways is None and learner.head == "prototypes"
 
 
+@pytest.mark.slow
 def test_reptile_takes_its_meta_step_from_a_falling_rate():
     config = default_config("glyphs", {"learner": "reptile"})
     assert (config.training.shots, config.learning_rate) == (10, 1.0)

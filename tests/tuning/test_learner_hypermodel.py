@@ -82,6 +82,7 @@ def pictures_of(batches: list) -> set[bytes]:
     return {picture.tobytes() for picture in pictures}
 
 
+@pytest.mark.slow
 def test_trials_differ_and_share_their_validation_episodes(searched: tuple) -> None:
     _, hypermodel = searched
     (first_values, first), (second_values, second) = hypermodel.trials
@@ -100,6 +101,7 @@ def test_trials_differ_and_share_their_validation_episodes(searched: tuple) -> N
                 np.testing.assert_array_equal(value, expected_inputs[name])
 
 
+@pytest.mark.slow
 def test_training_episodes_are_those_of_the_trial(searched: tuple) -> None:
     _, hypermodel = searched
     for values, learner in hypermodel.trials:
@@ -120,6 +122,7 @@ def test_training_episodes_are_those_of_the_trial(searched: tuple) -> None:
     assert {values["augment"] for values, _ in hypermodel.trials} == {False, True}
 
 
+@pytest.mark.slow
 def test_best_model_is_the_one_that_was_measured(searched: tuple) -> None:
     tuner, hypermodel = searched
     with warnings.catch_warnings():
@@ -139,6 +142,7 @@ def test_best_model_is_the_one_that_was_measured(searched: tuple) -> None:
     assert accuracy == pytest.approx(max(scores), abs=1e-6)
 
 
+@pytest.mark.slow
 def test_best_hyperparameters_build_the_best_learner_anew(searched: tuple) -> None:
     tuner, hypermodel = searched
     (best,) = tuner.get_best_hyperparameters(1)

@@ -168,6 +168,7 @@ def trained(pictures):
     return learner
 
 
+@pytest.mark.slow
 def test_learns_and_encodes_once(pictures, trained):
     results = [
         evaluate(

@@ -177,9 +177,7 @@ WHOLE, *COVERING = [
 @pytest.mark.parametrize(
     "form",
     [
-        form
-        if form in (WHOLE, *COVERING)
-        else pytest.param(form, marks=pytest.mark.slow)
+        form if form == WHOLE else pytest.param(form, marks=pytest.mark.slow)
         for form in FORMS
     ],
     ids="-".join,
@@ -189,6 +187,7 @@ def test_keeps_the_habits_of_its_form(form, check):
 
 
 # The others are of what is the base's, which every metric learner has.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check",
     [
@@ -243,6 +242,7 @@ def clinc150(reference_data, tmp_path_factory):
     return TextEncoder(train.examples, features=512, seed=0), validation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("refinement", "source", "distractors"),
     [

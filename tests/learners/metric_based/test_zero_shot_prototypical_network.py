@@ -149,6 +149,7 @@ def intents(reference_data, tmp_path_factory):
     ]
 
 
+@pytest.mark.slow
 def test_unseen_intents_by_their_names_alone(intents):
     """Ten ways by chance would be 0.1."""
     train, test = intents

@@ -212,6 +212,7 @@ def test_first_order_is_the_gradient_at_the_adapted_weights(subject):
     )
 
 
+@pytest.mark.slow
 def test_reptile_moves_towards_the_adapted_weights(subject):
     with precision("float64"):
         made = subject("reptile", inner_batch_size=None, test_inner_steps=2)
@@ -230,6 +231,7 @@ def test_reptile_moves_towards_the_adapted_weights(subject):
     assert max(np.abs(a - s).max() for a, s in zip(after, start, strict=False)) > 1e-3
 
 
+@pytest.mark.slow
 def test_reptile_carries_the_moments_of_adam_on(subject):
     with precision("float64"):
         made = subject("reptile", inner_batch_size=None, test_inner_steps=2)

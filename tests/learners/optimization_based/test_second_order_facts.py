@@ -298,6 +298,7 @@ FUSED += ["MaxPooling2D", "MultiHeadAttention", "SeparableConv2D", "gelu"]
 FUSED += ["log_softmax", "tfmeta of pictures"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FUSED)
 def test_float32_kernels_are_right(name):
     """In a graph, where TensorFlow fuses operations."""
@@ -421,6 +422,7 @@ def test_layer_normalization_is_right_behind_a_linear_layer_alone():
     assert Measured(make).error(1e-6) < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", HALF_PRECISION_ERRORS)
 def test_half_precision_is_coarse(dtype):
     def make(policy):

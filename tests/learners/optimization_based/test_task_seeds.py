@@ -52,6 +52,7 @@ def test_tasks_drop_out_what_is_their_own(kind):
     np.testing.assert_allclose(first, second, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_draws_repeat_by_seed_and_change_with_the_step():
     outputs = [found(make_learner(MAML, 0.5)).outputs.numpy() for _ in range(2)]
     np.testing.assert_array_equal(*outputs)
@@ -61,6 +62,7 @@ def test_draws_repeat_by_seed_and_change_with_the_step():
     assert np.abs(found(learner).outputs.numpy() - outputs[0]).max() > 1e-2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rematerialize", [False, True])
 def test_what_is_kept_is_the_counter_that_moved_on(rematerialize):
     learner = make_learner(MAML, 0.5, rematerialize=rematerialize)
