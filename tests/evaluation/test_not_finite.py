@@ -271,7 +271,7 @@ OTHERS = {
     *("LakeResult", "PairedComparison", "RealisticEpisodes", "compare", "evaluate"),
     *("each_query_alone", "evaluate_lake", "evaluate_modified_hausdorff", "auroc"),
     *("evaluate_open_set", "evaluation_protocol", "over_training_seeds", "over_trials"),
-    *("realistic_episodes", "ClassInterval"),
+    *("realistic_episodes", "ClassInterval", "Pretraining"),
 }
 
 

@@ -11,6 +11,10 @@ import pytest
 SCRIPT = Path(__file__).with_name("distributed_training.py")
 
 
+# Two trainings on two devices each, in a process of their own.
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
     file = tmp_path_factory.mktemp("distributed") / "results.npz"
@@ -27,7 +31,6 @@ def results(tmp_path_factory):
         return dict(loaded)
 
 
-@pytest.mark.slow
 def test_same_weights_as_one_device(results):
     assert results["replicas"] == 2
     for i in range(4):

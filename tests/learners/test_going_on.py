@@ -126,6 +126,8 @@ def others():
         lambda: learners.RelationNetwork(maps()),
         lambda: learners.SemiSupervisedPrototypicalNetwork(plain()),
         lambda: learners.SiameseNetwork(plain()),
+        lambda: learners.SimpleShot(plain()),
+        lambda: learners.LogisticRegression(plain()),
         lambda: learners.ZeroShotPrototypicalNetwork(plain(), plain()),
     ]
 

@@ -55,7 +55,6 @@ def check_refusals(found):
         assert not act["moved"], name
 
 
-@pytest.mark.slow
 def test_tasks_that_replicas_cannot_share_are_refused(results):
     check_refusals(results["maml"])
 
