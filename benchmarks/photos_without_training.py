@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 from report import (
     RESULTS,
     command_line,
     describe_machine,
     git_commit,
+    paired,
     replace_table,
     write_json,
 )
@@ -99,21 +99,12 @@ def _task(results: dict[str, EvaluationResult]) -> dict[str, Any]:
                 "accuracy": result.accuracy,
                 "over_episode_draws": result.over_episode_draws,
                 "over_test_classes": result.over_test_classes.to_json(),
-                "minus_first": _paired(
+                "minus_first": paired(
                     result.episode_accuracies, first.episode_accuracies
                 ),
             }
             for name, result in results.items()
         },
-    }
-
-
-def _paired(ones: Any, others: Any) -> dict[str, float]:
-    """Mean difference over the same episodes, and half its 95 % interval."""
-    gaps = np.asarray(ones) - np.asarray(others)
-    return {
-        "difference": float(gaps.mean()),
-        "half_width": float(1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps))),
     }
 
 

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -148,6 +149,18 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes JSON that people can read as well."""
     path.parent.mkdir(parents=True, exist_ok=True)
     json_files.write_json(path, content)
+
+
+def paired(ones: Any, others: Any) -> dict[str, float]:
+    """Mean difference over the same episodes, and half its 95 % interval."""
+    # Other benchmarks choose TensorFlow's threads first, or have none of it.
+    from tfmeta.evaluation.intervals import over_episode_draws
+
+    gaps = np.asarray(ones) - np.asarray(others)
+    return {
+        "difference": float(gaps.mean()),
+        "half_width": over_episode_draws(gaps),
+    }
 
 
 def replace_table(name: str, table: str) -> None:

@@ -25,6 +25,7 @@ from report import (
     command_line,
     describe_machine,
     git_commit,
+    paired,
     replace_table,
     write_json,
 )
@@ -172,19 +173,10 @@ def _task(results: dict[str, EvaluationResult]) -> dict[str, Any]:
                 "accuracy": result.accuracy,
                 "over_episode_draws": result.over_episode_draws,
                 "over_test_classes": result.over_test_classes.to_json(),
-                "minus_simple_shot": _paired(result.episode_accuracies, ours),
+                "minus_simple_shot": paired(result.episode_accuracies, ours),
             }
             for name, result in results.items()
         },
-    }
-
-
-def _paired(ones: Any, others: Any) -> dict[str, float]:
-    """Mean difference over the same episodes, and half its 95 % interval."""
-    gaps = np.asarray(ones) - np.asarray(others)
-    return {
-        "difference": float(gaps.mean()),
-        "half_width": float(1.96 * gaps.std(ddof=1) / np.sqrt(len(gaps))),
     }
 
 
