@@ -1,8 +1,9 @@
 """Features are computed once, found by content, and made anew when they must be."""
 
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
 import time
 
 import keras
@@ -241,39 +242,56 @@ def test_go_on_where_nothing_can_be_written(pictures, tmp_path, caplog):
     assert "cannot be kept" in caplog.text
 
 
-def _compute(folder, started):
-    pictures = np.random.default_rng(0).integers(0, 256, (20_000, 4, 5, 1), np.uint8)
+COMPUTING = """
+import sys
 
-    def progress(done, of_all):
-        if done >= 1000:
-            started.set()
+import keras
+import numpy as np
 
-    features_of(make_encoder(), pictures, cache_dir=folder, progress=progress)
+from tfmeta.features import features_of
+
+pictures = np.random.default_rng(0).integers(0, 256, (20_000, 4, 5, 1), np.uint8)
+encoder = keras.saving.load_model(sys.argv[1])
+
+
+def progress(done, of_all):
+    print(done, flush=True)
+
+
+features_of(encoder, pictures, cache_dir=sys.argv[2], progress=progress)
+"""
+
+
+def _computing(encoder, folder):
+    return subprocess.Popen(
+        [sys.executable, "-c", COMPUTING, encoder, folder],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGKILL")
 def test_a_kill_leaves_whole_chunks_and_two_at_once_do_no_harm(tmp_path):
-    context = multiprocessing.get_context("spawn")
-    started = context.Event()
-    killed = context.Process(target=_compute, args=(tmp_path, started))
-    killed.start()
-    assert started.wait(120)
-    os.kill(killed.pid, signal.SIGKILL)
-    killed.join()
-    kept = len(files_of(tmp_path))
+    encoder, folder = tmp_path / "encoder.keras", tmp_path / "features"
+    make_encoder().save(encoder)
+    with _computing(encoder, folder) as killed:
+        for line in killed.stdout:
+            if int(line) >= 1000:
+                killed.kill()
+                break
+    assert killed.returncode == -signal.SIGKILL
+    kept = len(files_of(folder))
     assert kept >= 3
-    both = [
-        context.Process(target=_compute, args=(tmp_path, started)) for _ in range(2)
-    ]
-    for process in both:
-        process.start()
+    both = []
+    for _ in range(2):
+        both.append(_computing(encoder, folder))
         time.sleep(0.1)
     for process in both:
-        process.join()
-        assert process.exitcode == 0
+        process.communicate()
+        assert process.returncode == 0
     pictures = np.random.default_rng(0).integers(0, 256, (20_000, 4, 5, 1), np.uint8)
     calls = Calls()
-    found = features_of(make_encoder(), pictures, cache_dir=tmp_path, progress=calls)
+    found = features_of(make_encoder(), pictures, cache_dir=folder, progress=calls)
     assert calls == [(20_000, 20_000)]
     assert_close(found, expected(make_encoder(), pictures))
