@@ -12,9 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tfmeta.classifying.answers import Answers
-from tfmeta.classifying.printable import printable
 from tfmeta.datasets.reading.photographs import read_photograph
 from tfmeta.datasets.reading.pictures import picture_kind
+from tfmeta.printable import printable
 from tfmeta.runs.pictures import RIGHT, WRONG, save_figure
 
 MOST = 48

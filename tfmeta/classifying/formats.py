@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tfmeta.classifying.answers import Answers
-from tfmeta.classifying.printable import printable
 from tfmeta.json_files import json_text, null_where_not_finite
+from tfmeta.printable import printable
 
 
 def text_lines(answers: Answers) -> Iterator[str]:

@@ -10,39 +10,40 @@ from typing import Any
 import click
 
 from tfmeta.cli.classify_job import ClassifyJob, parse_classes, warn
-from tfmeta.cli.options import DATA_DIR, NOT_NEGATIVE
+from tfmeta.cli.command import Command
+from tfmeta.cli.options import DATA_DIR, RUN, WORD, AnyPath, FiniteRange, PictureFile
 from tfmeta.registry import LEARNERS
+from tfmeta.runs.config import MOST_PIXELS
 
 _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothing"]
-# No encoder was trained on more; pictures of some 10,000 do not fit into memory.
-MOST_PIXELS = 2048
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command()
-@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@click.argument("run", required=False, type=RUN)
 @click.option(
     "--support",
-    type=click.Path(path_type=Path),
+    type=AnyPath(exists=True),
     help="Folder with one sub-folder of pictures per class, or a CSV file with the "
     "columns text and label (or path and label, of pictures).",
 )
 @click.option(
     "--query",
     required=True,
-    type=click.Path(path_type=Path),
+    type=AnyPath(exists=True),
     help="A picture, or a folder of pictures to classify; with sub-folders named as "
     "those of --support the answers are checked. For texts a CSV file with the column "
     "text, and label where answers are to be checked, or a file with one text a line.",
 )
 @click.option(
     "--classes",
+    type=WORD,
     metavar='"CAT,DOG"',
     help="In place of --support: classes by their names alone. For texts; for pictures "
     "with the RUN of a ZeroShotPrototypicalNetwork.",
 )
 @click.option(
     "--encoder",
+    type=WORD,
     metavar="NAME",
     help="Without RUN: the pre-trained encoder, a name or a file of Keras. [default: "
     "efficientnet_lite0 for pictures, wordllama for texts]",
@@ -50,6 +51,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option(
     "--size",
     type=click.IntRange(1, MOST_PIXELS),
+    metavar="PIXELS",
     help="Without RUN: side in pixels that pictures are brought to; 128 is two and a "
     "half times as fast. [default: the encoder's, 224]",
 )
@@ -60,7 +62,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--prior-shots",
-    type=NOT_NEGATIVE,
+    type=FiniteRange(0, 1_000_000),
+    metavar="SHOTS",
     help="Without RUN, for texts: how many shots the name of a class weighs, 0 to pay "
     "no heed to it. [default: 1]",
 )
@@ -96,14 +99,14 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--picture",
-    type=_FILE,
+    type=PictureFile(new=True),
     metavar="FILE.png",
     help="Draw the pictures with their answers (some, where they are many) into a new "
     "file.",
 )
 @click.option(
     "--confusion",
-    type=_FILE,
+    type=PictureFile(new=False),
     metavar="FILE.png",
     help="Where the answers are checked: draw which class was taken for which.",
 )
@@ -138,7 +141,6 @@ def classify(
     on stderr).
     """
     _check_options(run, support, classes, no_cache, options)
-    _check_pictures(picture, confusion)
 
     given_prior_shots = options["prior_shots"]
 
@@ -214,8 +216,6 @@ def _check_options(
         raise click.UsageError(
             "--support and --classes exclude each other. Received: both"
         )
-    if options["encoder"] == "":
-        raise click.UsageError("--encoder must name an encoder. Received: ''")
     if classes is not None and options["prior_shots"] == 0:
         raise click.UsageError(
             "--prior-shots must be above 0 with --classes, whose names are all there "
@@ -238,13 +238,3 @@ def _check_options(
         raise click.UsageError(
             f"--{name.replace('_', '-')} {needs}. Received: {received}"
         )
-
-
-def _check_pictures(picture: Path | None, confusion: Path | None) -> None:
-    for option, path in (("--picture", picture), ("--confusion", confusion)):
-        if path is not None and path.suffix.lower() != ".png":
-            raise click.UsageError(f"{option} must name a .png file. Received: {path}")
-    if picture is not None:
-        from tfmeta.datasets.contact_sheet import check_target
-
-        check_target(picture)

@@ -223,7 +223,7 @@ def as_words(class_names: Sequence[str]) -> list[str]:
 
 def warn(warnings: Sequence[str]) -> None:
     """Prints warnings."""
-    from tfmeta.classifying.printable import printable
+    from tfmeta.printable import printable
 
     for warning in warnings:
         click.echo(f"Warning: {printable(warning)}", err=True)

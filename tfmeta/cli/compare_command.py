@@ -6,25 +6,32 @@ from pathlib import Path
 
 import click
 
+from tfmeta.cli.command import Command
 from tfmeta.cli.config_options import task_options
-from tfmeta.cli.options import DATA_DIR, SEED
+from tfmeta.cli.options import DATA_DIR, EPISODES, RUN, SEED
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
 
-@click.command()
-@click.argument("first", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("second", metavar="RUN", type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@click.argument("first", metavar="RUN", type=RUN)
+@click.argument("second", metavar="RUN", type=RUN)
 @task_options(default="as in the first RUN")
 @click.option(
     "--episodes",
     "num_episodes",
-    type=click.IntRange(min=600),
+    type=EPISODES,
+    metavar="EPISODES",
     default=1000,
     show_default=True,
     help="Number of test episodes.",
 )
 @click.option(
-    "--seed", type=SEED, default=0, show_default=True, help="Seed of the episodes."
+    "--seed",
+    type=SEED,
+    metavar="SEED",
+    default=0,
+    show_default=True,
+    help="Seed of the episodes.",
 )
 @DATA_DIR
 def compare(

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from tfmeta.cli.command import Group
 from tfmeta.cli.describe_command import describe
-from tfmeta.cli.options import DATA_DIR
+from tfmeta.cli.options import DATA_DIR, AnyPath
 from tfmeta.datasets.registry import DATASETS, import_dataset, importable
 
 
@@ -17,7 +18,7 @@ def _needs() -> str:
     return "\n\n".join(["What DIR must hold:", *parts])
 
 
-@click.group()
+@click.group(cls=Group)
 def datasets() -> None:
     """List, import and describe data sets."""
 
@@ -35,7 +36,7 @@ def list_() -> None:
     "--from",
     "source",
     required=True,
-    type=click.Path(path_type=Path),
+    type=AnyPath(exists=True),
     metavar="DIR",
     help="Folder with the files of the data set.",
 )

@@ -7,25 +7,42 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tfmeta.cli.options import AT_LEAST_1, DATA_DIR, SEED
+from tfmeta.cli.command import Command
+from tfmeta.cli.options import DATA_DIR, SEED, WORD, PictureFile
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.runs.config import MOST_PIXELS
 
 if TYPE_CHECKING:
     from tfmeta.datasets import ClassTable
     from tfmeta.datasets.own.labelled_files import LabelledFiles
 
 
-@click.command()
-@click.argument("name", metavar="NAME|PATH")
-@click.option("--split", help="Look closely at one split (of NAME or tfds:NAME).")
-@click.option("--protocol", help="Split protocol (omniglot: vinyals, lake).")
-@click.option("--seed", type=SEED, help="Of glyphs. [default: 0]")
+@click.command(cls=Command)
+@click.argument("name", metavar="NAME|PATH", type=WORD)
 @click.option(
-    "--size", type=AT_LEAST_1, help="Side in pixels, for tfds:NAME with varying sizes."
+    "--split",
+    metavar="NAME",
+    type=WORD,
+    help="Look closely at one split (of NAME or tfds:NAME).",
+)
+@click.option(
+    "--protocol",
+    metavar="NAME",
+    type=WORD,
+    help="Split protocol (omniglot: vinyals, lake; clinc150 and banking77: "
+    "new_intents, all_intents). [default: the first of these]",
+)
+@click.option("--seed", type=SEED, metavar="SEED", help="Of glyphs. [default: 0]")
+@click.option(
+    "--size",
+    type=click.IntRange(1, MOST_PIXELS),
+    metavar="PIXELS",
+    help="Side in pixels, for tfds:NAME with varying sizes. [default: the pictures' "
+    "own]",
 )
 @click.option(
     "--contact-sheet",
-    type=click.Path(path_type=Path),
+    type=PictureFile(new=True),
     metavar="FILE.png",
     help="Draw some classes with a few examples each into a new file.",
 )
@@ -52,10 +69,6 @@ def describe(
 
     known = name in DATASETS
     _check_options(name, known, split=split, protocol=protocol, seed=seed, size=size)
-    if contact_sheet is not None:
-        from tfmeta.datasets.contact_sheet import check_target
-
-        check_target(contact_sheet)
     source: ClassTable | LabelledFiles
     if not known:
         source = _open(name, split, size, data_dir)

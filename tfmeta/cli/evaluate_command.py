@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfmeta.cli.command import Command
 from tfmeta.cli.config_options import task_options
-from tfmeta.cli.options import DATA_DIR, SEED
+from tfmeta.cli.options import DATA_DIR, EPISODES, RUN, SEED
 from tfmeta.cli.protocol_options import chosen_protocol, protocol_options
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
@@ -20,21 +21,25 @@ if TYPE_CHECKING:
     from tfmeta.runs.run_folder import RunFolder
 
 
-@click.command()
-@click.argument(
-    "runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.command(cls=Command)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=RUN)
 @task_options(default="as in the run", several=("ways", "shots"))
 @click.option(
     "--episodes",
     "num_episodes",
-    type=click.IntRange(min=600),
+    type=EPISODES,
+    metavar="EPISODES",
     default=1000,
     show_default=True,
     help="Number of test episodes.",
 )
 @click.option(
-    "--seed", type=SEED, default=0, show_default=True, help="Seed of the episodes."
+    "--seed",
+    type=SEED,
+    metavar="SEED",
+    default=0,
+    show_default=True,
+    help="Seed of the episodes.",
 )
 @click.option(
     "--untrained",

@@ -6,15 +6,16 @@ from pathlib import Path
 
 import click
 
-from tfmeta.cli.options import DATA_DIR
+from tfmeta.cli.command import Command
+from tfmeta.cli.options import DATA_DIR, RUN, AnyPath
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
 
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@click.argument("run", type=RUN)
 @click.option(
     "--to",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=AnyPath(made=True, file_okay=False, writable=True),
     help="Folder of the versions. [default: RUN/saved_model]",
 )
 @DATA_DIR

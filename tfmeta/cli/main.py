@@ -9,7 +9,9 @@ import sys
 import click
 
 from tfmeta._version import __version__
+from tfmeta.cli.output import accept_all_characters, flush_output, quiet_when_closed
 from tfmeta.extras import MissingExtraError
+from tfmeta.printable import one_line
 
 _COMMANDS = {
     "train": "Train a learner on episodes into a run folder.",
@@ -50,9 +52,19 @@ def tfmeta() -> None:
 def main() -> None:
     """Entry point: bad input ends in one clear line and exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    accept_all_characters()
+    with quiet_when_closed():
+        _run()
+
+
+def _run() -> None:
     try:
         tfmeta(prog_name="tfmeta", standalone_mode=False)
+        flush_output()
+    except BrokenPipeError:
+        raise
     except click.ClickException as error:
+        error.message = one_line(error.message)
         error.show()
         sys.exit(error.exit_code)
     except click.Abort:
@@ -62,7 +74,7 @@ def main() -> None:
         if os.environ.get("TFMETA_TRACEBACK"):
             raise
         message = " ".join(str(error).split()) or type(error).__name__
-        click.echo(f"Error: {message}", err=True)
+        click.echo(f"Error: {one_line(message)}", err=True)
         sys.exit(2)
 
 

@@ -17,7 +17,7 @@ from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.own.array_files import open_array
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.reading.pictures import picture_kind, read_picture
-from tfmeta.durable import put_in_place
+from tfmeta.durable import check_writable, put_in_place
 
 _CELL = 0.95  # inches
 _MOST_PIXELS = 200  # of a picture's longer side; more would not be seen
@@ -51,7 +51,8 @@ def draw_contact_sheet(
 
     Raises:
         FileExistsError: When there is something at `path`.
-        FileNotFoundError: When its folder does not exist.
+        FileNotFoundError, PermissionError: When its folder does not exist, or
+            nothing can be written there.
         ValueError: When `path` is not named `*.png`, or a file cannot be read.
 
     Example:
@@ -79,15 +80,7 @@ def check_target(path: str | os.PathLike[str]) -> Path:
         raise ValueError(
             f"a contact sheet must be named *.png. Received: {str(path)!r}"
         )
-    if os.path.lexists(path):
-        raise FileExistsError(
-            f"{path} must not exist, nothing is overwritten. Received: something is "
-            "there"
-        )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"the folder of {path} must exist. Received: no folder {path.parent}"
-        )
+    check_writable(path, new=True)
     return path
 
 

@@ -57,7 +57,9 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
     unknown_ways: int | None = parameter(
         None,
         "With --open-set: unknown classes per task. [default: as many as --ways]",
+        unit="classes",
         at_least=1,
+        at_most=1_000_000,
     )
 
     def draw(
@@ -85,10 +87,9 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
             classes = len(set(table.origins))
             if ways + unknown_ways > classes:
                 raise ValueError(
-                    f"`ways + unknown_ways` must be at most the number of {split} "
-                    f"classes of different origin, which is {classes}. Received: "
-                    f"{ways} + {unknown_ways}; choose fewer by --ways and "
-                    "--unknown-ways"
+                    "`ways` and `unknown_ways` together must be at most the number of "
+                    f"{split} classes of different origin, which is {classes}. "
+                    f"Received: {ways} + {unknown_ways}"
                 )
             drawn.append(
                 Episodes(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmeta.classifying.printable import printable
+from tfmeta.printable import printable
 
 
 @pytest.mark.parametrize(
