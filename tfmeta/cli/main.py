@@ -64,8 +64,7 @@ def _run() -> None:
     except BrokenPipeError:
         raise
     except click.ClickException as error:
-        error.message = one_line(error.message)
-        error.show()
+        _show_click(error)
         sys.exit(error.exit_code)
     except click.Abort:
         click.echo("Interrupted. What was saved is kept.", err=True)
@@ -73,9 +72,25 @@ def _run() -> None:
     except (ValueError, TypeError, OSError, MissingExtraError) as error:
         if os.environ.get("TFMETA_TRACEBACK"):
             raise
-        message = " ".join(str(error).split()) or type(error).__name__
-        click.echo(f"Error: {one_line(message)}", err=True)
+        _show(str(error) or type(error).__name__)
         sys.exit(2)
+
+
+def _show_click(error: click.ClickException) -> None:
+    """As click shows it, but for what was typed, which stays on its line."""
+    if type(error).show not in (click.UsageError.show, click.ClickException.show):
+        error.show()  # The help, where there is no command.
+        return
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        asked = f"{context.command_path} {context.help_option_names[0]}"
+        click.echo(f"{context.get_usage()}\nTry '{asked}' for help.\n", err=True)
+    _show(error.format_message())
+
+
+def _show(message: str) -> None:
+    """One line, whatever names are in it."""
+    click.echo(f"Error: {one_line(' '.join(message.split()))}", err=True)
 
 
 if __name__ == "__main__":

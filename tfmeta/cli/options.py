@@ -57,7 +57,7 @@ class AnyPath(click.Path):
     ) -> Any:
         """The path."""
         WORD.convert(os.fspath(value), param, ctx)
-        path = super().convert(value, param, ctx)
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
         if self._made:
             try:
                 check_folder(path, writable=self.writable)
