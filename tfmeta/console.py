@@ -37,6 +37,14 @@ class Console(rich.console.Console):
         for line in lines:
             self.print(Text(one_line(line), style=style))
 
+    def show(self, *parts: object) -> None:
+        """Writes tables, and texts of several lines with their names escaped."""
+        for part in parts:
+            if isinstance(part, str):
+                self.say(*part.split("\n"))
+            else:
+                self.print(part)
+
     def on_broken_pipe(self) -> None:
         """Leaves it to the caller that nobody reads on; rich would end the process."""
         raise  # noqa: PLE0704  # called where the error is handled

@@ -12,6 +12,7 @@ import click
 from tfmeta.cli.classify_job import ClassifyJob, parse_classes, warn
 from tfmeta.cli.command import Command
 from tfmeta.cli.options import DATA_DIR, RUN, WORD, AnyPath, FiniteRange, PictureFile
+from tfmeta.cli.output import say
 from tfmeta.registry import LEARNERS
 from tfmeta.runs.config import MOST_PIXELS
 
@@ -189,7 +190,7 @@ def classify(
         checked.draw(confusion)
     _write(FORMATS[form](answers))
     if form == "csv" and checked is not None:
-        click.echo(str(checked), err=True)
+        say(*str(checked).split("\n"), err=True)
 
 
 def _write(lines: Iterable[str]) -> None:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
+from tfmeta.cli.output import say
 from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.console import Console
 
 if TYPE_CHECKING:
     import keras
@@ -91,7 +92,7 @@ class ClassifyJob:
         pictures = read_for_run(model, task, invert=self.invert, skip_bad=self.skip_bad)
         warn(pictures.warnings)
         for note in pictures.notes:
-            click.echo(note, err=True)
+            say(note, err=True)
         start_tensorflow("metric")
         answers: Answers
         if self.class_names is not None:
@@ -223,10 +224,7 @@ def as_words(class_names: Sequence[str]) -> list[str]:
 
 def warn(warnings: Sequence[str]) -> None:
     """Prints warnings."""
-    from tfmeta.printable import printable
-
-    for warning in warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
+    say(*(f"Warning: {warning}" for warning in warnings), err=True)
 
 
 def _embed_names(names: Sequence[str]) -> np.ndarray:

@@ -9,6 +9,7 @@ import click
 
 from tfmeta.cli.command import Command
 from tfmeta.cli.options import DATA_DIR, SEED, WORD, PictureFile
+from tfmeta.cli.output import say
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.runs.config import MOST_PIXELS
 
@@ -87,7 +88,8 @@ def describe(
     if contact_sheet is not None:
         from tfmeta.datasets.contact_sheet import draw_contact_sheet
 
-        click.echo(f"contact sheet: {draw_contact_sheet(source, contact_sheet)}")
+        drawn = draw_contact_sheet(source, contact_sheet)
+        say(f"contact sheet: {drawn}")
 
 
 def _check_options(name: str, known: bool, **options: object) -> None:
@@ -140,23 +142,22 @@ def _print_splits(
         rotations = f"{origins:,} without their rotations, " if turned else ""
         text = table.examples.dtype == object
         shape = " x ".join(str(n) for n in table.example_shape)
-        click.echo(
+        say(
             f"{split:10} {table.num_classes:,} classes{groups}, "
             f"{rotations}{sizes} examples each, "
             f"{'text' if text else f'{shape} {table.examples.dtype}'}"
         )
-    click.echo(table.description)
+    say(table.description)
 
 
 def _print_facts(source: ClassTable | LabelledFiles) -> None:
-    from rich.console import Console
-
     from tfmeta.cli.description import print_description
     from tfmeta.cli.progress import progress_bar
+    from tfmeta.console import Console
     from tfmeta.datasets import ClassTable
     from tfmeta.datasets.describe import describe_files, describe_table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
     with progress_bar(console, "looking at every example") as report:
         if isinstance(source, ClassTable):
             facts = describe_table(source, on_progress=report)

@@ -14,8 +14,7 @@ from tfmeta.cli.protocol_options import chosen_protocol, protocol_options
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from tfmeta.console import Console
     from tfmeta.learners import FewShotLearner
     from tfmeta.runs.measuring.protocol import Drawn, MeasuringProtocol
     from tfmeta.runs.run_folder import RunFolder
@@ -71,18 +70,17 @@ def evaluate(
     protocol = chosen_protocol(context)
     start_tensorflow("metric")
 
-    from rich.console import Console
-
+    from tfmeta.console import Console
     from tfmeta.runs.building import build_learner
     from tfmeta.runs.data import load_split
     from tfmeta.runs.train import load_learner
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
     measured = []
     for folder in folders:
         config = folder.read_config()
         if len(folders) > 1 and protocol.names_runs:
-            console.print(f"{folder.path}, training seed {config.seed}")
+            console.say(f"{folder.path}, training seed {config.seed}")
         # All before the first is measured: what cannot be drawn is said at once.
         drawn = protocol.draw(config, data_dir=data_dir)
         if untrained:
@@ -105,8 +103,7 @@ def evaluate(
             ]
         )
     if len(folders) > 1:
-        for line in protocol.report_spread(measured):
-            console.print(line)
+        console.show(*protocol.report_spread(measured))
 
 
 def _measure_together(
@@ -123,8 +120,7 @@ def _measure_together(
     from tfmeta.cli.progress import progress_bar
     from tfmeta.runs.measuring.measure import measure_part
 
-    for line in drawn.said:
-        console.print(line)
+    console.say(*drawn.said)
     results = {}
     for name, part in drawn.parts.items():
         with progress_bar(console, protocol.progress) as report:
@@ -137,6 +133,5 @@ def _measure_together(
                 on_progress=report,
                 keep=keep,
             )
-    for line in protocol.report(folder, drawn, results, kept=keep):
-        console.print(line)
+    console.show(*protocol.report(folder, drawn, results, kept=keep))
     return list(results.values())

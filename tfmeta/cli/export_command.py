@@ -9,6 +9,7 @@ import click
 from tfmeta.cli.command import Command
 from tfmeta.cli.options import DATA_DIR, RUN, AnyPath
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.printable import shell_word
 
 
 @click.command(cls=Command)
@@ -30,11 +31,14 @@ def export(run: Path, to: Path | None, data_dir: Path | None) -> None:
     folder.read_config()
     start_tensorflow("metric")
 
+    from tfmeta.console import Console
     from tfmeta.runs.data import load_split
     from tfmeta.runs.export import export_run
     from tfmeta.runs.train import load_learner
 
     table = load_split(folder.read_config(), "test", data_dir)
     version = export_run(folder, load_learner(folder), table, to)
-    click.echo(f"Wrote {version}")
-    click.echo(f"Look at it: saved_model_cli show --all --dir {version}")
+    Console().say(
+        f"Wrote {version}",
+        f"Look at it: saved_model_cli show --all --dir {shell_word(version)}",
+    )

@@ -9,9 +9,13 @@ import sys
 import click
 
 from tfmeta._version import __version__
-from tfmeta.cli.output import accept_all_characters, flush_output, quiet_when_closed
+from tfmeta.cli.output import (
+    accept_all_characters,
+    flush_output,
+    quiet_when_closed,
+    say,
+)
 from tfmeta.extras import MissingExtraError
-from tfmeta.printable import one_line
 
 _COMMANDS = {
     "train": "Train a learner on episodes into a run folder.",
@@ -67,7 +71,7 @@ def _run() -> None:
         _show_click(error)
         sys.exit(error.exit_code)
     except click.Abort:
-        click.echo("Interrupted. What was saved is kept.", err=True)
+        say("Interrupted. What was saved is kept.", err=True)
         sys.exit(130)
     except (ValueError, TypeError, OSError, MissingExtraError) as error:
         if os.environ.get("TFMETA_TRACEBACK"):
@@ -90,7 +94,7 @@ def _show_click(error: click.ClickException) -> None:
 
 def _show(message: str) -> None:
     """One line, whatever names are in it."""
-    click.echo(f"Error: {one_line(' '.join(message.split()))}", err=True)
+    say(f"Error: {' '.join(message.split())}", err=True)
 
 
 if __name__ == "__main__":

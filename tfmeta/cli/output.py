@@ -9,7 +9,9 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-from tfmeta.printable import printable
+import click
+
+from tfmeta.printable import one_line, printable
 
 # As a shell says of a program that writes to a pipe which nobody reads: 128 and the
 # number of SIGPIPE, which Windows does not know.
@@ -34,6 +36,12 @@ def _escape(character: str) -> str:
     if shown.isascii():
         return shown
     return character.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def say(*lines: str, err: bool = False) -> None:
+    """As `Console.say`, for commands that need not wait for rich."""
+    for line in lines:
+        click.echo(one_line(line), err=err)
 
 
 def accept_all_characters() -> None:

@@ -16,6 +16,7 @@ from tfmeta.cli.options import (
     FiniteRange,
     number_of_seeds,
 )
+from tfmeta.cli.output import say
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.registry import family_of
 from tfmeta.reproduction.row import Row
@@ -112,7 +113,7 @@ def reproduce(
                 "shows the rows of each."
             )
         for name in NAMES:
-            click.echo(f"Table {name}")
+            say(f"Table {name}")
             _list(load_table(name).rows, budget)
         return
     loaded = load_table(table)
@@ -152,8 +153,8 @@ def reproduce(
 def _list(rows: Iterable[Row], budget: float) -> None:
     for row in rows:
         config = row.train_config(budget=budget)
-        click.echo(f"{row.name}: {row.title} ({row.paper.authors}, {row.paper.year})")
-        click.echo(
+        say(f"{row.name}: {row.title} ({row.paper.authors}, {row.paper.year})")
+        say(
             f"  one training of {config.learner} on {config.dataset}, "
             f"{config.epochs} epochs of {config.steps_per_epoch} steps, "
             f"{config.steps:,} in all"
@@ -164,6 +165,4 @@ def _list(rows: Iterable[Row], budget: float) -> None:
                 if column.goal is None
                 else f", goal {column.bound} {column.goal:g} %"
             )
-            click.echo(
-                f"  {column.label}: published {column.published.percent:g} %{goal}"
-            )
+            say(f"  {column.label}: published {column.published.percent:g} %{goal}")

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tfmeta.printable import shell_word
 from tfmeta.runs.config import HeldOutEpisodeConfig, TrainConfig
 from tfmeta.runs.measuring.on_episodes import TASKS, OnEpisodes
 from tfmeta.runs.measuring.protocol import Drawn
@@ -155,7 +156,7 @@ def find_threshold(folder: RunFolder, *, ways: int, shots: int) -> Threshold:
     if not thresholds:
         raise FileNotFoundError(
             f"{folder.open_set_file} must hold a threshold. Received: none; fit one "
-            f"with `tfmeta evaluate {folder.path} --open-set --ways {ways} --shots "
+            f"with `tfmeta evaluate {shell_word(folder.path)} --open-set --ways {ways} --shots "
             f"{shots}`"
         )
     return min(

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfmeta.printable import one_line
 from tfmeta.runs.config import EpisodeConfig, TrainConfig
 from tfmeta.runs.measuring.in_tables import InTables, percent
 from tfmeta.runs.measuring.measure import measure_part
@@ -94,7 +95,7 @@ class Standard(AccuracyOnEpisodes, InTables["Episodes", "EvaluationResult"]):
         for results in zip(*measured, strict=True):
             p = results[0].protocol
             yield (
-                f"\n{p['ways']}-way {p['shots']}-shot on {p['table']}: "
+                f"\n{p['ways']}-way {p['shots']}-shot on {one_line(p['table'])}: "
                 f"{over_training_seeds(results)}"
             )
 
