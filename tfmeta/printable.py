@@ -47,6 +47,20 @@ def one_line(text: str) -> str:
     return "\\".join(map(printable, text.split("\\")))
 
 
+def short_name(name: str, most: int = 28) -> str:
+    """A name for where there is little room, as in a picture; as `printable`.
+
+    Args:
+        name: The name.
+        most: The most characters; of a longer one begin and end stay, for names often
+            differ in their ends.
+    """
+    name = printable(name)
+    if len(name) <= most:
+        return name
+    return f"{name[: (most - 1) // 2]}…{name[len(name) - most // 2 :]}"
+
+
 def shell_word(text: object) -> str:
     r"""A word of a command, so that it can be pasted into a shell.
 

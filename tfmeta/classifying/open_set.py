@@ -51,7 +51,8 @@ def classify_open_set(folder: RunFolder, pictures: RunPictures) -> Answers:
         warnings.append(
             f"the threshold was fitted on {p['ways']}-way {p['shots']}-shot episodes, "
             f"and this task has {ways} classes with {shots} shots: fit another with "
-            f"`tfmeta evaluate {shell_word(folder.path)} --open-set --ways {ways} --shots {shots}`"
+            f"`tfmeta evaluate {shell_word(folder.path)} --open-set --ways {ways} "
+            f"--shots {shots}`"
         )
     return Answers(
         names=task.query_names,

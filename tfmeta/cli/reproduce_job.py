@@ -22,6 +22,7 @@ from tfmeta.reproduction.row import Row
 from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.measuring.registry import protocols_in_tables
 from tfmeta.runs.run_folder import RunFolder
+from tfmeta.runs.training_data import describe_training, describe_validation
 
 
 def reproduce_rows(
@@ -124,7 +125,11 @@ def _run(
     else:
         state = f"is trained for {config.steps:,} steps,"
     console.say(f"Row {row.name}, seed {seed}: {row.title} {state} in {folder.path}")
-    bar = TrainingProgress(console)
+    bar = TrainingProgress(
+        console,
+        training=describe_training(config, None),
+        validation=describe_validation(config),
+    )
     try:
         train_row(
             row, folder, seed=seed, budget=budget, data_dir=data_dir, callbacks=[bar]

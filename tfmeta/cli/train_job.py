@@ -23,7 +23,7 @@ from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.pictures import draw_curve, draw_episodes
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import train
-from tfmeta.runs.training_data import describe_training
+from tfmeta.runs.training_data import describe_training, describe_validation
 
 
 def run_training(
@@ -98,13 +98,16 @@ def _train_and_measure(
     table = None
     if entry.trains_on == "examples":  # The line names the number of its classes.
         table = load_split(config, "train", data_dir)
-    work = f"{describe_training(config, table)}, {config.steps:,} steps"
+    training = describe_training(config, table)
+    work = f"{training}, {config.steps:,} steps"
     if entry.trains_on == "nothing":
         verb, work = "Making", "nothing to train"
     console.say(
         f"{verb} a {entry.title} on {config.dataset}: {work}, into {folder.path}"
     )
-    bar = TrainingProgress(console)
+    bar = TrainingProgress(
+        console, training=training, validation=describe_validation(config)
+    )
     features = RepeatedProgress(console, "computing features")
     try:
         learner = train(

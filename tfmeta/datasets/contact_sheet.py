@@ -18,6 +18,7 @@ from tfmeta.datasets.own.array_files import open_array
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.reading.pictures import picture_kind, read_picture
 from tfmeta.durable import check_writable, put_in_place
+from tfmeta.printable import one_line, short_name
 
 _CELL = 0.95  # inches
 _MOST_PIXELS = 200  # of a picture's longer side; more would not be seen
@@ -109,7 +110,7 @@ def _chosen(source: ClassTable | LabelledFiles, classes: int, examples: int) -> 
 
 def _label(name: str) -> str:
     """The name in short lines, broken at slashes rather than inside a word."""
-    name = name if len(name) <= 36 else name[:35] + "…"
+    name = short_name(name, 36)
     lines = name.replace("/", "/\n").splitlines()
     return "\n".join(textwrap.fill(line, 18) for line in lines)
 
@@ -132,7 +133,7 @@ def _read(files: LabelledFiles, place: int) -> np.ndarray:
 def _title(source: ClassTable | LabelledFiles, shown: int) -> str:
     count = len(source.class_names)
     some = f"{shown} of {count:,} classes" if shown < count else f"{count} classes"
-    return f"{source.name}: {some}"
+    return one_line(f"{source.name}: {some}")
 
 
 def _draw(rows: Rows, title: str) -> Figure:

@@ -101,3 +101,8 @@ def describe_training(config: TrainConfig, train_table: ClassTable | None) -> st
     if train_table is None:
         return batches
     return f"{train_table.num_classes:,} classes, {batches}"
+
+
+def describe_validation(config: TrainConfig) -> str:
+    """What is validated on, e.g. "5-way 1-shot"."""
+    return f"{config.validation.ways}-way {config.validation.shots}-shot"

@@ -156,8 +156,8 @@ def find_threshold(folder: RunFolder, *, ways: int, shots: int) -> Threshold:
     if not thresholds:
         raise FileNotFoundError(
             f"{folder.open_set_file} must hold a threshold. Received: none; fit one "
-            f"with `tfmeta evaluate {shell_word(folder.path)} --open-set --ways {ways} --shots "
-            f"{shots}`"
+            f"with `tfmeta evaluate {shell_word(folder.path)} --open-set --ways {ways} "
+            f"--shots {shots}`"
         )
     return min(
         thresholds,
