@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfmeta.argument_names import renamed_arguments
 from tfmeta.cli.output import say
 from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
@@ -236,13 +237,12 @@ def _embed_names(names: Sequence[str]) -> np.ndarray:
 def _named_encoder(name: str, size: int | None = None) -> keras.Model:
     from tfmeta.encoders import pretrained
 
-    try:
-        # Keras says there that it downloads; stdout is for answers.
-        with contextlib.redirect_stdout(sys.stderr):
-            return pretrained(name, size=size)
-    except ValueError as error:
-        with contextlib.suppress(ValueError):  # A network of grey pictures.
-            return pretrained(name, size=size, input_shape=(None, None, 1))
-        # By what the user has written.
-        said = str(error).replace("`name`", "`--encoder`").replace("`size`", "`--size`")
-        raise ValueError(said) from error
+    with renamed_arguments({"name": "encoder"}):
+        try:
+            # Keras says there that it downloads; stdout is for answers.
+            with contextlib.redirect_stdout(sys.stderr):
+                return pretrained(name, size=size)
+        except ValueError:
+            with contextlib.suppress(ValueError):  # A network of grey pictures.
+                return pretrained(name, size=size, input_shape=(None, None, 1))
+            raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -18,11 +19,16 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Does the work."""
-        with reworded_errors(self.in_options):
+        with reworded_errors(lambda message: self.in_options(message, ctx.params)):
             return super().invoke(ctx)
 
-    def in_options(self, message: str) -> str:
-        """A message with the names of options for those of arguments."""
+    def in_options(self, message: str, given: Mapping[str, Any]) -> str:
+        """A message with the names of options for those of arguments.
+
+        Args:
+            message: The message.
+            given: The values of the options, by their names in Python.
+        """
         names: dict[str, str] = {}
         values: dict[tuple[str, str], str] = {}
         for parameter in self.params:
@@ -36,6 +42,10 @@ class Command(click.Command):
                 values[name, "True"] = said
                 values[name, "False"] = opposite
                 values[name, "None"] = f"no {said}"
+            # Names that a value of NAME=VALUE brings along.
+            inside = given.get(parameter.name or "")
+            if isinstance(inside, dict):
+                names |= {name: f"{said} {name}" for name in inside}
         return rename_arguments(message, names, values=values)
 
 

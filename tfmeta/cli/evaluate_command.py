@@ -68,6 +68,8 @@ def evaluate(
     folders = [RunFolder(run) for run in runs]
     check_same_but_seed(folders)
     protocol = chosen_protocol(context)
+    for folder in () if untrained else folders:
+        protocol.check_keepable(folder, folder.read_config())
     start_tensorflow("metric")
 
     from tfmeta.console import Console

@@ -17,7 +17,7 @@ from tfmeta.reproduction.collect import collect
 from tfmeta.reproduction.files import read_earlier, read_result, write_table
 from tfmeta.reproduction.markdown import figure_rows, header, markdown
 from tfmeta.reproduction.measure import measure_row, train_row
-from tfmeta.reproduction.readme import put_into_readme
+from tfmeta.reproduction.readme import check_readme, put_into_readme
 from tfmeta.reproduction.row import Row
 from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.measuring.registry import protocols_in_tables
@@ -43,9 +43,12 @@ def reproduce_rows(
     written after every run, so that it is there however the command ends.
 
     Raises:
-        ValueError: At the end, when a run could not be made or be read.
+        ValueError: At the end, when a run could not be made or be read; before the
+            first, when `readme` has no place for the table.
     """
     console = Console()
+    if readme is not None:
+        check_readme(readme, table.name)
 
     def write() -> dict[str, Any]:
         content = collect(

@@ -333,6 +333,15 @@ def options() -> list[Place]:
     return [place for place in last.values() if place.parameter.has_option]
 
 
+def names_of_options(part: str) -> dict[str, str]:
+    """Names of the options of a part, by those of the arguments of `Episodes`."""
+    return {
+        place.path[-1]: place.name
+        for place in places(TrainConfig)
+        if place.path[0] == part
+    }
+
+
 def _known(what: str, config: type, values: Any) -> dict[str, Any]:
     """A mapping without other keys than a configuration's."""
     names = [field.name for field in dataclasses.fields(config)]

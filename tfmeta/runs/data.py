@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from tfmeta.argument_names import renamed_arguments
 from tfmeta.datasets import ClassTable, load
 from tfmeta.datasets.reading.ground import common_ground, ground_of
 from tfmeta.datasets.registry import DATASETS
@@ -53,7 +54,10 @@ def _load(
         )
     from tfmeta.datasets.own import load_own_split
 
-    return load_own_split(config.dataset, split, size=config.size, data_dir=data_dir)
+    with renamed_arguments({"name": "dataset"}):
+        return load_own_split(
+            config.dataset, split, size=config.size, data_dir=data_dir
+        )
 
 
 def kind_of(table: ClassTable) -> Kind:

@@ -12,7 +12,7 @@ from tfmeta.datasets.own.class_folders import list_class_files
 from tfmeta.datasets.own.csv_file import list_csv
 from tfmeta.datasets.own.given_splits import given_splits
 from tfmeta.datasets.own.labelled_files import LabelledFiles
-from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize
+from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize, refuse_form
 from tfmeta.datasets.own.read_files import form_of_files, read_files
 from tfmeta.datasets.own.tfds_by_name import load_tfds
 from tfmeta.datasets.storage.building import HEADER
@@ -85,12 +85,12 @@ def open_own(
             on_progress=on_progress,
         )
     if is_table(path):
-        if (size, channels, dtype) != (None, None, None):
-            raise ValueError(
-                "`size`, `channels` and `dtype` must be None for a prepared table, "
-                f"which stays as it is. Received: size={size}, channels={channels}, "
-                f"dtype={dtype!r}"
-            )
+        refuse_form(
+            "a prepared table, which stays as it is",
+            size=size,
+            channels=channels,
+            dtype=dtype,
+        )
         return open_table(path)
     files = list_own_files(path)
     form = form_of_files(files, size=size, channels=channels, dtype=dtype)
@@ -124,9 +124,8 @@ def list_own_files(path: str | os.PathLike[str]) -> LabelledFiles:
     given = given_splits(path)
     if given:
         raise ValueError(
-            f"{str(path)!r} must be one split, such as {str(given['train'])!r}, or be "
-            "opened split by split with `load_own_split`. Received: the splits "
-            f"{', '.join(sorted(given))}"
+            f"{str(path)!r} must be one split, such as {str(given['train'])!r}. "
+            f"Received: the splits {', '.join(sorted(given))}"
         )
     if path.is_dir():
         return list_class_files(path)
