@@ -96,7 +96,8 @@ _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothin
     default="text",
     show_default=True,
     help="How answers are printed: lines with tabs, a CSV table, or one JSON document "
-    "with the probabilities of all classes.",
+    "with the probabilities of all classes. CSV has names as they are; a spreadsheet "
+    "takes one that begins with =, +, - or @ for a formula.",
 )
 @click.option(
     "--picture",
@@ -188,20 +189,25 @@ def classify(
     checked = answers.checked()
     if confusion is not None and checked is not None:
         checked.draw(confusion)
-    _write(FORMATS[form](answers))
+    _write(FORMATS[form](answers), for_programs=form != "text")
     if form == "csv" and checked is not None:
         say(*str(checked).split("\n"), err=True)
 
 
-def _write(lines: Iterable[str]) -> None:
-    """Writes UTF-8, and bytes of file names that are not as they are."""
-    stdout = getattr(sys.stdout, "buffer", None)
+def _write(lines: Iterable[str], *, for_programs: bool) -> None:
+    """Writes lines as the terminal can show them.
+
+    For programs they are UTF-8 whatever the terminal, and bytes of file names that are
+    not are as they are.
+    """
+    # A notebook's has no buffer.
+    bytes_out = getattr(sys.stdout, "buffer", None) if for_programs else None
     for line in lines:
-        if stdout is None:  # a notebook's
+        if bytes_out is None:
             sys.stdout.write(f"{line}\n")
         else:
-            stdout.write(line.encode("utf-8", "surrogateescape") + b"\n")
-    (stdout or sys.stdout).flush()
+            bytes_out.write(line.encode("utf-8", "surrogateescape") + b"\n")
+    (bytes_out or sys.stdout).flush()
 
 
 def _check_options(

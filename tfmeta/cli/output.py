@@ -9,13 +9,10 @@ import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-import click
-
 from tfmeta.printable import one_line, printable
 
-# As a shell says of a program that writes to a pipe which nobody reads: 128 and the
-# number of SIGPIPE, which Windows does not know.
-CLOSED_PIPE = 141
+# As click, rich and Python's own documentation have it.
+CLOSED_PIPE = 1
 
 _SPELT = {
     **{"±": "+/-", "≥": ">=", "≤": "<=", "→": "->", "…": "...", "×": "x"},
@@ -41,7 +38,8 @@ def _escape(character: str) -> str:
 def say(*lines: str, err: bool = False) -> None:
     """As `Console.say`, for commands that need not wait for rich."""
     for line in lines:
-        click.echo(one_line(line), err=err)
+        # click takes a terminal of ASCII for one of UTF-8.
+        print(one_line(line), file=sys.stderr if err else sys.stdout)
 
 
 def accept_all_characters() -> None:
@@ -62,7 +60,7 @@ def quiet_when_closed() -> Iterator[None]:
     """Ends the process quietly when nobody reads its output on, as after `| head`.
 
     Raises:
-        SystemExit: With 141, as a shell reports it of other programs.
+        SystemExit: With 1.
     """
     try:
         yield
