@@ -188,3 +188,23 @@ def test_damaged_files_are_named(call, run_copy):
         assert f"{run_copy / name} {message}" in call("evaluate", run_copy).error
         assert (run_copy / name).read_text() == text
         (run_copy / name).write_text(intact)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("metrics.json", ()),
+        ("confusion.png", ("--confusion",)),
+        ("confusion-3way-1shot.png", ("--confusion", "--ways", 2, "--ways", 3)),
+        ("open_set.json", ("--open-set",)),
+        ("lake.png", ("--protocol", "lake")),
+    ],
+)
+def test_what_could_not_be_written_is_said_before_it_is_measured(
+    call, run_copy, monkeypatch, name, options
+):
+    monkeypatch.setattr("tfmeta.runs.train.load_learner", None)
+    (run_copy / name).unlink(missing_ok=True)
+    (run_copy / name).mkdir()
+    error = call("evaluate", run_copy, *options).error
+    assert error == f"{run_copy / name} must be a file. Received: a folder"

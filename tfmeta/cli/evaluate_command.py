@@ -68,8 +68,6 @@ def evaluate(
     folders = [RunFolder(run) for run in runs]
     check_same_but_seed(folders)
     protocol = chosen_protocol(context)
-    for folder in () if untrained else folders:
-        protocol.check_keepable(folder, folder.read_config())
     start_tensorflow("metric")
 
     from tfmeta.console import Console
@@ -78,6 +76,8 @@ def evaluate(
     from tfmeta.runs.train import load_learner
 
     console = Console()
+    for folder in () if untrained else folders:
+        protocol.check_keepable(folder, folder.read_config())
     measured = []
     for folder in folders:
         config = folder.read_config()
