@@ -150,8 +150,8 @@ def test_what_cannot_be_drawn_is_named(call, glyphs_run, hash_tree, options, mes
         (("--unknown-ways", 2), "--unknown-ways needs --open-set"),
         (("--realistic", "--open-set"), "one at a time"),
         (("--confusion", "--untrained"), "--confusion with --untrained"),
-        (("--ways", 1), "'--ways': 1 is not in the range 2<=x<="),
-        (("--episodes", 10), "'--episodes': 10 is not in the range 600<=x<="),
+        (("--ways", 1), "'--ways': 1 is not in the range 2 to "),
+        (("--episodes", 10), "'--episodes': 10 is not in the range 600 to "),
     ],
 )
 def test_options_out_of_range_are_named(call, glyphs_run, options, message):

@@ -98,19 +98,19 @@ def test_what_cannot_be_trained_leaves_nothing(call, tmp_path, options, message)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--ways", 1), "'--ways': 1 is not in the range 2<=x<="),
-        (("--train-ways", 1), "'--train-ways': 1 is not in the range 2<=x<="),
-        (("--test-episodes", 10), "'--test-episodes': 10 is not in the range 600<=x<="),
-        (("--shots", 0), "'--shots': 0 is not in the range 1<=x<="),
+        (("--ways", 1), "'--ways': 1 is not in the range 2 to "),
+        (("--train-ways", 1), "'--train-ways': 1 is not in the range 2 to "),
+        (("--test-episodes", 10), "'--test-episodes': 10 is not in the range 600 to "),
+        (("--shots", 0), "'--shots': 0 is not in the range 1 to "),
         (
             ("--train-shots", "5-1"),
-            "'5-1' is not a number from 1 to 1000000 or a range like 1-5",
+            "'5-1' is not a number from 1 to 1,000,000 or a range like 1-5",
         ),
         (
             ("--train-shots", "few"),
-            "'few' is not a number from 1 to 1000000 or a range like 1-5",
+            "'few' is not a number from 1 to 1,000,000 or a range like 1-5",
         ),
-        (("--seed", -1), "'--seed': -1 is not in the range 0<=x<="),
+        (("--seed", -1), "'--seed': -1 is not in the range 0 to "),
         (("--filters", "many"), "'--filters': 'many' is not a valid integer"),
         (("--dtype-policy", "far"), "'--dtype-policy': 'far' is not one of"),
         (("--seed", 2**64), "'--seed'"),
@@ -146,8 +146,8 @@ def test_an_existing_run_is_not_overwritten(call, run_copy, tiny_options, hash_t
     assert f"{run_copy} holds a run already" in done.error
     assert "--resume" in done.error
     done = call("train", "--run", run_copy, *tiny_options, "--resume", "--filters", 5)
-    assert "`filters` must stay" in done.error
-    assert "filters=5" in done.error
+    assert "`--filters` must stay" in done.error
+    assert "--filters=5" in done.error
     assert hash_tree(run_copy) == before
 
 
@@ -165,11 +165,11 @@ def test_the_default_folder_names_data_set_and_seed(call, tmp_path, monkeypatch)
 def test_a_file_is_no_run_folder(call, tmp_path):
     path = tmp_path / "file"
     path.write_text("precious")
-    assert (
-        "file must be a folder. Received: a file" in call("train", "--run", path).error
+    assert f"'--run': Directory '{path}' is a file" in (
+        call("train", "--run", path).usage_error
     )
     below = call("train", "--run", path / "run", "--train-ways", 5)
-    assert "file/run" in below.error
+    assert "file must be a folder. Received: a file" in below.usage_error
     assert path.read_text() == "precious"
 
 

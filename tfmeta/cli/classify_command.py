@@ -11,7 +11,15 @@ import click
 
 from tfmeta.cli.classify_job import ClassifyJob, parse_classes, warn
 from tfmeta.cli.command import Command
-from tfmeta.cli.options import DATA_DIR, RUN, WORD, AnyPath, FiniteRange, PictureFile
+from tfmeta.cli.options import (
+    DATA_DIR,
+    RUN,
+    WORD,
+    AnyPath,
+    FiniteRange,
+    PictureFile,
+    WholeRange,
+)
 from tfmeta.cli.output import say
 from tfmeta.registry import LEARNERS
 from tfmeta.runs.config import MOST_PIXELS
@@ -51,7 +59,7 @@ _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothin
 )
 @click.option(
     "--size",
-    type=click.IntRange(1, MOST_PIXELS),
+    type=WholeRange(1, MOST_PIXELS),
     metavar="PIXELS",
     help="Without RUN: side in pixels that pictures are brought to; 128 is two and a "
     "half times as fast. [default: the encoder's, 224]",

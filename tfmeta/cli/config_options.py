@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tfmeta.cli.options import WORD, FiniteRange, Shots, parse_arguments
+from tfmeta.cli.options import WORD, FiniteRange, Shots, WholeRange, parse_arguments
 from tfmeta.runs.config import HeldOutEpisodeConfig, options
 from tfmeta.runs.defaults import defaults_in_words
 from tfmeta.runs.parameter import Place, places
@@ -104,7 +104,7 @@ def _type(place: Place) -> Any:
         assert known.at_most is not None
         return Shots(known.at_most)
     if int in members:
-        return click.IntRange(known.at_least, known.at_most)
+        return WholeRange(known.at_least, known.at_most)
     if float in members:
         return FiniteRange(known.above, known.at_most, min_open=True)
     return WORD

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tfmeta.cli.command import Command
-from tfmeta.cli.options import DATA_DIR, SEED, WORD, PictureFile
+from tfmeta.cli.options import DATA_DIR, SEED, WORD, PictureFile, WholeRange
 from tfmeta.cli.output import say
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.runs.config import MOST_PIXELS
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     "--split",
     metavar="NAME",
     type=WORD,
-    help="Look closely at one split (of NAME or tfds:NAME).",
+    help="Look closely at one split (of NAME or tfds:NAME). [default: all of NAME; "
+    "train of tfds:NAME, and for a contact sheet]",
 )
 @click.option(
     "--protocol",
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 @click.option("--seed", type=SEED, metavar="SEED", help="Of glyphs. [default: 0]")
 @click.option(
     "--size",
-    type=click.IntRange(1, MOST_PIXELS),
+    type=WholeRange(1, MOST_PIXELS),
     metavar="PIXELS",
     help="Side in pixels, for tfds:NAME with varying sizes. [default: the pictures' "
     "own]",

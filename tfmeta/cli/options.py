@@ -94,8 +94,18 @@ class PictureFile(AnyPath):
         return path
 
 
+class WholeRange(click.IntRange):
+    """A whole number from a least to a most; `--help` shows both in words."""
+
+    def _describe_range(self) -> str:
+        return _range_in_words(self)
+
+
 class FiniteRange(click.FloatRange):
     """A finite number of a range, which for click NaN is in."""
+
+    def _describe_range(self) -> str:
+        return _range_in_words(self)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -105,6 +115,14 @@ class FiniteRange(click.FloatRange):
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
         return number
+
+
+def _range_in_words(numbers: click.IntRange | click.FloatRange) -> str:
+    least, most = (
+        "2**63 - 1" if end == MOST_SEED else f"{end:,.10g}"
+        for end in (numbers.min or 0, numbers.max or 0)
+    )
+    return f"{'above ' if numbers.min_open else ''}{least} to {most}"
 
 
 class Shots(click.ParamType):
@@ -132,7 +150,8 @@ class Shots(click.ParamType):
             shots = (0, 0)
         if not 1 <= shots[0] <= shots[1] <= self._most:
             self.fail(
-                f"{value!r} is not a number from 1 to {self._most} or a range like 1-5",
+                f"{value!r} is not a number from 1 to {self._most:,} or a range like "
+                "1-5",
                 param,
             )
         return shots if dash else shots[0]
@@ -140,8 +159,8 @@ class Shots(click.ParamType):
 
 WORD = Word()
 RUN = AnyPath(exists=True, file_okay=False)
-EPISODES = click.IntRange(600, MOST_EPISODES)
-SEED = click.IntRange(0, MOST_SEED)
+EPISODES = WholeRange(600, MOST_EPISODES)
+SEED = WholeRange(0, MOST_SEED)
 DATA_DIR = click.option(
     "--data-dir",
     type=AnyPath(made=True, file_okay=False),
@@ -149,9 +168,9 @@ DATA_DIR = click.option(
 )
 
 
-def number_of_seeds(least: int) -> click.IntRange:
+def number_of_seeds(least: int) -> WholeRange:
     """A number of trainings, each of another seed."""
-    return click.IntRange(least, MOST_SEEDS)
+    return WholeRange(least, MOST_SEEDS)
 
 
 def parse_arguments(words: Sequence[str]) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from tfmeta.reproduction.row import Row
     "--row",
     "names",
     type=WORD,
+    metavar="NAME",
     multiple=True,
     help="Name of a row, as --list shows it; may be repeated. [default: all rows]",
 )

@@ -6,7 +6,12 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfmeta.registry import learner_entry, named_encoders, named_learners
+from tfmeta.registry import (
+    learner_entry,
+    named_encoders,
+    named_learners,
+    usual_encoders,
+)
 from tfmeta.runs.parameter import Place, parameter, part, parts, places
 
 # No encoder was trained on more; pictures of some 10,000 do not fit into memory.
@@ -130,7 +135,7 @@ class TrainConfig:
         "Split protocol of the data set (omniglot: vinyals, lake; clinc150 and "
         "banking77: new_intents, all_intents).",
         unit="name",
-        without="the data set's first",
+        without="the first of these",
     )
     size: int | None = parameter(
         None,
@@ -196,7 +201,7 @@ class TrainConfig:
         "keras.applications, or a .keras file or SavedModel of your own. Behind one "
         "that is trained already, a projection of its features is trained.",
         unit="name|path",
-        without="the learner's",
+        without=usual_encoders(),
     )
     dtype_policy: str = parameter(
         "float32",
