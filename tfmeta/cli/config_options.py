@@ -102,9 +102,10 @@ def _type(place: Place) -> Any:
         return click.Choice(known.choices)
     if tuple[int, int] in members:
         assert known.at_most is not None
-        return Shots(known.at_most)
+        return Shots(int(known.at_most))
     if int in members:
-        return WholeRange(known.at_least, known.at_most)
+        most = None if known.at_most is None else int(known.at_most)
+        return WholeRange(known.at_least, most)
     if float in members:
         return FiniteRange(known.above, known.at_most, min_open=True)
     return WORD

@@ -245,7 +245,7 @@ class TrainConfig:
         "At the first step; it falls to 0 by the last.",
         unit="rate",
         above=0,
-        at_most=1000,
+        at_most=1e30,  # What float32 holds; what is far too high stops at NaN.
         of_training=True,
     )
     characters: bool = parameter(

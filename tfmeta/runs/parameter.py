@@ -40,7 +40,7 @@ class Parameter:
     help: str
     unit: str | None = None
     at_least: int | None = None
-    at_most: int | None = None
+    at_most: int | float | None = None
     above: float | None = None
     choices: tuple[str, ...] | None = None
     option: str | None = None
