@@ -77,11 +77,11 @@ def draw_episodes(
     panels = figure.subfigures(1, count, squeeze=False, wspace=0.04)[0]
     task = 0
     step = 0
-    inputs, answers = _answered(learner, episodes, step)
+    inputs, answers = _answered(learner, episodes, step, count)
     for panel in panels:
-        if task == episodes.tasks:
+        if task == len(answers):
             task, step = 0, step + 1
-            inputs, answers = _answered(learner, episodes, step)
+            inputs, answers = _answered(learner, episodes, step, count)
         predicted = answers[task].reshape(episodes.ways, episodes.queries)
         if shown:
             support = np.asarray(inputs["support"][task])
@@ -118,10 +118,12 @@ def draw_episodes(
 
 
 def _answered(
-    learner: FewShotLearner, episodes: Episodes, step: int
+    learner: FewShotLearner, episodes: Episodes, step: int, most: int
 ) -> tuple[dict, np.ndarray]:
-    """The inputs of a batch, and the ways answered to its queries."""
+    """The first tasks of a batch, and the ways answered to their queries."""
     inputs, _, *_ = episodes.batch(step)
+    # A large encoder takes gigabytes for all of them at once.
+    inputs = {name: part[:most] for name, part in inputs.items()}
     logits = learner.episode_logits(inputs)
     answers = answered_ways(logits, present_ways(inputs)).numpy()
     unanswered = UnansweredQueries(learner)
