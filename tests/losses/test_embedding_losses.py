@@ -253,12 +253,18 @@ def test_config(loss):
     assert again(labels, embeddings) == loss(labels, embeddings)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize(
-    "loss",
+    ("loss", "jit_compile"),
     [
-        ContrastiveLoss(2.0),
-        pytest.param(TripletLoss(mining="all"), marks=pytest.mark.slow),
+        (ContrastiveLoss(2.0), False),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [
+                (ContrastiveLoss(2.0), True),
+                (TripletLoss(mining="all"), False),
+                (TripletLoss(mining="all"), True),
+            ]
+        ),
     ],
 )
 def test_trains_a_plain_keras_model(tmp_path, loss, jit_compile):

@@ -99,6 +99,7 @@ class StopAfterEpoch(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_glyphs")
 def test_goes_on_bit_for_bit(config, tmp_path):
     whole = train(config, RunFolder(tmp_path / "whole"), data_dir=tmp_path / "data")
