@@ -25,7 +25,7 @@ SHORT = {
         "STEPS_PER_EPOCH": 2,
         "TEST_INNER_STEPS": 1,
         "TEST_QUERIES": 2,
-        "WAYS": (20,),
+        "WAYS": (6,),
     },
     "04_your_own_images": {
         "PRETRAINING_EPOCHS": 1,

@@ -80,6 +80,7 @@ def test_the_served_model_adapts_as_the_learner_does(name, tmp_path):
     assert {"head_kernel", "head_bias", "present"} < set(answers["names"].tolist())
 
 
+@pytest.mark.slow
 def test_a_head_of_prototypes_takes_any_number_of_ways(tmp_path):
     learner = LEARNERS["prototypes"]()
     served = tf.saved_model.load(export.save(learner, tmp_path)).signatures["classify"]

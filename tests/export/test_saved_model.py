@@ -243,7 +243,7 @@ def test_keras_layer_from_the_export(learner, exported, pictures, endpoint):
     [
         ("mixed_bfloat16", "bfloat16", "float32"),
         pytest.param("float16", "float16", "float32", marks=pytest.mark.slow),
-        ("float64", "float64", "float64"),
+        pytest.param("float64", "float64", "float64", marks=pytest.mark.slow),
     ],
 )
 def test_outputs_are_at_least_float32(

@@ -76,7 +76,10 @@ def test_checks_of_the_others(check, case, make_maker):
 
 
 # What takes longest of the rest.
-HEAVY = ["check_fit_with_defaults", "check_jit_compile", "check_unlabelled_inputs"]
+HEAVY = [
+    *("check_fit_with_defaults", "check_jit_compile", "check_unlabelled_inputs"),
+    *("check_mixed_precision", "check_no_retracing", "check_callbacks"),
+]
 
 
 @pytest.mark.parametrize(
