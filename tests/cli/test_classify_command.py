@@ -68,6 +68,7 @@ def test_scans_are_inverted(classify, task_folders, dark_on_light):
     assert "--support: inverted (15 dark on light); --query: inverted (10" in line
 
 
+@pytest.mark.slow
 def test_sides_of_two_grounds_are_left_as_they_are(
     call, glyphs_run, task_folders, dark_on_light
 ):
@@ -105,6 +106,7 @@ def test_two_levels_without_a_ground_are_left_as_they_are(classify, task_folders
     assert "--query: not inverted (10 not clear)" in line
 
 
+@pytest.mark.slow
 def test_the_same_among_unknown_classes(
     classify, call, run_copy, task_folders, dark_on_light
 ):
