@@ -9,9 +9,13 @@ from typing import Literal
 import numpy as np
 
 from tfmeta.datasets import ClassTable, load
+from tfmeta.datasets.hash_splits import TooFewClasses
+from tfmeta.datasets.own.own_split import OwnSplits, split_own
 from tfmeta.datasets.reading.ground import common_ground, ground_of
 from tfmeta.datasets.registry import DATASETS
+from tfmeta.datasets.splits import SPLITS
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.sizing import too_few_classes
 
 Kind = Literal["pictures", "text", "other"]
 
@@ -51,9 +55,40 @@ def _load(
             size=config.size,
             data_dir=data_dir,
         )
-    from tfmeta.datasets.own import load_own_split
+    return own_splits(config, data_dir).read(split)
 
-    return load_own_split(config.dataset, split, size=config.size, data_dir=data_dir)
+
+def own_splits(
+    config: TrainConfig, data_dir: str | os.PathLike | None = None
+) -> OwnSplits:
+    """How the user's own data of a run are divided: as the run says, if it does.
+
+    Raises:
+        FileNotFoundError: When they are not there.
+        ValueError: When they cannot be read, or come in other splits than a run needs.
+    """
+    try:
+        splits = split_own(
+            config.dataset, kept=config.splits, size=config.size, data_dir=data_dir
+        )
+    except TooFewClasses as error:
+        raise too_few_classes(config.dataset, error.count) from error
+    missing = [split for split in SPLITS if split not in splits.names]
+    if missing:
+        raise ValueError(
+            f"data set {config.dataset!r}, which comes in splits, must have a folder "
+            f"for each of {', '.join(SPLITS)}. Received: {', '.join(splits.names)}"
+        )
+    return splits
+
+
+def with_splits(config: TrainConfig, splits: OwnSplits) -> TrainConfig:
+    """A configuration that says how the user's own data are divided.
+
+    The run keeps to it, whatever classes the data have later.
+    """
+    kept = {split: list(splits.origins(split)) for split in SPLITS}
+    return dataclasses.replace(config, splits=kept)
 
 
 def kind_of(table: ClassTable) -> Kind:
