@@ -35,8 +35,9 @@ def assign_by_hash(
     """The split of each unit, by its name and not by what else there is.
 
     Each is drawn for a split on its own, so that the sizes of the splits vary about
-    their shares. Only a split with fewer than a third of its share, or than `least`, is
-    filled up from the others: there, with few units, one more may move another.
+    their shares. Only a split that gets fewer than `least`, or far fewer than its
+    share, is filled up from the others: so one more may move another, mostly where
+    there are few.
 
     Args:
         units: What is split, such as the names of classes; equal ones stay together.
@@ -98,7 +99,9 @@ def _drawn(ratios: Mapping[str, float], share: float) -> str:
 
 def _minima(count: int, ratios: Mapping[str, float], least: int) -> dict[str, int]:
     """The smallest size of each split; in all no more than there are units."""
-    minima = {s: max(least, math.ceil(count * r / 3)) for s, r in ratios.items()}
+    shares = {split: count * ratio for split, ratio in ratios.items()}
+    # Rarely reached by chance, whose spread is about the root: what fills up moves.
+    minima = {s: max(least, math.ceil(x - 1.5 * x**0.5)) for s, x in shares.items()}
     while sum(minima.values()) > count:
         largest = max(minima.values())
         last = [split for split, size in minima.items() if size == largest][-1]
