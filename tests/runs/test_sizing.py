@@ -67,8 +67,7 @@ def test_what_is_planned_can_be_drawn(splits, learner, chosen, grouped):
     config = TrainConfig().with_options(
         {"train_ways": 20, **learner_defaults(chosen), **chosen}
     )
-    fixed = set(chosen) | ({"train_ways"} if equal and "ways" in chosen else set())
-    config = lowered_to_data(config, fixed, sizes, equal_ways=equal)
+    config = lowered_to_data(config, chosen, sizes)
     if equal:
         assert config.training.ways == config.test.ways
     try:
@@ -101,14 +100,24 @@ def test_what_is_planned_can_be_drawn(splits, learner, chosen, grouped):
 def test_refusals_name_what_was_chosen(chosen, message):
     sizes = ClassSizes.of(table_of([5, 4, 6]))
     config = TrainConfig().with_options(chosen)
-    config = lowered_to_data(
-        config,
-        chosen,
-        dict.fromkeys(("train", "validation", "test"), sizes),
-        equal_ways=False,
-    )
+    parts = dict.fromkeys(("train", "validation", "test"), sizes)
+    config = lowered_to_data(config, chosen, parts)
     with pytest.raises(ValueError, match=message):
         check_task(config.test, sizes, chosen, split="test")
+
+
+@pytest.mark.parametrize("name", ["ways", "train_ways"])
+def test_ways_of_a_linear_head_are_called_as_they_were_chosen(name):
+    chosen = {"learner": "maml", name: 4}
+    sizes = {
+        split: ClassSizes.of(table_of([5] * count))
+        for split, count in (("train", 2), ("validation", 6), ("test", 6))
+    }
+    for parts in (sizes, {**sizes, "train": sizes["test"], "test": sizes["train"]}):
+        config = TrainConfig().with_options({**learner_defaults(chosen), **chosen})
+        config = lowered_to_data(config, chosen, parts)
+        with pytest.raises(ValueError, match=rf"^`{name}` must fit .*: {name}=4$"):
+            check_tasks(config, chosen, parts)
 
 
 def test_defaults_are_called_so():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from typing import Literal
 
 import numpy as np
 
 from tfmeta.datasets import ClassTable, load
+from tfmeta.datasets.class_sizes import ClassSizes
 from tfmeta.datasets.hash_splits import TooFewClasses
 from tfmeta.datasets.own.own_split import OwnSplits, split_own
 from tfmeta.datasets.reading.ground import common_ground, ground_of
@@ -67,10 +69,19 @@ def own_splits(
         FileNotFoundError: When they are not there.
         ValueError: When they cannot be read, or come in other splits than a run needs.
     """
+    find = functools.partial(
+        split_own,
+        config.dataset,
+        kept=config.splits,
+        size=config.size,
+        data_dir=data_dir,
+    )
     try:
-        splits = split_own(
-            config.dataset, kept=config.splits, size=config.size, data_dir=data_dir
-        )
+        splits = find()
+        groups = len(set(ClassSizes.of(splits.whole).groups or ()))
+        if config.test.same_group and config.splits is None and groups >= len(SPLITS):
+            # Divided by class, a group would be a small one in each split.
+            splits = find(by_group=True)
     except TooFewClasses as error:
         raise too_few_classes(config.dataset, error.count) from error
     missing = [split for split in SPLITS if split not in splits.names]

@@ -8,7 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from tfmeta.datasets.registry import DATASETS
-from tfmeta.registry import ENCODERS, HEADS, LEARNERS, is_pretrained, learner_entry
+from tfmeta.registry import (
+    ENCODERS,
+    HEADS,
+    LEARNERS,
+    is_pretrained,
+    learner_entry,
+    takes_one_number_of_ways,
+)
 from tfmeta.runs.config import TrainConfig, options
 from tfmeta.runs.parameter import Place
 from tfmeta.runs.sizing import check_splits, check_tasks, lowered_to_data
@@ -174,7 +181,9 @@ def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
         return values
     ways = chosen.get("ways", chosen.get("train_ways", values["ways"]))
     train_ways = chosen.get("train_ways", ways)
-    if ways != train_ways and _takes_one_number_of_ways(chosen):
+    if ways != train_ways and takes_one_number_of_ways(
+        chosen.get("learner", TrainConfig.learner), chosen.get("learner_arguments", {})
+    ):
         free = ", ".join(f"head={n}" for n, entry in HEADS.items() if entry.any_ways)
         raise ValueError(
             "`ways` must equal `train_ways` for a learner with a linear head; the "
@@ -183,14 +192,6 @@ def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
         )
     values |= {"ways": ways, "train_ways": train_ways}
     return {"train_shots": chosen.get("shots", values["shots"]), **values}
-
-
-def _takes_one_number_of_ways(chosen: Mapping[str, Any]) -> bool:
-    """Whether the learner has a head of as many outputs as its tasks have ways."""
-    entry = learner_entry(chosen.get("learner", TrainConfig.learner))
-    head = chosen.get("learner_arguments", {}).get("head", "linear")
-    any_ways = head in HEADS and HEADS[head].any_ways
-    return entry.family == "optimization" and not any_ways
 
 
 def _sized_to_data(
@@ -210,10 +211,6 @@ def _sized_to_data(
     config = with_splits(config, splits)
     sizes = {split: ClassSizes.of(splits.take(split)) for split in splits.names}
     check_splits(config.dataset, sizes)
-    equal_ways = _takes_one_number_of_ways(chosen)
-    fixed = set(chosen)
-    if equal_ways and {"ways", "train_ways"} & fixed:
-        fixed |= {"ways", "train_ways"}
-    config = lowered_to_data(config, fixed, sizes, equal_ways=equal_ways)
-    check_tasks(config, fixed, sizes)
+    config = lowered_to_data(config, chosen, sizes)
+    check_tasks(config, chosen, sizes)
     return config

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from tfmeta.datasets.class_sizes import ClassSizes
 from tfmeta.datasets.splits import SPLITS
-from tfmeta.registry import learner_entry
+from tfmeta.registry import learner_entry, takes_one_number_of_ways
 from tfmeta.runs.config import EpisodeConfig, TrainConfig
 
 Sizes = Mapping[str, ClassSizes]
@@ -44,7 +44,7 @@ class _Tasks:
 
 
 def lowered_to_data(
-    config: TrainConfig, chosen: Collection[str], sizes: Sizes, *, equal_ways: bool
+    config: TrainConfig, chosen: Collection[str], sizes: Sizes
 ) -> TrainConfig:
     """Lowers what was not chosen to what the data allow.
 
@@ -55,12 +55,13 @@ def lowered_to_data(
         config: The run.
         chosen: Names of the options that stay as they are.
         sizes: The classes of each split.
-        equal_ways: Whether tasks of training and test have one number of ways.
     """
     tasks = {part.split: part for part in _tasks(config, sizes)}
     train, held_out = tasks["train"], [tasks["validation"], tasks["test"]]
     most = {"": min(part.most_ways for part in held_out), "train_": train.most_ways}
-    if equal_ways:
+    if _has_equal_ways(config):
+        if not {"ways", "train_ways"}.isdisjoint(chosen):
+            chosen = {*chosen, "ways", "train_ways"}
         most = dict.fromkeys(most, min(most.values()))
     values: dict[str, int | tuple[int, int]] = {}
     for prefix, parts in (("", held_out), ("train_", [train])):
@@ -126,13 +127,22 @@ def check_tasks(config: TrainConfig, chosen: Collection[str], sizes: Sizes) -> N
     Raises:
         ValueError: Names what was chosen, and of the data what stands against it.
     """
+    trains_on = learner_entry(config.learner).trains_on
+    called = {}
+    if _has_equal_ways(config):  # One of them stands for both.
+        for name, other in (("ways", "train_ways"), ("train_ways", "ways")):
+            if name not in chosen and other in chosen:
+                called[name] = other
     for tasks in _tasks(config, sizes):
-        if tasks.split == "train" and learner_entry(config.learner).trains_on != (
-            "episodes"
-        ):
+        if tasks.split == "train" and trains_on != "episodes":
             continue
         check_task(
-            tasks.task, tasks.sizes, chosen, split=tasks.split, prefix=tasks.prefix
+            tasks.task,
+            tasks.sizes,
+            chosen,
+            split=tasks.split,
+            prefix=tasks.prefix,
+            called=called,
         )
 
 
@@ -143,6 +153,7 @@ def check_task(
     *,
     split: str,
     prefix: str = "",
+    called: Mapping[str, str] | None = None,
     otherwise: str = "by default",
 ) -> None:
     """Checks that some classes allow tasks.
@@ -153,11 +164,13 @@ def check_task(
         chosen: Names of the options that somebody chose.
         split: What the classes are called.
         prefix: What options of ways, shots and queries begin with.
+        called: Options that follow from another one, and that.
         otherwise: Where the values come from that nobody chose.
 
     Raises:
         ValueError: As `check_tasks`.
     """
+    ways = (called or {}).get(f"{prefix}ways", f"{prefix}ways")
     of_split = f"{split} classes of {sizes.name!r}"
     if task.same_group and sizes.groups is None:
         raise ValueError(
@@ -167,11 +180,11 @@ def check_task(
     most = sizes.most_ways(same_group=task.same_group)
     largest = f"in the largest {sizes.group_level} of the {of_split}"
     _check_fit(
-        {f"{prefix}ways": task.ways, "distractors": task.distractors},
+        {ways: task.ways, "distractors": task.distractors},
         chosen,
         most,
         room=f"{most} {largest}" if task.same_group else f"{most} {of_split}",
-        least={f"{prefix}ways": 2},
+        least={ways: 2},
         needed="at least 2 classes",
         otherwise=otherwise,
     )
@@ -237,6 +250,11 @@ def _check_fit(
         + (f", beside {beside}" if beside else "")
         + f". Received: {received}"
     )
+
+
+def _has_equal_ways(config: TrainConfig) -> bool:
+    """Whether tasks of training and test have one number of ways."""
+    return takes_one_number_of_ways(config.learner, config.learner_arguments)
 
 
 def _examples(count: int) -> str:

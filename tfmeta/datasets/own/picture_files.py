@@ -205,6 +205,6 @@ def _only_size(files: Sequence[Path], kinds: Sequence[PictureKind]) -> tuple[int
         )
         raise ValueError(
             "`size` must be given, height and width, when pictures differ in theirs. "
-            f"Received: size=None and {len(first)} sizes, among them {shown}"
+            f"Received: {len(first)} sizes, among them {shown}"
         )
     return next(iter(first))
