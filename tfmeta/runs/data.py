@@ -102,13 +102,30 @@ def with_splits(config: TrainConfig, splits: OwnSplits) -> TrainConfig:
     return dataclasses.replace(config, splits=kept)
 
 
+def split_sizes(
+    config: TrainConfig, data_dir: str | os.PathLike | None = None
+) -> dict[str, ClassSizes]:
+    """The classes of each split of the run's data set; own files are not read for it.
+
+    Raises:
+        FileNotFoundError, ValueError: As `own_splits` and `tfmeta.datasets.load`.
+    """
+    if config.dataset in DATASETS:
+        return {s: ClassSizes.of(load_split(config, s, data_dir)) for s in SPLITS}
+    splits = own_splits(config, data_dir)
+    return {split: ClassSizes.of(splits.take(split)) for split in SPLITS}
+
+
 def kind_of(table: ClassTable) -> Kind:
     """What the examples of a table are, for the choice of encoder and pictures."""
-    if table.examples.dtype == object:
+    return kind_of_examples(table.example_shape, table.examples.dtype)
+
+
+def kind_of_examples(shape: tuple[int, ...], dtype: np.dtype) -> Kind:
+    """What examples of a shape and dtype are."""
+    if dtype.kind == "O":
         return "text"
-    if len(table.example_shape) == 3 and table.example_shape[-1] in (1, 3):
-        return "pictures"
-    return "other"
+    return "pictures" if len(shape) == 3 and shape[-1] in (1, 3) else "other"
 
 
 def light_ground(table: ClassTable) -> bool | None:

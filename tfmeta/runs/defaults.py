@@ -204,12 +204,10 @@ def _sized_to_data(
     Raises:
         FileNotFoundError, ValueError: As `default_config`.
     """
-    from tfmeta.datasets.class_sizes import ClassSizes
-    from tfmeta.runs.data import own_splits, with_splits
+    from tfmeta.runs.data import own_splits, split_sizes, with_splits
 
-    splits = own_splits(config, data_dir)
-    config = with_splits(config, splits)
-    sizes = {split: ClassSizes.of(splits.take(split)) for split in splits.names}
+    config = with_splits(config, own_splits(config, data_dir))
+    sizes = split_sizes(config, data_dir)
     check_splits(config.dataset, sizes)
     config = lowered_to_data(config, chosen, sizes)
     check_tasks(config, chosen, sizes)

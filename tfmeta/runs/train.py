@@ -245,6 +245,19 @@ def as_begun(config: TrainConfig, folder: RunFolder) -> TrainConfig:
     return config
 
 
+def check_has_learner(folder: RunFolder) -> None:
+    """Checks that training has left a learner.
+
+    Raises:
+        FileNotFoundError: When it has not.
+    """
+    if not folder.learner_file.is_file():
+        raise FileNotFoundError(
+            f"{folder.learner_file} must hold the trained learner. Received: no such "
+            "file, training has not ended; go on with `tfmeta train --resume`"
+        )
+
+
 def load_learner(folder: RunFolder) -> FewShotLearner:
     """The trained learner of a run.
 
@@ -256,11 +269,7 @@ def load_learner(folder: RunFolder) -> FewShotLearner:
     config = folder.read_config()
     # Keras finds only classes that have been imported.
     resolve(learner_entry(config.learner).path)
-    if not folder.learner_file.is_file():
-        raise FileNotFoundError(
-            f"{folder.learner_file} must hold the trained learner. Received: no such "
-            "file, training has not ended; go on with `tfmeta train --resume`"
-        )
+    check_has_learner(folder)
     try:
         return keras.saving.load_model(folder.learner_file)
     except Exception as error:
