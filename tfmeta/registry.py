@@ -287,6 +287,18 @@ def learner_entry(name: str) -> LearnerEntry:
     )
 
 
+def takes_one_number_of_ways(learner: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether a learner has a head of as many outputs as its tasks have ways.
+
+    Args:
+        learner: Its name.
+        arguments: Those of its constructor.
+    """
+    head = arguments.get("head", "linear")
+    any_ways = head in HEADS and HEADS[head].any_ways
+    return learner_entry(learner).family == "optimization" and not any_ways
+
+
 def is_pretrained(encoder: str | None) -> bool:
     """Whether an encoder of this name stays as others have trained it.
 

@@ -31,7 +31,7 @@ def few_glyphs(tables, monkeypatch):
     def load_split(config, split, data_dir=None):
         return tables[split]
 
-    for module in ("train", "data"):
+    for module in ("plan", "data"):
         monkeypatch.setattr(f"tfmeta.runs.{module}.load_split", load_split)
 
 

@@ -43,9 +43,10 @@ def describe(
 
     NAME is one of `tfmeta datasets list`. PATH is data of your own: a folder with
     one sub-folder of pictures or .npy files for each class, a CSV file with the
-    columns path and label, the folder of a prepared table, or tfds:NAME. Equal
-    examples, values that are not finite and classes too small for the usual tasks
-    are pointed out.
+    columns path and label or text and label, the folder of a prepared table, or
+    tfds:NAME. Equal examples, values that are not finite and classes too small for
+    the usual tasks are pointed out. The last lines say which tasks the splits allow
+    that `tfmeta train` makes, and what it would train.
     """
     from tfmeta.datasets import load
     from tfmeta.datasets.registry import DATASETS
@@ -61,6 +62,7 @@ def describe(
         source = _open(name, split, size, data_dir)
     elif split is None and contact_sheet is None:
         _print_splits(name, protocol, seed, data_dir)
+        _print_plan(name, {"protocol": protocol}, None, data_dir)
         return
     else:
         source = load(
@@ -71,6 +73,8 @@ def describe(
             data_dir=data_dir,
         )
     _print_facts(source)
+    if not known and split in (None, "train"):
+        _print_plan(name, {"size": size}, source, data_dir)
     if contact_sheet is not None:
         from tfmeta.datasets.contact_sheet import draw_contact_sheet
 
@@ -92,20 +96,78 @@ def _check_options(name: str, known: bool, **options: object) -> None:
 def _open(
     name: str, split: str | None, size: int | None, data_dir: Path | None
 ) -> ClassTable | LabelledFiles:
-    from tfmeta.datasets.own.open_own import is_table, is_tfds, list_own_files, open_own
+    from tfmeta.datasets import ClassTable
+    from tfmeta.datasets.own.given_splits import given_splits
+    from tfmeta.datasets.own.open_own import is_tfds, is_whole, list_own_files, open_own
+    from tfmeta.datasets.own.own_split import split_own
     from tfmeta.datasets.registry import DATASETS
 
     if is_tfds(name):
         start_tensorflow("metric")
         return open_own(name, size=size, tfds_split=split or "train", data_dir=data_dir)
-    if is_table(name):
+    if is_whole(name):
         return open_own(name)
     if not Path(name).exists():
         raise FileNotFoundError(
             f"{name!r} must be the name of a data set ({', '.join(DATASETS)}), a path, "
             "or 'tfds:NAME'. Received: no such name, and nothing there"
         )
+    if given_splits(name):
+        whole = split_own(name).whole
+        assert not isinstance(whole, ClassTable), "splits are given in folders"
+        return whole
     return list_own_files(name)
+
+
+def _print_plan(
+    name: str,
+    chosen: dict[str, str | int | None],
+    source: ClassTable | LabelledFiles | None,
+    data_dir: Path | None,
+) -> None:
+    """Prints which tasks each split allows, and what `tfmeta train` makes of them."""
+    from rich.console import Console
+
+    from tfmeta.cli.description import print_split_tasks
+    from tfmeta.datasets.describe import split_tasks
+    from tfmeta.runs.data import split_sizes
+    from tfmeta.runs.defaults import default_config
+    from tfmeta.runs.training_data import describe_tasks
+
+    console = Console(highlight=False, soft_wrap=True)
+    given = {option: value for option, value in chosen.items() if value is not None}
+    options = "".join(f" --{option} {value}" for option, value in given.items())
+    command = f"tfmeta train --dataset {name}{options}"
+    try:
+        config = default_config(name, given, data_dir=data_dir)
+    except ValueError as error:
+        console.print(f"{command} refuses: {error}", markup=False)
+        return
+    print_split_tasks(
+        console,
+        [split_tasks(*found) for found in split_sizes(config, data_dir).items()],
+    )
+    if source is not None and not _has_encoder(source):
+        console.print(
+            "`tfmeta train` has encoders for pictures and for text; these are trained "
+            "in Python, with an encoder of your own."
+        )
+        return
+    console.print(f"{command}: {describe_tasks(config)}", markup=False)
+
+
+def _has_encoder(source: ClassTable | LabelledFiles) -> bool:
+    """Whether `tfmeta train` has an encoder for such examples."""
+    from tfmeta.datasets import ClassTable
+    from tfmeta.datasets.own.array_files import common_array_form
+    from tfmeta.runs.data import kind_of, kind_of_examples
+
+    if isinstance(source, ClassTable):
+        return kind_of(source) != "other"
+    if source.kind == "pictures":
+        return True
+    form = common_array_form(source.files)
+    return kind_of_examples(form.shape, form.dtype) != "other"
 
 
 def _print_splits(
@@ -150,3 +212,7 @@ def _print_facts(source: ClassTable | LabelledFiles) -> None:
         else:
             facts = describe_files(source, on_progress=report)
     print_description(console, facts)
+    for note in () if isinstance(source, ClassTable) else source.notes:
+        console.print(f"Note: {note}", markup=False)
+    if facts.sides_differ:
+        console.print("Pictures differ in size: `tfmeta train` takes --size PIXELS.")

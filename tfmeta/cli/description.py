@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tfmeta.datasets.describe import Description
+from tfmeta.datasets.describe import TASKS, Description, SplitTasks
 from tfmeta.datasets.duplicates import MOST_NAMED, Duplicates
 
 _MOST_FORMS = 3
@@ -29,6 +29,28 @@ def print_description(console: Console, facts: Description) -> None:
     console.print(_tasks(facts))
     for line in _warnings(facts):
         console.print(Text(line))
+
+
+def print_split_tasks(console: Console, splits: Sequence[SplitTasks]) -> None:
+    """Prints which tasks each split allows, of all its classes."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        title="largest ways in each split of `tfmeta train`, by shots + queries",
+        title_justify="left",
+        title_style="",
+    )
+    table.add_column("split")
+    table.add_column("classes", justify="right")
+    for shots, queries in TASKS:
+        table.add_column(f"{shots} + {queries}", justify="right")
+    table.add_column("smallest class", overflow="fold")
+    for found in splits:
+        name, size = found.smallest
+        ways = [f"{count:,}" if count else "none" for count in found.ways]
+        smallest = Text(f"{size:,} ({name})")
+        table.add_row(found.split, f"{found.classes:,}", *ways, smallest)
+    console.print(table)
 
 
 def _overview(facts: Description) -> list[tuple[str, str]]:

@@ -69,17 +69,23 @@ def evaluate(
     from rich.console import Console
 
     from tfmeta.runs.building import build_learner
+    from tfmeta.runs.changed_data import changes_of_data
     from tfmeta.runs.data import load_split
-    from tfmeta.runs.train import load_learner
+    from tfmeta.runs.train import check_has_learner, load_learner
 
     console = Console(highlight=False, soft_wrap=True)
+    configs = [folder.read_config() for folder in folders]
+    # All before the first is measured: what cannot be is said at once.
+    for folder in () if untrained else folders:
+        check_has_learner(folder)
+    all_drawn = [protocol.draw(config, data_dir=data_dir) for config in configs]
+    changed = changes_of_data(configs[0], data_dir)
+    if changed is not None:
+        console.print(f"Note: {changed}", markup=False)
     measured = []
-    for folder in folders:
-        config = folder.read_config()
+    for folder, config, drawn in zip(folders, configs, all_drawn, strict=True):
         if len(folders) > 1 and protocol.names_runs:
             console.print(f"{folder.path}, training seed {config.seed}")
-        # All before the first is measured: what cannot be drawn is said at once.
-        drawn = protocol.draw(config, data_dir=data_dir)
         if untrained:
             learner = build_learner(config, load_split(config, "train", data_dir))
         else:

@@ -15,11 +15,12 @@ from tfmeta.cli.progress import progress_bar
 from tfmeta.reproduction.collect import collect
 from tfmeta.reproduction.files import read_earlier, read_result, write_table
 from tfmeta.reproduction.markdown import figure_rows, header, markdown
-from tfmeta.reproduction.measure import measure_row, train_row
+from tfmeta.reproduction.measure import check_config, measure_row, train_row
 from tfmeta.reproduction.readme import put_into_readme
 from tfmeta.reproduction.row import Row
 from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.measuring.registry import protocols_in_tables
+from tfmeta.runs.plan import plan_training
 from tfmeta.runs.run_folder import RunFolder
 
 
@@ -118,6 +119,9 @@ def _run(
     data_dir: Path | None,
 ) -> None:
     config = row.train_config(seed=seed, budget=budget)
+    check_config(folder, config)
+    # Before it is announced: what cannot be trained is not.
+    plan = None if folder.is_trained else plan_training(config, data_dir=data_dir)
     if folder.is_trained:
         state = "is trained already,"
     elif folder.exists:
@@ -128,7 +132,13 @@ def _run(
     bar = TrainingProgress(console)
     try:
         train_row(
-            row, folder, seed=seed, budget=budget, data_dir=data_dir, callbacks=[bar]
+            row,
+            folder,
+            seed=seed,
+            budget=budget,
+            data_dir=data_dir,
+            callbacks=[bar],
+            plan=plan,
         )
     finally:
         bar.stop()  # Ctrl-C must not leave a terminal without its cursor.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from tfmeta.cli.options import AT_LEAST_2, DATA_DIR
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.registry import family_of
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.defaults import default_config
+from tfmeta.runs.defaults import default_config, with_full_paths
 from tfmeta.runs.run_folder import RunFolder
 
 _RUN = click.option(
@@ -63,10 +64,10 @@ def train(
     config.json says what was taken.
     """
     chosen = {name: value for name, value in options.items() if value is not None}
-    dataset = chosen.pop("dataset", TrainConfig.dataset)
+    dataset = chosen.pop("dataset", None)
     if seeds is not None and "seed" in chosen:
         raise click.UsageError("--seeds names the seeds; it does not go with --seed.")
-    base = Path("runs") / _short_name(dataset)
+    base = Path("runs") / _short_name(dataset or TrainConfig.dataset)
     if seeds is not None:
         base = run_path or base
         paths = {n: base.with_name(f"{base.name}-seed{n}") for n in range(seeds)}
@@ -76,28 +77,38 @@ def train(
     # All of them before the first is trained.
     for path in paths.values():
         RunFolder(path).check_startable(resume=resume)
-    start_tensorflow(family_of(chosen.get("learner", TrainConfig.learner)))
+    begun = {
+        seed: RunFolder(path) for seed, path in paths.items() if RunFolder(path).exists
+    }
+    kept = next((folder.read_config() for folder in begun.values()), None)
+    learner = TrainConfig.learner if kept is None else kept.learner
+    start_tensorflow(family_of(chosen.get("learner", learner)))
 
     from tfmeta.cli.train_job import run_training, run_trainings
+    from tfmeta.runs.train import as_begun
 
-    config = default_config(dataset, chosen, data_dir=data_dir)
-    if seeds is not None:
-        run_trainings(
-            config,
-            paths,
-            resume=resume,
-            test_episodes_count=test_episodes,
-            data_dir=data_dir,
+    if kept is None:
+        config = default_config(
+            dataset or TrainConfig.dataset, chosen, data_dir=data_dir
         )
+    else:
+        # What nobody chooses is as it was when the run began.
+        named = {} if dataset is None else {"dataset": dataset}
+        config = kept.with_options(with_full_paths({**chosen, **named}))
+        for seed, folder in begun.items():
+            same = config if seeds is None else dataclasses.replace(config, seed=seed)
+            as_begun(same, folder)
+    shared: dict[str, Any] = {
+        "chosen": set(chosen),
+        "resume": resume,
+        "test_episodes_count": test_episodes,
+        "data_dir": data_dir,
+    }
+    if seeds is not None:
+        run_trainings(config, paths, **shared)
         return
     (path,) = paths.values()
-    run_training(
-        config,
-        path,
-        resume=resume,
-        test_episodes_count=test_episodes,
-        data_dir=data_dir,
-    )
+    run_training(config, path, **shared)
 
 
 def _short_name(dataset: str) -> str:

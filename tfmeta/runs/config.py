@@ -207,6 +207,12 @@ class TrainConfig:
         above=0,
         of_training=True,
     )
+    splits: dict[str, Any] | None = parameter(
+        None,
+        "Of data of your own: the origins of the classes of each split, as they were "
+        "when the run began.",
+        has_option=False,
+    )
     characters: bool = parameter(
         False,
         "Whether every character of a text counts, as in the SMILES string of a "
@@ -259,11 +265,18 @@ class TrainConfig:
         return dataclasses.replace(self, **changes)
 
     def differences(self, other: TrainConfig) -> Iterator[tuple[str, Any, Any]]:
-        """Name of the option, own value and the other's, where they differ."""
+        """Name of the option, own value and the other's, where they differ.
+
+        Of the splits, of which there may be thousands of classes, the first that are
+        not in the same.
+        """
         for place in places(type(self)):
             own, others = place.value_in(self), place.value_in(other)
-            if own != others:
-                yield place.name, own, others
+            if own == others:
+                continue
+            if place.name == "splits":
+                own, others = _where_they_differ(own or {}, others or {})
+            yield place.name, own, others
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values, and of such dicts for the parts."""
@@ -295,6 +308,18 @@ def options() -> list[Place]:
         last.pop(place.name, None)
         last[place.name] = place
     return [place for place in last.values() if place.parameter.has_option]
+
+
+def _where_they_differ(
+    *both: Mapping[str, list[str]], most: int = 3
+) -> list[dict[str, str]]:
+    """The split of classes that two assignments have in different ones."""
+    one, other = (
+        {origin: split for split, origins in splits.items() for origin in origins}
+        for splits in both
+    )
+    moved = sorted(o for o in {*one, *other} if one.get(o) != other.get(o))[:most]
+    return [{o: found.get(o, "none") for o in moved} for found in (one, other)]
 
 
 def _known(what: str, config: type, values: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import time
@@ -12,19 +13,16 @@ import keras
 from tfmeta._version import __version__
 from tfmeta.callbacks import NonFiniteTrainingError, Resume, StopAtNonFinite
 from tfmeta.callbacks.environment import describe_environment
-from tfmeta.datasets import ClassTable
 from tfmeta.durable import put_in_place
 from tfmeta.json_files import null_where_not_finite, read_json, write_json
 from tfmeta.learners import FewShotLearner
-from tfmeta.registry import is_pretrained, learner_entry, resolve
-from tfmeta.runs.building import build_learner
+from tfmeta.registry import learner_entry, resolve
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import kind_of, load_split
 from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
-from tfmeta.runs.pretrained_encoder import encoder_name
+from tfmeta.runs.plan import TrainingPlan, plan_training
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.seen_classes import classes_seen, keep_classes
+from tfmeta.runs.seen_classes import keep_classes
 from tfmeta.runs.training_data import open_training, validation_episodes
 
 
@@ -35,7 +33,7 @@ def train(
     resume: bool = False,
     data_dir: str | os.PathLike | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    train_table: ClassTable | None = None,
+    plan: TrainingPlan | None = None,
     on_features: Callable[[int, int], None] | None = None,
 ) -> FewShotLearner:
     """Trains, selects the best epoch on validation classes, saves the learner.
@@ -46,7 +44,7 @@ def train(
         resume: Whether to go on with what the folder holds.
         data_dir: Where data sets are kept, `None` for the default.
         callbacks: Further callbacks, e.g. a progress bar.
-        train_table: The training classes where they are loaded already.
+        plan: That of the configuration, where it is made already.
         on_features: Called with the number of examples whose features are computed,
             and of all, for each table; of a run on a frozen encoder.
 
@@ -64,33 +62,24 @@ def train(
     """
     goes_on = resume and folder.exists
     if goes_on:
-        _check_same(config, folder)
+        config = as_begun(config, folder)
     else:
         folder.check_startable(resume=False)
-    if train_table is None:
-        train_table = load_split(config, "train", data_dir)
-    validation_table = load_split(config, "validation", data_dir)
-    validation, validation_steps = validation_episodes(config, validation_table)
     # Before the folder is begun: what cannot be built must leave none behind.
-    trains = learner_entry(config.learner).trains_on != "nothing"
-    training = open_training(config, train_table, validation) if trains else None
-    learner = build_learner(config, train_table)
-    classes = classes_seen(
-        train_table,
-        validation_table,
-        learns_from_them=trains or _learns_untrained(config, learner, train_table),
-    )
+    plan = plan or plan_training(config, data_dir=data_dir)
+    config, learner, training = plan.config, plan.learner, plan.training
+    validation, validation_steps = plan.validation, plan.validation_steps
     behind = None
     if training is None:
         prepare_untrained(
-            learner, train_table, data_dir=data_dir, on_progress=on_features
+            learner, plan.train_table, data_dir=data_dir, on_progress=on_features
         )
     elif not folder.is_trained:
         behind = BehindFrozen.of(
             config,
             learner,
-            train_table,
-            validation_table,
+            plan.train_table,
+            plan.validation_table,
             data_dir=data_dir,
             on_progress=on_features,
         )
@@ -102,7 +91,7 @@ def train(
     if not goes_on:
         program = {"tfmeta": __version__, "commit": git_commit()}
         folder.create(config, {**program, **describe_environment(learner)})
-    keep_classes(folder, classes)
+    keep_classes(folder, plan.classes)
 
     if folder.is_trained:
         return load_learner(folder)
@@ -237,20 +226,35 @@ class _Timing(keras.callbacks.Callback):
         write_json(self._file, {"training_seconds": self._seconds})
 
 
-def _learns_untrained(
-    config: TrainConfig, learner: FewShotLearner, train_table: ClassTable
-) -> bool:
-    """Whether a learner without training steps takes something from its classes."""
-    fitted = not is_pretrained(encoder_name(config, kind_of(train_table)))
-    return learner.needs_base_mean or fitted
+def as_begun(config: TrainConfig, folder: RunFolder) -> TrainConfig:
+    """The configuration with which a run goes on: that with which it began.
 
-
-def _check_same(config: TrainConfig, folder: RunFolder) -> None:
-    """Refuses to go on with a run under another configuration."""
-    for name, value, kept in config.differences(folder.read_config()):
+    Raises:
+        ValueError: When it is another one; which classes are in which split is for
+            the folder to say, unless the configuration does.
+        FileNotFoundError: As `RunFolder.read_config`.
+    """
+    kept = folder.read_config()
+    if config.splits is None:
+        config = dataclasses.replace(config, splits=kept.splits)
+    for name, value, kept_value in config.differences(kept):
         raise ValueError(
-            f"`{name}` must stay as in {folder.config_file} when resuming, {kept!r}. "
-            f"Received: {name}={value!r}"
+            f"`{name}` must stay as in {folder.config_file} when resuming, "
+            f"{kept_value!r}. Received: {name}={value!r}"
+        )
+    return config
+
+
+def check_has_learner(folder: RunFolder) -> None:
+    """Checks that training has left a learner.
+
+    Raises:
+        FileNotFoundError: When it has not.
+    """
+    if not folder.learner_file.is_file():
+        raise FileNotFoundError(
+            f"{folder.learner_file} must hold the trained learner. Received: no such "
+            "file, training has not ended; go on with `tfmeta train --resume`"
         )
 
 
@@ -265,11 +269,7 @@ def load_learner(folder: RunFolder) -> FewShotLearner:
     config = folder.read_config()
     # Keras finds only classes that have been imported.
     resolve(learner_entry(config.learner).path)
-    if not folder.learner_file.is_file():
-        raise FileNotFoundError(
-            f"{folder.learner_file} must hold the trained learner. Received: no such "
-            "file, training has not ended; go on with `tfmeta train --resume`"
-        )
+    check_has_learner(folder)
     try:
         return keras.saving.load_model(folder.learner_file)
     except Exception as error:

@@ -101,3 +101,21 @@ def describe_training(config: TrainConfig, train_table: ClassTable | None) -> st
     if train_table is None:
         return batches
     return f"{train_table.num_classes:,} classes, {batches}"
+
+
+def describe_tasks(config: TrainConfig) -> str:
+    """All tasks of a run by its defaults, in words.
+
+    Args:
+        config: The run.
+    """
+    training, test = config.training, config.test
+    return (
+        f"trains on {describe_training(config, None)} tasks with "
+        f"{_queries(training.queries)} a class, and is tested on {test.ways}-way "
+        f"{test.shots}-shot tasks with {_queries(test.queries)} a class"
+    )
+
+
+def _queries(count: int) -> str:
+    return f"{count} {'query' if count == 1 else 'queries'}"

@@ -90,6 +90,24 @@ def common_form(
     return PictureForm(size, channels, dtype)
 
 
+def refuse_form(what: str, **form: object) -> None:
+    """Refuses a form of pictures for examples that stay as they are.
+
+    Args:
+        what: The examples.
+        **form: `size`, `channels` and `dtype` as they were given.
+
+    Raises:
+        ValueError: When one of them is not `None`.
+    """
+    for name, value in form.items():
+        if value is not None:
+            raise ValueError(
+                f"`{name}` must be None for {what}, since it is of pictures that are "
+                f"read. Received: {name}={value!r}"
+            )
+
+
 def height_and_width(size: PictureSize | None) -> tuple[int, int] | None:
     """Both sides of a size of which one number may stand for both."""
     return (size, size) if isinstance(size, int) else size
@@ -187,6 +205,6 @@ def _only_size(files: Sequence[Path], kinds: Sequence[PictureKind]) -> tuple[int
         )
         raise ValueError(
             "`size` must be given, height and width, when pictures differ in theirs. "
-            f"Received: size=None and {len(first)} sizes, among them {shown}"
+            f"Received: {len(first)} sizes, among them {shown}"
         )
     return next(iter(first))

@@ -16,6 +16,7 @@ from tfmeta.datasets.own.picture_files import (
     PictureDtype,
     PictureSize,
     height_and_width,
+    refuse_form,
 )
 from tfmeta.datasets.own.tfds_features import Columns, choose_columns
 from tfmeta.datasets.reading.pictures import check_form, read_picture
@@ -89,12 +90,9 @@ def load_tfds(
     check_form(size, 1 if channels is None else channels)
     builder = _prepared_builder(name, data_dir, download)
     columns = choose_columns(builder.info, feature, label, group)
-    if columns.kind != "pictures" and (size, channels, dtype) != (None, None, None):
-        raise ValueError(
-            "`size`, `channels` and `dtype` are for pictures. Received: "
-            f"size={size}, channels={channels}, dtype={dtype!r} for feature "
-            f"{columns.feature!r} of {name!r}, which holds {columns.kind}"
-        )
+    if columns.kind != "pictures":
+        what = f"feature {columns.feature!r} of {name!r}, which holds {columns.kind}"
+        refuse_form(what, size=size, channels=channels, dtype=dtype)
     make = _maker(columns, size, channels, dtype)
     total = _num_examples(builder, split)
     examples: Any = None
