@@ -1,10 +1,11 @@
 """Files come whole or not at all."""
 
 import os
+from pathlib import Path
 
 import pytest
 
-from tfmeta.durable import flush, put_in_place
+from tfmeta.durable import check_folder, check_writable, flush, put_in_place
 
 
 def test_the_target_is_replaced_and_the_building_gone(tmp_path):
@@ -36,3 +37,34 @@ def test_the_content_is_flushed_before_and_the_name_after(tmp_path, monkeypatch)
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         flush(tmp_path / "absent")
+
+
+def test_what_can_be_written_is_left_as_it_is(tmp_path):
+    old = tmp_path / "old"
+    old.write_text("old")
+    check_writable(tmp_path / "new", new=True)
+    check_writable(old)
+    check_folder(tmp_path)
+    check_folder(tmp_path / "made" / "inside")
+    check_folder(tmp_path / "made", writable=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_what_cannot_be_written_is_named_before_the_work(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("old")
+    with pytest.raises(FileExistsError, match="file must not exist"):
+        check_writable(file, new=True)
+    with pytest.raises(IsADirectoryError, match="must be a file"):
+        check_writable(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
+        check_writable(tmp_path / "nowhere" / "x")
+    for path in (file, file / "inside" / "that"):
+        with pytest.raises(NotADirectoryError, match="file must be a folder"):
+            check_folder(path, writable=False)
+    nowhere = Path("/proc")
+    if nowhere.is_dir():
+        with pytest.raises(PermissionError, match="/proc/x must be where files can"):
+            check_writable(nowhere / "x")
+        with pytest.raises(PermissionError, match="/proc/x must be where files can"):
+            check_folder(nowhere / "x")

@@ -347,6 +347,25 @@ def named_encoders() -> str:
     )
 
 
+def usual_encoders() -> str:
+    """Which encoder each learner has by default, for `--help`."""
+    of_pictures: dict[str, list[str]] = {}
+    of_texts: dict[str | None, list[str]] = {}
+    for name, entry in LEARNERS.items():
+        of_pictures.setdefault(entry.encoder, []).append(name)
+        of_texts.setdefault(entry.text_encoder, []).append(name)
+    usual = LearnerEntry.encoder
+    said = [f"{usual} for pictures"]
+    for encoder, names in of_pictures.items():
+        if encoder != usual:
+            said.append(f"{encoder} for {', '.join(names)}")
+    said.append("for texts a network of the words of the training classes")
+    for text_encoder, names in of_texts.items():
+        if text_encoder is not None:
+            said.append(f"{text_encoder} for texts of {', '.join(names)}")
+    return "; ".join(said)
+
+
 def learner_table(family: Family) -> str:
     """The learners of a family as a table in Markdown."""
     last = {"metric": "how a query is classified", "optimization": "what is learned"}

@@ -9,6 +9,12 @@ import sys
 import click
 
 from tfmeta._version import __version__
+from tfmeta.cli.output import (
+    accept_all_characters,
+    flush_output,
+    quiet_when_closed,
+    say,
+)
 from tfmeta.extras import MissingExtraError
 
 _COMMANDS = {
@@ -50,20 +56,45 @@ def tfmeta() -> None:
 def main() -> None:
     """Entry point: bad input ends in one clear line and exit code 2."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    accept_all_characters()
+    with quiet_when_closed():
+        _run()
+
+
+def _run() -> None:
     try:
         tfmeta(prog_name="tfmeta", standalone_mode=False)
+        flush_output()
+    except BrokenPipeError:
+        raise
     except click.ClickException as error:
-        error.show()
+        _show_click(error)
         sys.exit(error.exit_code)
     except click.Abort:
-        click.echo("Interrupted. What was saved is kept.", err=True)
+        say("Interrupted. What was saved is kept.", err=True)
         sys.exit(130)
     except (ValueError, TypeError, OSError, MissingExtraError) as error:
         if os.environ.get("TFMETA_TRACEBACK"):
             raise
-        message = " ".join(str(error).split()) or type(error).__name__
-        click.echo(f"Error: {message}", err=True)
+        _show(str(error) or type(error).__name__)
         sys.exit(2)
+
+
+def _show_click(error: click.ClickException) -> None:
+    """As click shows it, but for what was typed, which stays on its line."""
+    if type(error).show not in (click.UsageError.show, click.ClickException.show):
+        error.show()  # The help, where there is no command.
+        return
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        asked = f"{context.command_path} {context.help_option_names[0]}"
+        click.echo(f"{context.get_usage()}\nTry '{asked}' for help.\n", err=True)
+    _show(error.format_message())
+
+
+def _show(message: str) -> None:
+    """One line, whatever names are in it."""
+    say(f"Error: {' '.join(message.split())}", err=True)
 
 
 if __name__ == "__main__":

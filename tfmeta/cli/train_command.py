@@ -8,8 +8,9 @@ from typing import Any
 
 import click
 
+from tfmeta.cli.command import Command
 from tfmeta.cli.config_options import config_options
-from tfmeta.cli.options import AT_LEAST_2, DATA_DIR
+from tfmeta.cli.options import DATA_DIR, EPISODES, AnyPath, number_of_seeds
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.registry import family_of
 from tfmeta.runs.config import TrainConfig
@@ -19,7 +20,8 @@ from tfmeta.runs.run_folder import RunFolder
 _RUN = click.option(
     "--run",
     "run_path",
-    type=click.Path(path_type=Path),
+    type=AnyPath(made=True, file_okay=False, writable=True),
+    metavar="FOLDER",
     help="Run folder. [default: runs/DATASET-seedSEED]",
 )
 _RESUME = click.option(
@@ -27,20 +29,22 @@ _RESUME = click.option(
 )
 _SEEDS = click.option(
     "--seeds",
-    type=AT_LEAST_2,
+    type=number_of_seeds(2),
+    metavar="SEEDS",
     help="Train with the seeds 0, 1, ... one after the other, into RUN-seed0, "
     "RUN-seed1, ..., and show how far they spread. [default: one training, of --seed]",
 )
 _TEST_EPISODES = click.option(
     "--test-episodes",
-    type=click.IntRange(min=600),
+    type=EPISODES,
+    metavar="EPISODES",
     default=1000,
     show_default=True,
     help="Fixed test episodes after training.",
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @config_options(
     after={
         "protocol": [_RUN],
@@ -60,8 +64,8 @@ def train(
     """Train a learner, evaluate it, write its SavedModel.
 
     Without an option it trains a Prototypical Network on generated glyphs in
-    under three minutes. Defaults follow from the data set and the learner; the run's
-    config.json says what was taken.
+    under three minutes. Defaults follow from the data set and, before it, from the
+    learner; the run's config.json says what was taken.
     """
     chosen = {name: value for name, value in options.items() if value is not None}
     dataset = chosen.pop("dataset", None)

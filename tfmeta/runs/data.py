@@ -9,6 +9,7 @@ from typing import Literal
 
 import numpy as np
 
+from tfmeta.argument_names import renamed_arguments
 from tfmeta.datasets import ClassTable, load
 from tfmeta.datasets.class_sizes import ClassSizes
 from tfmeta.datasets.hash_splits import TooFewClasses
@@ -77,11 +78,13 @@ def own_splits(
         data_dir=data_dir,
     )
     try:
-        splits = find()
-        groups = len(set(ClassSizes.of(splits.whole).groups or ()))
-        if config.test.same_group and config.splits is None and groups >= len(SPLITS):
-            # Divided by class, a group would be a small one in each split.
-            splits = find(by_group=True)
+        with renamed_arguments({"name": "dataset"}):
+            splits = find()
+            groups = len(set(ClassSizes.of(splits.whole).groups or ()))
+            whole = config.test.same_group and config.splits is None
+            if whole and groups >= len(SPLITS):
+                # Divided by class, a group would be a small one in each split.
+                splits = find(by_group=True)
     except TooFewClasses as error:
         raise too_few_classes(config.dataset, error.count) from error
     missing = [split for split in SPLITS if split not in splits.names]

@@ -84,7 +84,7 @@ def test_a_folder_of_arrays(arrays):
     table = open_own(arrays)
     assert (table.num_classes, table.example_shape) == (6, (5,))
     assert table.examples.dtype == np.float64
-    with pytest.raises(ValueError, match="must be None for .npy files"):
+    with pytest.raises(ValueError, match="must be left out for .npy files"):
         open_own(arrays, size=4)
 
 
@@ -99,7 +99,7 @@ def test_a_prepared_table(prepared):
     table = open_own(prepared)
     assert table.name == "prepared"
     assert table.examples[:, 0].tolist() == list(range(0, 24, 2))
-    with pytest.raises(ValueError, match="must be None for a prepared table"):
+    with pytest.raises(ValueError, match="must be left out for a prepared table"):
         open_own(prepared, channels=1)
 
 
@@ -247,5 +247,5 @@ def test_classes_named_after_splits_are_classes(tmp_path):
 
 
 def test_a_folder_of_splits_is_named_by_the_door(divided):
-    with pytest.raises(ValueError, match="load_own_split"):
+    with pytest.raises(ValueError, match="must be one split, such as"):
         open_own(divided)

@@ -59,7 +59,6 @@ def refuse_given_splits(path: str | os.PathLike[str]) -> None:
     given = given_splits(path)
     if given:
         raise ValueError(
-            f"{str(path)!r} must be one split, such as {str(given['train'])!r}, or be "
-            "opened split by split with `load_own_split`. Received: the splits "
-            f"{', '.join(sorted(given))}"
+            f"{str(path)!r} must be one split, such as {str(given['train'])!r}. "
+            f"Received: the splits {', '.join(sorted(given))}"
         )

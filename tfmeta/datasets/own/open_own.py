@@ -13,11 +13,7 @@ from tfmeta.datasets.own.csv_file import list_csv
 from tfmeta.datasets.own.csv_texts import CSV_SUFFIXES, is_text_csv, load_text_csv
 from tfmeta.datasets.own.given_splits import refuse_given_splits
 from tfmeta.datasets.own.labelled_files import LabelledFiles
-from tfmeta.datasets.own.picture_files import (
-    PictureDtype,
-    PictureSize,
-    refuse_form,
-)
+from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize, refuse_form
 from tfmeta.datasets.own.read_files import form_of_files, read_files
 from tfmeta.datasets.own.tfds_by_name import load_tfds
 from tfmeta.datasets.storage.building import HEADER
@@ -90,7 +86,12 @@ def open_own(
             on_progress=on_progress,
         )
     if is_table(path):
-        refuse_form("a prepared table", size=size, channels=channels, dtype=dtype)
+        refuse_form(
+            "a prepared table, which stays as it is",
+            size=size,
+            channels=channels,
+            dtype=dtype,
+        )
         return open_table(path)
     if is_text_csv(path):
         refuse_form("texts", size=size, channels=channels, dtype=dtype)

@@ -91,21 +91,20 @@ def common_form(
 
 
 def refuse_form(what: str, **form: object) -> None:
-    """Refuses a form of pictures for examples that stay as they are.
+    """Refuses a form of pictures for what has none.
 
     Args:
-        what: The examples.
-        **form: `size`, `channels` and `dtype` as they were given.
+        what: What it was given for.
+        **form: `size`, `channels` and `dtype`.
 
     Raises:
-        ValueError: When one of them is not `None`.
+        ValueError: When one of them is not `None`; names it.
     """
-    for name, value in form.items():
-        if value is not None:
-            raise ValueError(
-                f"`{name}` must be None for {what}, since it is of pictures that are "
-                f"read. Received: {name}={value!r}"
-            )
+    given = {name: value for name, value in form.items() if value is not None}
+    if given:
+        names = " and ".join(f"`{name}`" for name in given)
+        received = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        raise ValueError(f"{names} must be left out for {what}. Received: {received}")
 
 
 def height_and_width(size: PictureSize | None) -> tuple[int, int] | None:
@@ -204,7 +203,7 @@ def _only_size(files: Sequence[Path], kinds: Sequence[PictureKind]) -> tuple[int
             for (height, width), file in list(first.items())[:2]
         )
         raise ValueError(
-            "`size` must be given, height and width, when pictures differ in theirs. "
+            "`size` must be given when pictures differ in height or width. "
             f"Received: {len(first)} sizes, among them {shown}"
         )
     return next(iter(first))

@@ -51,7 +51,9 @@ def form_of_files(
     """
     if files.kind == "pictures":
         return common_form(files.files, size=size, channels=channels, dtype=dtype)
-    refuse_form(".npy files", size=size, channels=channels, dtype=dtype)
+    refuse_form(
+        ".npy files, which stay as they are", size=size, channels=channels, dtype=dtype
+    )
     return common_array_form(files.files)
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tfmeta.printable import shell_word
 from tfmeta.runs.config import HeldOutEpisodeConfig, TrainConfig
 from tfmeta.runs.measuring.on_episodes import TASKS, OnEpisodes
 from tfmeta.runs.measuring.protocol import Drawn
@@ -57,7 +58,9 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
     unknown_ways: int | None = parameter(
         None,
         "With --open-set: unknown classes per task. [default: as many as --ways]",
+        unit="classes",
         at_least=1,
+        at_most=1_000_000,
     )
 
     def draw(
@@ -159,8 +162,8 @@ def find_threshold(folder: RunFolder, *, ways: int, shots: int) -> Threshold:
     if not thresholds:
         raise FileNotFoundError(
             f"{folder.open_set_file} must hold a threshold. Received: none; fit one "
-            f"with `tfmeta evaluate {folder.path} --open-set --ways {ways} --shots "
-            f"{shots}`"
+            f"with `tfmeta evaluate {shell_word(folder.path)} --open-set --ways {ways} "
+            f"--shots {shots}`"
         )
     return min(
         thresholds,
