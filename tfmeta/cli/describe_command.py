@@ -11,6 +11,7 @@ from tfmeta.cli.command import Command
 from tfmeta.cli.options import DATA_DIR, SEED, WORD, PictureFile, WholeRange
 from tfmeta.cli.output import say
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.printable import shell_word
 from tfmeta.runs.config import MOST_PIXELS
 
 if TYPE_CHECKING:
@@ -152,7 +153,7 @@ def _print_plan(
     console = Console()
     given = {option: value for option, value in chosen.items() if value is not None}
     options = "".join(f" --{option} {value}" for option, value in given.items())
-    command = f"tfmeta train --dataset {name}{options}"
+    command = f"tfmeta train --dataset {shell_word(name)}{options}"
     try:
         config = default_config(name, given, data_dir=data_dir)
     except ValueError as error:

@@ -49,8 +49,10 @@ def print_split_tasks(console: Console, splits: Sequence[SplitTasks]) -> None:
     for found in splits:
         name, size = found.smallest
         ways = [f"{count:,}" if count else "none" for count in found.ways]
-        smallest = Text(f"{size:,} ({name})")
-        table.add_row(found.split, f"{found.classes:,}", *ways, smallest)
+        smallest = Text(one_line(f"{size:,} ({name})"))
+        table.add_row(
+            Text(one_line(found.split)), f"{found.classes:,}", *ways, smallest
+        )
     console.print(table)
 
 
