@@ -26,6 +26,7 @@ from tfmeta.callbacks.model_state import (
     prepare_model,
     set_model_state,
 )
+from tfmeta.callbacks.resume_state import check_state
 from tfmeta.callbacks.stop_at_non_finite import NonFiniteTrainingError
 from tfmeta.finite_checks import count_not_finite
 
@@ -167,6 +168,7 @@ class Resume(keras.callbacks.Callback):
         prepare_model(model)
         checkpoint = load_checkpoint(self.folder)
         if checkpoint is not None:
+            check_state(checkpoint, self.callbacks)
             self._check_same_callbacks(checkpoint)
             _check_finite(checkpoint.arrays, f"checkpoint {checkpoint.folder}")
             set_model_state(model, checkpoint.arrays, f"checkpoint {checkpoint.folder}")

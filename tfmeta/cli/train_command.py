@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -76,28 +77,31 @@ def train(
     # All of them before the first is trained.
     for path in paths.values():
         RunFolder(path).check_startable(resume=resume)
-    start_tensorflow(family_of(chosen.get("learner", TrainConfig.learner)))
+    with contextlib.ExitStack() as owned:
+        for path in paths.values():
+            owned.enter_context(RunFolder(path).only_writer())
+        start_tensorflow(family_of(chosen.get("learner", TrainConfig.learner)))
 
-    from tfmeta.cli.train_job import run_training, run_trainings
+        from tfmeta.cli.train_job import run_training, run_trainings
 
-    config = default_config(dataset, chosen, data_dir=data_dir)
-    if seeds is not None:
-        run_trainings(
+        config = default_config(dataset, chosen, data_dir=data_dir)
+        if seeds is not None:
+            run_trainings(
+                config,
+                paths,
+                resume=resume,
+                test_episodes_count=test_episodes,
+                data_dir=data_dir,
+            )
+            return
+        (path,) = paths.values()
+        run_training(
             config,
-            paths,
+            path,
             resume=resume,
             test_episodes_count=test_episodes,
             data_dir=data_dir,
         )
-        return
-    (path,) = paths.values()
-    run_training(
-        config,
-        path,
-        resume=resume,
-        test_episodes_count=test_episodes,
-        data_dir=data_dir,
-    )
 
 
 def _short_name(dataset: str) -> str:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from tfmeta.json_files import read_json
 from tfmeta.reproduction.figures import find_figure
 from tfmeta.reproduction.row import Row
 from tfmeta.runs.config import TrainConfig
@@ -39,7 +38,7 @@ def train_row(
     check_config(folder, config)
     if not folder.is_trained:
         train(config, folder, resume=True, data_dir=data_dir, callbacks=callbacks)
-    history = read_json(folder.history_file)
+    history = folder.read_history()
     if history and not folder.curve_picture.exists():
         draw_curve(history, config, folder.curve_picture)
 

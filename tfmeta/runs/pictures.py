@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tfmeta.durable import writing
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation.checks import (
     UnansweredQueries,
@@ -144,6 +144,5 @@ def _show(axes: Axes, picture: np.ndarray, colour: str, width: float) -> None:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Writes a PNG file: whole, or not at all."""
-    temporary = path.with_name(f".{path.stem}.tmp.png")
-    figure.savefig(temporary, dpi=150)
-    os.replace(temporary, path)
+    with writing(path) as building:
+        figure.savefig(building, dpi=150)

@@ -149,6 +149,7 @@ class Lake(InTables["LakePictures", "LakeResult"]):
     def kept_in(self, folder: RunFolder) -> ResultFile[LakeResult]:
         """`lake.json`, which holds one result."""
         from tfmeta.evaluation import LakeResult
+        from tfmeta.evaluation.kept import KeptLake
 
         return ResultFile(
             folder.lake_file,
@@ -156,6 +157,7 @@ class Lake(InTables["LakePictures", "LakeResult"]):
             version=LAKE_FORMAT_VERSION,
             command="tfmeta evaluate --protocol lake",
             single=True,
+            wanted=KeptLake,
         )
 
     def keep(self, folder: RunFolder, part: LakePictures, result: LakeResult) -> None:
