@@ -37,6 +37,10 @@ _DAMAGES = (
 )
 
 
+class ModelTooLarge(ValueError):
+    """A model file that holds more than it may."""
+
+
 def most_bytes() -> int:
     """What a model file may hold, unpacked: `TFMETA_MAX_MODEL_BYTES`, or 1 GiB.
 
@@ -64,8 +68,8 @@ def check_model_file(path: Path) -> None:
 
     Raises:
         OSError: When it cannot be read; names it.
-        ValueError: When it is damaged, holds more than `most_bytes`, or refers to
-            other files; names it.
+        ModelTooLarge: When it holds more than `most_bytes`; names it.
+        ValueError: When it is damaged, or refers to other files; names it.
     """
     most = most_bytes()
     with path.open("rb") as file:
@@ -192,8 +196,8 @@ def _refuse_links(name: str, group: h5py.Group, *, most_levels: int) -> None:
             )
 
 
-def _too_much(name: object, total: int, most: int, where: str) -> ValueError:
-    return ValueError(
+def _too_much(name: object, total: int, most: int, where: str) -> ModelTooLarge:
+    return ModelTooLarge(
         f"{name} must hold at most {most:,} bytes when it is unpacked (set "
         f"{ENVIRONMENT_VARIABLE} for more). Received: {total:,} of {where}"
     )

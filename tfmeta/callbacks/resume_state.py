@@ -12,13 +12,17 @@ from tfmeta.callbacks.checkpoint_folder import Checkpoint
 from tfmeta.json_types import check_type
 
 
-class _Kept(TypedDict):
-    """What is kept of a callback."""
-
-    monitor: str
-    state: dict[str, Any]
-    arrays: int
-    file: str | None
+# What is kept of a callback.
+_Kept = TypedDict(
+    "_Kept",
+    {
+        "class": str,
+        "monitor": str,
+        "state": dict[str, Any],
+        "arrays": int,
+        "file": str | None,
+    },
+)
 
 
 class _State(TypedDict):
@@ -39,13 +43,22 @@ def check_state(
 
     Args:
         checkpoint: The checkpoint.
-        callbacks: Those whose state it keeps.
+        callbacks: Those whose state it must keep.
 
     Raises:
         ValueError: When it does not; names it.
     """
     source = f"the state of checkpoint {checkpoint.folder}"
     check_type(checkpoint.state, _State, source)
+    names = ("class", "monitor")
+    saved = [{n: kept[n] for n in names} for kept in checkpoint.state["callbacks"]]
+    given = [callback_state.describe(callback) for callback in callbacks]
+    if saved != given:
+        raise ValueError(
+            "`callbacks` must hold the callbacks of the run that was stopped, in "
+            f"the same order: checkpoint {checkpoint.folder} keeps {saved}. "
+            f"Received: {given}"
+        )
     for index, kept in enumerate(checkpoint.state["callbacks"]):
         arrays = [f"callback.{index}.{i}" for i in range(min(kept["arrays"], 10**6))]
         lacking = [name for name in arrays if name not in checkpoint.arrays]

@@ -36,8 +36,7 @@ class WholeModelCheckpoint(keras.callbacks.ModelCheckpoint):
     """
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
-        target: str = self.filepath
-        best: Any = self.best
+        target, best = str(vars(self)["filepath"]), vars(self)["best"]
         try:
             with writing(Path(target)) as building:
                 self.filepath = str(building)

@@ -21,7 +21,12 @@ from tfmeta.datasets import ClassTable
 from tfmeta.durable import writing
 from tfmeta.json_files import null_where_not_finite, write_json
 from tfmeta.learners import FewShotLearner
-from tfmeta.model_files import check_model_file, first_line, loading
+from tfmeta.model_files import (
+    ModelTooLarge,
+    check_model_file,
+    first_line,
+    loading,
+)
 from tfmeta.registry import is_pretrained, learner_entry, resolve
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
@@ -304,9 +309,11 @@ def load_learner(folder: RunFolder) -> FewShotLearner:
             f"{folder.learner_file} must hold the trained learner. Received: no such "
             "file, training has not ended; go on with `tfmeta train --resume`"
         )
-    check_model_file(folder.learner_file)
     try:
+        check_model_file(folder.learner_file)
         learner = keras.saving.load_model(folder.learner_file)
+    except ModelTooLarge:
+        raise
     except Exception as error:
         raise ValueError(
             f"{folder.learner_file} could not be read as a learner "

@@ -425,7 +425,7 @@ def edit(path, old, new):
         (
             make_table,
             lambda p: edit(p / "table.json", b'"dtype"', b'"kind"'),
-            "TypeError",
+            "layout.dtype",
         ),
         (
             make_table,
