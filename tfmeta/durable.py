@@ -80,6 +80,29 @@ def writing(target: Path) -> Iterator[Path]:
             raise
 
 
+def check_room(path: Path, size: int) -> None:
+    """Checks that a file of a size can be written, by making one.
+
+    For libraries that do not survive a disk that is full: HDF5 ends the process.
+
+    Args:
+        path: The file, which is not there; it is not there afterwards either.
+        size: In bytes.
+
+    Raises:
+        OSError: When there is no room.
+    """
+    try:
+        with path.open("wb", buffering=0) as file:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+            else:
+                for start in range(0, size, 2**20):
+                    file.write(bytes(min(2**20, size - start)))
+    finally:
+        remove(path)
+
+
 def remove(path: Path) -> None:
     """Removes a file or a folder that failed to be written, if it can be."""
     with contextlib.suppress(OSError):

@@ -11,7 +11,6 @@ from tfmeta.callbacks import callback_state
 from tfmeta.callbacks.checkpoint_folder import Checkpoint
 from tfmeta.json_types import check_type
 
-
 # What is kept of a callback.
 _Kept = TypedDict(
     "_Kept",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
 import keras
 
-from tfmeta.durable import writing
+from tfmeta.durable import check_room, writing
+
+# What HDF5 needs beside an array, generously.
+_BESIDE = 2**13
 
 
 class WholeModelCheckpoint(keras.callbacks.ModelCheckpoint):
@@ -39,6 +43,7 @@ class WholeModelCheckpoint(keras.callbacks.ModelCheckpoint):
         target, best = str(vars(self)["filepath"]), vars(self)["best"]
         try:
             with writing(Path(target)) as building:
+                check_room(building, _room_for(self.model))
                 self.filepath = str(building)
                 super().on_epoch_end(epoch, logs)
         except BaseException:
@@ -46,3 +51,10 @@ class WholeModelCheckpoint(keras.callbacks.ModelCheckpoint):
             raise
         finally:
             self.filepath = target
+
+
+def _room_for(model: keras.Model) -> int:
+    """At least as many bytes as a file of the model takes."""
+    variables = [*model.variables, *getattr(model.optimizer, "variables", ())]
+    sizes = (math.prod(v.shape) * v.value.dtype.size + _BESIDE for v in variables)
+    return _BESIDE + sum(sizes)
