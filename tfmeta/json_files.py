@@ -65,11 +65,13 @@ def parse_json(text: str | bytes, source: object) -> Any:
 
     Raises:
         ValueError: When it is not valid JSON, which numbers that are not finite
-            are not, or is nested deeper than any file of this package; names the
-            source.
+            are not, is nested deeper than any file of this package, or holds integers
+            of more than 64 bits; names the source.
     """
     try:
-        value = json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(
+            text, parse_constant=_refuse, parse_float=_finite, parse_int=_of_64_bits
+        )
         _check_levels(value)
         return value
     except (ValueError, RecursionError) as error:
@@ -168,6 +170,13 @@ def _check_levels(value: Any) -> None:
 
 def _refuse(word: str) -> float:
     raise ValueError(f"{word}, which is no number in JSON")
+
+
+def _of_64_bits(word: str) -> int:
+    # Python counts on, and fails where such a number meets a float or an array.
+    if len(word) > 20 or not -(2**63) <= int(word) < 2**64:
+        raise ValueError(f"{word[:30]}..., which is beyond integers of 64 bits")
+    return int(word)
 
 
 def _finite(word: str) -> float:

@@ -60,8 +60,12 @@ class ResultFile(Generic[_Result]):
         wanted = self.wanted if self.single else list[self.wanted]  # type: ignore[name-defined]
         try:
             check_type(found, wanted, f"`{key}`")
-            return [self.from_json(v) for v in ([found] if self.single else found)]
-        # Of values of the right types, what does not fit together may show anyhow.
+            results = [self.from_json(v) for v in ([found] if self.single else found)]
+            # What does not fit together shows when all of it is used.
+            for result in results:
+                str(result), result.to_json()
+            return results
+        # It may show in any way.
         except Exception as error:
             raise ValueError(
                 f"{self.path} must hold results as `{self.command}` writes them. "
