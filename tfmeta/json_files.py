@@ -108,9 +108,11 @@ def read_json(path: Path, wanted: Any = Any) -> Any:
     try:
         value = parse_json(_read_bounded(path), path)
     except ValueError as error:
+        cause = error.__cause__ or error
+        reason = "nested too deep" if isinstance(cause, RecursionError) else cause
         raise ValueError(
             f"{path} must be a JSON file. Received: one that does not parse "
-            f"({error.__cause__ or error}). It was cut short or edited: put an intact "
+            f"({reason}). It was cut short or edited: put an intact "
             "copy in its place"
         ) from error
     return check_type(value, wanted, path)

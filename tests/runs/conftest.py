@@ -1,6 +1,0 @@
-"""Lets the tests here share `broken_json`, in every import mode of pytest."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
