@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# Lets tests share the modules beside this one, in every import mode of pytest.
+sys.path.insert(0, str(Path(__file__).parent))
+
 # A deadline would measure how busy the machine is: tests share it.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")

@@ -26,6 +26,9 @@ from tfmeta.datasets.reading.pictures import (
     read_picture,
 )
 
+# In pixels; no encoder takes more, and all pictures of a task are held at once.
+_LONGEST_SIDE = 2**13
+
 
 @dataclasses.dataclass(frozen=True)
 class RunPictures:
@@ -112,13 +115,14 @@ def _form_of(model_folder: Path, example: dict[str, Any]) -> PictureForm:
         shape = [*shape, 1]
     if (
         len(shape) != 3
-        or None in shape
+        or any(side is None or not 0 < side <= _LONGEST_SIDE for side in shape)
         or shape[2] not in (1, 3)
         or dtype not in ("uint8", "uint16")
     ):
         raise ValueError(
             f"{model_folder} must take uint8 pictures (or uint16) of a fixed size and "
-            f"of 1 or 3 channels. Received: one for {dtype} examples of shape {shape}"
+            f"of 1 or 3 channels. Received: one for {dtype:.20} examples of shape "
+            f"{shape[:5]}"
         )
     return PictureForm((shape[0], shape[1]), shape[2], dtype)
 

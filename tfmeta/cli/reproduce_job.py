@@ -68,7 +68,8 @@ def reproduce_rows(
         for seed in seeds:
             folder = RunFolder(directory / row.folder_name(seed=seed, budget=budget))
             try:
-                _run(console, row, folder, seed, budget, test_episodes, data_dir)
+                with folder.only_writer():
+                    _run(console, row, folder, seed, budget, test_episodes, data_dir)
             except (ValueError, TypeError, OSError) as error:
                 failed.append(row.name)
                 console.say(f"Error in row {row.name}: {' '.join(str(error).split())}")
@@ -101,14 +102,7 @@ def put_result_into_readme(result: Path, name: str, readme: Path) -> None:
         raise ValueError(
             f"{result} must hold table {name!r}. Received: {content['table']!r}"
         )
-    try:
-        text = markdown(content)
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"{result} must be a table that `tfmeta reproduce` wrote. Received: a file "
-            f"that lacks something ({type(error).__name__}: {error})"
-        ) from error
-    put_into_readme(readme, name, text)
+    put_into_readme(readme, name, markdown(content))
     Console().say(f"written to {readme}")
 
 

@@ -13,7 +13,6 @@ from tfmeta.datasets.registry import DATASETS
 from tfmeta.evaluation import EvaluationResult
 from tfmeta.evaluation.training_seeds import over_training_seeds
 from tfmeta.export.version_folder import list_versions
-from tfmeta.json_files import read_json
 from tfmeta.printable import shell_word
 from tfmeta.registry import learner_entry
 from tfmeta.runs.changed_data import changes_of_data
@@ -135,7 +134,7 @@ def _train_and_measure(
         # Ctrl-C must not leave a terminal without its cursor.
         bar.stop()
         features.stop()
-    history = read_json(folder.history_file)
+    history = folder.read_history()
     if history:
         draw_curve(history, config, folder.curve_picture)
 

@@ -9,10 +9,11 @@ import numpy as np
 
 from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
 from tfmeta.evaluation.intervals import over_episode_draws
+from tfmeta.evaluation.kept import check_ids
 from tfmeta.evaluation.participants import padded_rows, rows_of
 from tfmeta.evaluation.pretraining import Pretraining, setting
 from tfmeta.evaluation.threshold import Threshold
-from tfmeta.finite_checks import check_finite
+from tfmeta.finite_checks import check_finite, check_some
 from tfmeta.printable import one_line
 
 _FIGURES = (
@@ -83,6 +84,8 @@ class OpenSetResult:
     def __post_init__(self) -> None:
         for name in _FIGURES:
             check_finite(name, getattr(self, name))
+            check_some(name, getattr(self, name))
+        check_ids(self.episode_classes, len(self.class_names), len(self.auroc))
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every per-episode result."""

@@ -16,6 +16,7 @@ from tfmeta.evaluation.class_interval import (
 from tfmeta.evaluation.confusion import Confusion
 from tfmeta.evaluation.figure import ACCURACY, SQUARED_ERROR, Figure
 from tfmeta.evaluation.intervals import over_episode_draws
+from tfmeta.evaluation.kept import check_ids
 from tfmeta.evaluation.participants import padded_rows, rows_of
 from tfmeta.evaluation.pretraining import Pretraining, setting
 from tfmeta.evaluation.transduction import Transduction
@@ -94,6 +95,7 @@ class EvaluationResult:
         check_some(given[0], self.per_episode)
         if self.episode_auroc is not None:
             check_finite("episode_auroc", self.episode_auroc)
+        check_ids(self.episode_classes, len(self.class_names), len(self.per_episode))
 
     @property
     def figure(self) -> Figure:

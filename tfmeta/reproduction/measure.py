@@ -7,7 +7,6 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from tfmeta.json_files import read_json
 from tfmeta.reproduction.figures import find_figure
 from tfmeta.reproduction.row import Row
 from tfmeta.runs.config import TrainConfig
@@ -49,7 +48,7 @@ def train_row(
             callbacks=callbacks,
             plan=plan,
         )
-    history = read_json(folder.history_file)
+    history = folder.read_history()
     if history and not folder.curve_picture.exists():
         draw_curve(history, config, folder.curve_picture)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tfmeta.durable import writing
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation.checks import (
     UnansweredQueries,
@@ -171,9 +171,7 @@ def _show(axes: Axes, picture: np.ndarray, colour: str, width: float) -> None:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Writes a PNG file: whole, or not at all."""
-    temporary = path.with_name(f".{path.stem}.tmp.png")
-    with warnings.catch_warnings():
+    with writing(path) as building, warnings.catch_warnings():
         # A class name in a script that no font here has is drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(temporary, dpi=150)
-    os.replace(temporary, path)
+        figure.savefig(building, dpi=150)

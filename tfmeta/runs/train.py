@@ -11,11 +11,22 @@ from collections.abc import Callable, Sequence
 import keras
 
 from tfmeta._version import __version__
-from tfmeta.callbacks import NonFiniteTrainingError, Resume, StopAtNonFinite
+from tfmeta.callbacks import (
+    NonFiniteTrainingError,
+    Resume,
+    StopAtNonFinite,
+    WholeModelCheckpoint,
+)
 from tfmeta.callbacks.environment import describe_environment
-from tfmeta.durable import put_in_place
-from tfmeta.json_files import null_where_not_finite, read_json, write_json
+from tfmeta.durable import writing
+from tfmeta.json_files import null_where_not_finite, write_json
 from tfmeta.learners import FewShotLearner
+from tfmeta.model_files import (
+    ModelTooLarge,
+    check_model_file,
+    first_line,
+    loading,
+)
 from tfmeta.registry import learner_entry, resolve
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
@@ -59,7 +70,35 @@ def train(
             best epoch before, if any, becomes the learner of the folder, and
             `failure.json` says what happened. Resuming tries again from the last
             checkpoint, which is of that epoch or a later finite one.
+        FolderInUseError: When another process writes the folder, or takes it over on
+            the way.
+        OSError: When a file cannot be written, as on a full disk; names it. Resuming
+            goes on from the last checkpoint.
     """
+    folder.check_startable(resume=resume)
+    with folder.only_writer():
+        return _train_alone(
+            config,
+            folder,
+            resume=resume,
+            data_dir=data_dir,
+            callbacks=callbacks,
+            plan=plan,
+            on_features=on_features,
+        )
+
+
+def _train_alone(
+    config: TrainConfig,
+    folder: RunFolder,
+    *,
+    resume: bool,
+    data_dir: str | os.PathLike | None,
+    callbacks: Sequence[keras.callbacks.Callback],
+    plan: TrainingPlan | None,
+    on_features: Callable[[int, int], None] | None,
+) -> FewShotLearner:
+    """Trains as the only writer of the folder."""
     goes_on = resume and folder.exists
     if goes_on:
         config = as_begun(config, folder)
@@ -99,7 +138,7 @@ def train(
         write_json(folder.history_file, {})
         _save_learner(folder, learner)
         return learner
-    best = keras.callbacks.ModelCheckpoint(
+    best = WholeModelCheckpoint(
         str(folder.best_weights),
         monitor="val_accuracy",
         mode="max",
@@ -155,7 +194,10 @@ def _save_best(
         The learner of examples that was written.
     """
     write_json(folder.history_file, null_where_not_finite(keep.history))
-    learner.load_weights(folder.best_weights)
+    advice = f"remove it and {folder.checkpoints} to train anew"
+    with loading("the weights of this run", folder.best_weights, advice):
+        check_model_file(folder.best_weights)
+        learner.load_weights(folder.best_weights)
     whole = learner if behind is None else behind.whole(config)
     _save_learner(folder, whole)
     return whole
@@ -163,9 +205,8 @@ def _save_best(
 
 def _save_learner(folder: RunFolder, learner: FewShotLearner) -> None:
     """Writes the learner of a run, whole or not at all."""
-    temporary = folder.path / ".learner.tmp.keras"
-    learner.save(temporary)
-    put_in_place(temporary, folder.learner_file)
+    with writing(folder.learner_file) as building:
+        learner.save(building)
 
 
 def _has_best(best: keras.callbacks.ModelCheckpoint) -> bool:
@@ -211,9 +252,7 @@ class _Timing(keras.callbacks.Callback):
     def __init__(self, folder: RunFolder) -> None:
         super().__init__()
         self._file = folder.timing_file
-        self._seconds = 0.0
-        if self._file.exists():
-            self._seconds = float(read_json(self._file)["training_seconds"])
+        self._seconds = folder.training_seconds or 0.0
         self._since = time.monotonic()
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -263,19 +302,27 @@ def load_learner(folder: RunFolder) -> FewShotLearner:
 
     Raises:
         FileNotFoundError: When training has not ended.
-        ValueError: When the file is damaged, or the class of the learner is not
-            there.
+        ValueError: When the file is damaged, holds no learner, or more than
+            `tfmeta.model_files.most_bytes`, or the class of the learner is not there.
     """
     config = folder.read_config()
     # Keras finds only classes that have been imported.
     resolve(learner_entry(config.learner).path)
     check_has_learner(folder)
     try:
-        return keras.saving.load_model(folder.learner_file)
+        check_model_file(folder.learner_file)
+        learner = keras.saving.load_model(folder.learner_file)
+    except ModelTooLarge:
+        raise
     except Exception as error:
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{folder.learner_file} could not be read as a learner ({first_line}). "
-            "It is damaged: delete it and run `tfmeta train --resume`, which writes "
-            "it again from the last checkpoint"
+            f"{folder.learner_file} could not be read as a learner "
+            f"({first_line(error)}). It is damaged: delete it and run `tfmeta train "
+            "--resume`, which writes it again from the last checkpoint"
         ) from error
+    if not isinstance(learner, FewShotLearner):
+        raise ValueError(
+            f"{folder.learner_file} must hold a learner. Received: a "
+            f"{type(learner).__name__}, which is none"
+        )
+    return learner

@@ -139,12 +139,14 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
     def kept_in(self, folder: RunFolder) -> ResultFile[OpenSetResult]:
         """`open_set.json`."""
         from tfmeta.evaluation import OpenSetResult
+        from tfmeta.evaluation.kept import KeptOpenSet
 
         return ResultFile(
             folder.open_set_file,
             OpenSetResult.from_json,
             version=OPEN_SET_FORMAT_VERSION,
             command="tfmeta evaluate --open-set",
+            wanted=KeptOpenSet,
         )
 
 
