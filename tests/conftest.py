@@ -48,7 +48,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         not hasattr(config, "workerinput")
         and getattr(option, "numprocesses", 0) is None
         and option.dist == "no"
-        and option.markexpr in ("not slow", "slow")
+        and option.markexpr in ("not slow and not exhaustive", "slow", "exhaustive")
         and option.capture != "no"
         and not option.usepdb
         and not any(".py" in argument for argument in config.args)
@@ -65,7 +65,17 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole programs first: what takes minutes must not start when all else is done."""
+    """Whole programs first: what takes minutes must not start when all else is done.
+
+    Every test is of one suite: `-m slow` would run what is exhaustive as well.
+    """
+    both = [
+        item.nodeid
+        for item in items
+        if item.get_closest_marker("slow") and item.get_closest_marker("exhaustive")
+    ]
+    if both:
+        raise pytest.UsageError(f"slow and exhaustive at once: {both}")
     programs = ("test_tutorials.py", "test_readme.py")
     items.sort(key=lambda item: item.path.name not in programs)
 

@@ -287,6 +287,18 @@ def learner_entry(name: str) -> LearnerEntry:
     )
 
 
+def takes_one_number_of_ways(learner: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether a learner has a head of as many outputs as its tasks have ways.
+
+    Args:
+        learner: Its name.
+        arguments: Those of its constructor.
+    """
+    head = arguments.get("head", "linear")
+    any_ways = head in HEADS and HEADS[head].any_ways
+    return learner_entry(learner).family == "optimization" and not any_ways
+
+
 def is_pretrained(encoder: str | None) -> bool:
     """Whether an encoder of this name stays as others have trained it.
 
@@ -333,6 +345,25 @@ def named_encoders() -> str:
         name if entry.summary is None else f"{name} ({entry.summary})"
         for name, entry in ENCODERS.items()
     )
+
+
+def usual_encoders() -> str:
+    """Which encoder each learner has by default, for `--help`."""
+    of_pictures: dict[str, list[str]] = {}
+    of_texts: dict[str | None, list[str]] = {}
+    for name, entry in LEARNERS.items():
+        of_pictures.setdefault(entry.encoder, []).append(name)
+        of_texts.setdefault(entry.text_encoder, []).append(name)
+    usual = LearnerEntry.encoder
+    said = [f"{usual} for pictures"]
+    for encoder, names in of_pictures.items():
+        if encoder != usual:
+            said.append(f"{encoder} for {', '.join(names)}")
+    said.append("for texts a network of the words of the training classes")
+    for text_encoder, names in of_texts.items():
+        if text_encoder is not None:
+            said.append(f"{text_encoder} for texts of {', '.join(names)}")
+    return "; ".join(said)
 
 
 def learner_table(family: Family) -> str:

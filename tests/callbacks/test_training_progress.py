@@ -59,13 +59,35 @@ def test_one_line_for_each_epoch(terminal):
     assert [line[: line.index(":")] for line in found] == [
         f"epoch {epoch:2d}/10" for epoch in range(1, 11)
     ]
-    assert re.fullmatch(r"epoch  1/10: loss \d\.\d{4}", found[0])
+    assert re.fullmatch(r"epoch  1/10: training: loss \d\.\d{4}", found[0])
     written = where.file.getvalue()
     if terminal:
         assert "30/30" in written
         assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")
     else:
         assert "\x1b" not in written
+
+
+@pytest.mark.parametrize(
+    ("metric", "shown"),
+    [("accuracy", r"accuracy \d+\.\d %"), ("mae", r"mae \d+\.\d{4}")],
+)
+def test_the_line_says_what_each_figure_is_of(metric, shown):
+    where = console(False)
+    progress = TrainingProgress(where, training="20-way", validation="5-way [red]\n")
+    fit(
+        build(metrics=[metric]),
+        progress,
+        epochs=1,
+        validation_data=(INPUTS, LABELS),
+    )
+    loss = r"loss \d\.\d{4}"
+    (line,) = where.file.getvalue().splitlines()
+    assert re.fullmatch(
+        rf"epoch 1/1: training on 20-way: {shown}, {loss}; "
+        rf"validation on 5-way \[red\]\\n: {shown}, {loss}",
+        line,
+    )
 
 
 def test_one_bar_for_all_epochs():

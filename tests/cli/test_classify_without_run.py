@@ -283,10 +283,10 @@ def test_a_picture_of_the_answers(classify, photos):
         near = np.abs(pixels - colour).max(axis=2) < 60
         assert near.mean() > 0.02
     before = sheet.read_bytes()
-    assert "must not exist" in classify("--picture", sheet).error
+    assert "must not exist" in classify("--picture", sheet).usage_error
     assert sheet.read_bytes() == before
     wrong = classify("--picture", photos / "sheet.jpg")
-    assert "--picture must name a .png file" in wrong.usage_error
+    assert "'--picture': must name a .png file" in wrong.usage_error
 
 
 def test_texts(call, tmp_path, tiny_text_encoder):
@@ -362,7 +362,7 @@ def test_options_that_do_not_go_together(call, classify, photos, tiny_encoder):
     assert "--prior-shots must be above 0 with --classes" in named.usage_error
     assert "--size" in classify("--size", 999_999_999).usage_error
     unnamed = call(*query, "--support", photos / "support", "--encoder", "")
-    assert "--encoder must name an encoder" in unnamed.usage_error
+    assert "'--encoder': must not be empty" in unnamed.usage_error
     flat = classify("--confusion", photos / "a.png", query=photos / "query" / "sky")
     assert "--confusion needs sub-folders" in flat.usage_error
     done = call(*query, "--support", photos / "support", "--encoder", "Resnet51")

@@ -41,7 +41,7 @@ def test_unknown_names(call, tmp_path):
     done = call("datasets", "describe", "imagenet")
     assert "'imagenet' must be the name of a data set (glyphs, omniglot" in done.error
     done = call("datasets", "describe", "glyphs", "--protocol", "lake")
-    assert "`protocol` is no option of data set 'glyphs'" in done.error
+    assert "`--protocol` is no option of data set 'glyphs'" in done.error
     assert "No such command 'fly'" in call("datasets", "fly").usage_error
 
 

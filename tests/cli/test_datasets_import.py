@@ -50,7 +50,7 @@ def import_it(call, tmp_path):
 def test_an_empty_folder(import_it, tmp_path, name):
     (tmp_path / "source").mkdir()
     done = import_it(name)
-    assert str(tmp_path / "source") in done.error
+    assert f"'--from': Path '{tmp_path / 'source'}' does not" in done.usage_error
     assert FILES[name] in done.error
     assert not (tmp_path / "data").exists()
 
@@ -58,7 +58,7 @@ def test_an_empty_folder(import_it, tmp_path, name):
 @pytest.mark.parametrize("name", importable())
 def test_no_folder(import_it, tmp_path, name):
     done = import_it(name)
-    assert str(tmp_path / "source") in done.error
+    assert f"'--from': Path '{tmp_path / 'source'}' does not" in done.usage_error
     assert not (tmp_path / "data").exists()
 
 
@@ -70,7 +70,7 @@ def test_rubbish_under_the_right_name(import_it, tmp_path, name, content):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(content)
     done = import_it(name)
-    assert str(tmp_path / "source") in done.error
+    assert f"'--from': Path '{tmp_path / 'source'}' does not" in done.usage_error
     assert "Received: " in done.error
     assert not list(tmp_path.glob("data/tables/*"))
     assert not list(tmp_path.glob("data/packed/*"))
@@ -90,10 +90,11 @@ def test_an_import_by_the_command_is_loaded(import_it, reference_data, tmp_path)
 def test_options_that_a_data_set_does_not_have(import_it, tmp_path):
     (tmp_path / "source").mkdir()
     assert (
-        "`partial` must be left out for sider" in import_it("sider", "--partial").error
+        "`--partial` must be left out for sider"
+        in import_it("sider", "--partial").error
     )
     done = import_it("tiered_imagenet", "--partial")
-    assert "tieredImageNet" in done.error and "`partial`" not in done.error
+    assert "tieredImageNet" in done.error and "`--partial`" not in done.error
 
 
 def test_help_says_what_each_needs(call):

@@ -79,7 +79,7 @@ def test_rows_are_listed_without_running(call, table):
 
 def test_wrong_names_list_the_right_ones(call, table, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "one of oracle, quick, tiny. Received: row='protonet'" in (
+    assert "one of oracle, quick, tiny. Received: --row='protonet'" in (
         call("reproduce", table, "--row", "protonet").error
     )
     assert "one of omniglot, mini-imagenet" in call("reproduce", "imagenet").error

@@ -32,7 +32,8 @@ def test_a_training_says_what_it_does_and_what_to_type_next(glyphs_training):
         f"{folder}"
     )
     assert [line[:9] for line in lines[1:9]] == [f"epoch {i}/8" for i in range(1, 9)]
-    assert "val_accuracy" in lines[1]
+    assert "training on 5-way 1-shot: accuracy " in lines[1]
+    assert "; validation on 5-way 1-shot: accuracy " in lines[1]
     (result,) = read_results(RunFolder(folder))
     assert str(result) in done.stdout
     assert f"tfmeta classify {folder} --support FOLDER --query FOLDER" in done.stdout
@@ -80,14 +81,11 @@ def test_a_finished_run_is_measured_again_and_kept(call, run_copy, tiny_options)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--train-ways", 5000), "`ways`.*600. Received: ways=5000"),
-        (("--ways", 5000), "`ways`.*160. Received: ways=5000"),
+        (("--train-ways", 5000), "`--train-ways`.*600. Received: --train-ways=5000"),
+        (("--ways", 5000), "`--ways`.*160. Received: --ways=5000"),
         (("--train-shots", 16), "16 + 5 = 21"),
-        (("--protocol", "lake"), "`protocol` is no option of data set 'glyphs'"),
-        (("--dataset", "imagenet"), "`dataset` must be one of glyphs.*'imagenet'"),
-        (("--seed", 2**64), "`seed`"),
-        (("--learning-rate", "nan"), "`learning_rate`"),
-        (("--learning-rate", "inf"), "`learning_rate`"),
+        (("--protocol", "lake"), "`--protocol` is no option of data set 'glyphs'"),
+        (("--dataset", "imagenet"), "`--dataset` must be one of glyphs.*'imagenet'"),
     ],
 )
 def test_what_cannot_be_trained_leaves_nothing(call, tmp_path, options, message):
@@ -100,16 +98,23 @@ def test_what_cannot_be_trained_leaves_nothing(call, tmp_path, options, message)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--ways", 1), "'--ways': 1 is not in the range x>=2"),
-        (("--train-ways", 1), "'--train-ways': 1 is not in the range x>=2"),
-        (("--test-episodes", 10), "'--test-episodes': 10 is not in the range x>=600"),
-        (("--shots", 0), "'--shots': 0 is not in the range x>=1"),
-        (("--train-shots", "5-1"), "'5-1' is not a number from 1 or a range like 1-5"),
-        (("--train-shots", "few"), "'few' is not a number from 1 or a range like 1-5"),
-        (("--seed", -1), "'--seed': -1 is not in the range x>=0"),
+        (("--ways", 1), "'--ways': 1 is not in the range 2 to "),
+        (("--train-ways", 1), "'--train-ways': 1 is not in the range 2 to "),
+        (("--test-episodes", 10), "'--test-episodes': 10 is not in the range 600 to "),
+        (("--shots", 0), "'--shots': 0 is not in the range 1 to "),
+        (
+            ("--train-shots", "5-1"),
+            "'5-1' is not a number from 1 to 1,000,000 or a range like 1-5",
+        ),
+        (
+            ("--train-shots", "few"),
+            "'few' is not a number from 1 to 1,000,000 or a range like 1-5",
+        ),
+        (("--seed", -1), "'--seed': -1 is not in the range 0 to "),
         (("--filters", "many"), "'--filters': 'many' is not a valid integer"),
         (("--dtype-policy", "far"), "'--dtype-policy': 'far' is not one of"),
-        (("--learning-rate", 0), "'--learning-rate'"),
+        (("--seed", 2**64), "'--seed'"),
+        *((("--learning-rate", x), "'--learning-rate'") for x in (0, "nan", "inf")),
         (("--data-dir", __file__), "'--data-dir'"),
     ],
 )
@@ -141,8 +146,8 @@ def test_an_existing_run_is_not_overwritten(call, run_copy, tiny_options, hash_t
     assert f"{run_copy} holds a run already" in done.error
     assert "--resume" in done.error
     done = call("train", "--run", run_copy, *tiny_options, "--resume", "--filters", 5)
-    assert "`filters` must stay" in done.error
-    assert "filters=5" in done.error
+    assert "`--filters` must stay" in done.error
+    assert "--filters=5" in done.error
     assert hash_tree(run_copy) == before
 
 
@@ -160,11 +165,11 @@ def test_the_default_folder_names_data_set_and_seed(call, tmp_path, monkeypatch)
 def test_a_file_is_no_run_folder(call, tmp_path):
     path = tmp_path / "file"
     path.write_text("precious")
-    assert (
-        "file must be a folder. Received: a file" in call("train", "--run", path).error
+    assert f"'--run': Directory '{path}' is a file" in (
+        call("train", "--run", path).usage_error
     )
     below = call("train", "--run", path / "run", "--train-ways", 5)
-    assert "file/run" in below.error
+    assert "file must be a folder. Received: a file" in below.usage_error
     assert path.read_text() == "precious"
 
 

@@ -294,6 +294,7 @@ for part, value in zip((inputs[:4], inputs[4:]), moving, strict=True):
 """
 
 
+@pytest.mark.slow
 def test_each_replica_has_its_own_statistics():
     # Logical devices must be set before TensorFlow starts.
     result = subprocess.run(

@@ -175,7 +175,15 @@ def test_of_vectors(name):
     check_not_a_number(VECTORS[name], example_shape=(4,))
 
 
-@pytest.mark.parametrize("name", PICTURES)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow)
+        if name in ("MAML support", "ANIL running")
+        else name
+        for name in PICTURES
+    ],
+)
 def test_of_pictures(name):
     check_not_a_number(PICTURES[name], example_shape=PICTURE)
 

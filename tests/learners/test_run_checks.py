@@ -35,7 +35,7 @@ def results_of(folder, *names):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return results_of(tmp_path_factory.mktemp("shares"), "maml")
+    return results_of(tmp_path_factory.mktemp("shares"), "prototypical")
 
 
 def check_refusals(found):
@@ -56,12 +56,19 @@ def check_refusals(found):
 
 
 def test_tasks_that_replicas_cannot_share_are_refused(results):
-    check_refusals(results["maml"])
+    check_refusals(results["prototypical"])
 
 
-@pytest.mark.slow
-def test_of_other_learners_too(tmp_path):
-    names = ("prototypical", "siamese", "anil", "reptile")
+@pytest.mark.parametrize(
+    "names",
+    [
+        # Those with a step of training of their own.
+        pytest.param(("maml", "reptile"), marks=pytest.mark.slow),
+        pytest.param(("siamese", "anil"), marks=pytest.mark.exhaustive),
+    ],
+    ids="-".join,
+)
+def test_of_other_learners_too(names, tmp_path):
     found = results_of(tmp_path, *names)
     for name in names:
         check_refusals(found[name])

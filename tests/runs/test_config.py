@@ -15,7 +15,11 @@ from tfmeta.runs.config import (
 )
 from tfmeta.runs.parameter import places
 
-COUNTS = [place.name for place in options() if place.type is int]
+COUNTS = {
+    place.name: st.integers(2, min(10**6, place.parameter.at_most))
+    for place in options()
+    if place.type is int
+}
 ABOVE_0 = [
     *("filters", "train_ways", "train_shots", "train_queries", "train_tasks"),
     *("batch_size", "ways", "shots", "queries", "validation_episodes", "epochs"),
@@ -28,7 +32,7 @@ def from_text(config):
 
 
 @given(
-    counts=st.fixed_dictionaries(dict.fromkeys(COUNTS, st.integers(2, 10**6))),
+    counts=st.fixed_dictionaries(COUNTS),
     learning_rate=st.floats(0, 10, exclude_min=True),
     protocol=st.sampled_from([None, "lake", "vinyals"]),
     shots=st.integers(1, 9) | st.tuples(st.integers(1, 5), st.integers(5, 9)),
@@ -121,9 +125,11 @@ def test_the_learning_rate_is_finite(value):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"seed": -1}, "`seed` must be an int of at least 0. Received: seed=-1"),
+        ({"seed": -1}, "`seed` must be an int of at least 0 and .*Received: seed=-1"),
         ({"seed": 1.0}, "`seed` must be an int of at least 0"),
         ({"size": 0}, "`size` must be an int or None of at least 1"),
+        ({"train_tasks": 2**63}, "`train_tasks` must be .* of at most 10000. Received"),
+        ({"learning_rate": 10**400}, "a finite number above 0 and of at most 1000"),
         ({"filters": True}, "`filters` must be an int of at least 1"),
         ({"augment": 1}, "`augment` must be a bool. Received: augment=1"),
         ({"learner": 3}, "`learner` must be a str. Received: learner=3"),

@@ -42,16 +42,38 @@ def photos(tmp_path):
 def test_own_data_lower_what_was_not_chosen(photos):
     config = default_config(str(photos), {"shots": 2})
     assert config.dataset == str(photos)
-    # 12, 4 and 4 classes of at least 7 pictures.
+    # 13, 4 and 3 classes of at least 7 pictures.
+    assert {s: len(origins) for s, origins in config.splits.items()} == {
+        **{"train": 13, "validation": 4, "test": 3}
+    }
     training = config.training
-    assert (training.ways, training.shots, training.queries) == (12, 1, 5)
+    assert (training.ways, training.shots, training.queries) == (13, 1, 5)
     for task in (config.validation, config.test):
-        assert (task.ways, task.shots, task.queries) == (4, 2, 5)
-    assert default_config(str(photos), {"ways": 5, "queries": 15}).test.ways == 5
+        assert (task.ways, task.shots, task.queries) == (3, 2, 5)
+    assert default_config(str(photos), {"ways": 2, "queries": 4}).test.ways == 2
+    with pytest.raises(ValueError, match=r"`ways` must fit.*Received: ways=5$"):
+        default_config(str(photos), {"ways": 5})
+    with pytest.raises(ValueError, match="`protocol` must be left out for data of you"):
+        default_config(str(photos), {"protocol": "lake"})
 
 
-def test_own_data_of_few_classes_are_for_no_training(photos):
-    for number in range(5, 20):
+@pytest.mark.parametrize("count", range(1, 9))
+def test_own_data_of_few_classes(photos, count):
+    for number in range(count, 20):
         shutil.rmtree(photos / f"class{number:02d}")
-    with pytest.raises(ValueError, match="2 classes in each.*3, 1, 1;.*classify"):
+    if count >= 6:
+        for learner in ("prototypical", "maml", "reptile", "baseline", "simple_shot"):
+            config = default_config(str(photos), {"learner": learner})
+            assert config.test.ways == 2
+            assert sum(map(len, config.splits.values())) == count
+        return
+    message = rf"at least 6 classes, 2 in each.*Received: {count}[,;].*classify"
+    with pytest.raises(ValueError, match=message):
         default_config(str(photos), {"learner": "simple_shot"})
+
+
+def test_splits_that_lack_one(photos):
+    for place in ("train/a", "train/b", "test/c"):
+        shutil.copytree(photos / "class00", photos.parent / "divided" / place)
+    with pytest.raises(ValueError, match="a folder for each of train, validation, te"):
+        default_config(str(photos.parent / "divided"), {})

@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -52,6 +54,34 @@ def test_wrong_predictions_are_red(tmp_path):
     draw_episodes(learner_of(*blind), Episodes(grey_table(), ways=4, queries=5), path)
     red, green = share(path, RED), share(path, GREEN)
     assert red > 2 * green > 0
+
+
+def test_classes_are_named_and_so_is_what_a_query_was_taken_for(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(
+        "tfmeta.runs.pictures.save_figure", lambda figure, path: figures.append(figure)
+    )
+    table = grey_table()
+    names = ("a", "$x$ [b]\n", *table.class_names[2:11], "alphabet/of a long name 123")
+    table = dataclasses.replace(table, class_names=names)
+    episodes = Episodes(table, ways=4, queries=5)
+    blind = [keras.layers.Flatten(), keras.layers.Rescaling(0.0)]
+    draw_episodes(learner_of(*blind), episodes, tmp_path / "episodes.png", count=2)
+    (figure,) = figures
+    for panel, classes in zip(figure.subfigs, episodes.class_ids(0), strict=False):
+        grid = np.reshape(panel.axes, (4, -1))
+        drawn = [axes.get_ylabel() for axes in grid[:, 0]]
+        expected = [names[c].replace("\n", "\\n") for c in classes]
+        for label, name in zip(drawn, expected, strict=True):
+            assert label.replace("\n", "")[:9] == name[:9]
+            assert len(label.splitlines()) <= 2
+        # With one embedding for all, one class takes all queries.
+        wrong = {a.get_xlabel() for row in grid for a in row if a.get_xlabel()}
+        assert len(wrong) == 1
+        assert wrong.pop().replace("\n", "")[:9] in {name[:9] for name in expected}
+        assert not any(a.yaxis.label.get_parse_math() for a in grid[:, 0])
+    # All of the figure can be drawn.
+    figure.savefig(tmp_path / "drawn.png")
 
 
 def test_more_classes_and_pictures_than_there_is_room_for(tmp_path):

@@ -114,7 +114,9 @@ def test_without_an_epoch_before_there_is_no_learner(tmp_path):
         load_learner(folder)
 
 
-@pytest.mark.parametrize("learner", ["maml", "baseline"])
+@pytest.mark.parametrize(
+    "learner", [pytest.param("maml", marks=pytest.mark.slow), "baseline"]
+)
 def test_a_learning_rate_that_is_far_too_high(tmp_path, learner):
     config = dataclasses.replace(
         CONFIG, learner=learner, learning_rate=1e30, batch_size=16, epochs=1

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import keras
-from rich.console import Console
+import rich.console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -14,6 +15,10 @@ from rich.progress import (
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
+
+from tfmeta.console import Console
+from tfmeta.printable import one_line
 
 
 class TrainingProgress(keras.callbacks.Callback):
@@ -22,8 +27,15 @@ class TrainingProgress(keras.callbacks.Callback):
     Use it with `verbose=0`. Where the output is no terminal, the lines alone
     are printed.
 
+    A line says which figures are of training and which of validation, and shares as
+    percent: `epoch 1/10: training on 20-way 1-shot: accuracy 71.2 %, loss 0.9312;
+    validation on 5-way 1-shot: accuracy 93.4 %, loss 0.2214`.
+
     Args:
         console: The rich console to print to.
+        training: What training is on, e.g. `"20-way 1-shot"`: figures of other ways
+            do not compare. Left out where it is empty.
+        validation: What validation is on.
 
     Example:
 
@@ -32,8 +44,15 @@ class TrainingProgress(keras.callbacks.Callback):
     ```
     """
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(
+        self,
+        console: rich.console.Console | None = None,
+        *,
+        training: str = "",
+        validation: str = "",
+    ) -> None:
         super().__init__()
+        self._sides = {"": ("training", training), "val_": ("validation", validation)}
         self._console = console or Console()
         self._progress: Progress | None = None
         self._task: Any = None
@@ -42,7 +61,7 @@ class TrainingProgress(keras.callbacks.Callback):
     def on_train_begin(self, logs: dict | None = None) -> None:
         """Starts the bar."""
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
@@ -77,14 +96,23 @@ class TrainingProgress(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict | None = None) -> None:
         """Prints the epoch's figures."""
-        figures = ", ".join(
-            f"{name} {value:.4f}" for name, value in (logs or {}).items()
-        )
         width = len(str(self.params["epochs"]))
-        self._console.print(
-            f"epoch {epoch + 1:{width}d}/{self.params['epochs']}: {figures}",
-            highlight=False,
-        )
+        said = f"epoch {epoch + 1:{width}d}/{self.params['epochs']}: "
+        said += "; ".join(self._sides_in_words(logs or {}))
+        self._console.print(Text(one_line(said)), highlight=False, soft_wrap=True)
+
+    def _sides_in_words(self, logs: dict[str, float]) -> Iterator[str]:
+        for prefix, (side, what) in self._sides.items():
+            figures = {
+                name.removeprefix("val_"): value
+                for name, value in logs.items()
+                if name.startswith("val_") == bool(prefix)
+            }
+            # What is trained for stands before what is made small.
+            names = sorted(figures, key=lambda name: name == "loss")
+            if names:
+                said = ", ".join(_in_words(name, figures[name]) for name in names)
+                yield f"{side}{f' on {what}' if what else ''}: {said}"
 
     def on_train_end(self, logs: dict | None = None) -> None:
         """Removes the bar."""
@@ -99,3 +127,9 @@ class TrainingProgress(keras.callbacks.Callback):
         if self._progress is not None:
             self._progress.stop()
         self._progress, self._task = None, None
+
+
+def _in_words(name: str, value: float) -> str:
+    if "accuracy" in name:
+        return f"{name.replace('_', ' ')} {100 * value:.1f} %"
+    return f"{name.replace('_', ' ')} {value:.4f}"

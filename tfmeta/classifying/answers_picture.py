@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tfmeta.classifying.answers import Answers
-from tfmeta.classifying.printable import printable
 from tfmeta.datasets.reading.photographs import read_photograph
 from tfmeta.datasets.reading.pictures import picture_kind
+from tfmeta.printable import short_name
 from tfmeta.runs.pictures import RIGHT, WRONG, save_figure
 
 MOST = 48
@@ -56,10 +55,7 @@ def draw_answers(answers: Answers, files: Sequence[Path], path: Path) -> None:
         axes.spines[:].set_visible(False)
     for axes, row in zip(grid, shown, strict=False):
         _show(axes, answers, row, _small(files[row]))
-    with warnings.catch_warnings():
-        # A class name in a script that no font here has is drawn as boxes.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        save_figure(figure, path)
+    save_figure(figure, path)
 
 
 def _title(answers: Answers, count: int) -> str:
@@ -83,7 +79,7 @@ def _small(file: Path) -> np.ndarray:
 def _show(axes: Axes, answers: Answers, row: int, picture: np.ndarray) -> None:
     axes.imshow(picture, interpolation="nearest")
     label, probability = int(answers.classes[row]), answers.probability_of(row)
-    lines = [_short(answers.name_of(label), 17)]
+    lines = [short_name(answers.name_of(label), 17)]
     if probability is not None:
         lines[0] += f"  {probability:.2f}"
     colour = _INK
@@ -94,10 +90,5 @@ def _show(axes: Axes, answers: Answers, row: int, picture: np.ndarray) -> None:
         axes.spines[:].set_edgecolor(colour)
         axes.spines[:].set_linewidth(2.5)
         if true != label:
-            lines.append(f"is {_short(answers.name_of(true), 18)}")
+            lines.append(f"is {short_name(answers.name_of(true), 18)}")
     axes.set_xlabel("\n".join(lines), fontsize=8, color=colour, parse_math=False)
-
-
-def _short(name: str, most: int) -> str:
-    name = printable(name)
-    return name if len(name) <= most else f"{name[: most - 1]}…"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from tfmeta.classifying.printable import printable
 from tfmeta.classifying.task import UNKNOWN
+from tfmeta.printable import printable
 from tfmeta.runs.confusion_picture import draw_matrix
 
 NONE_OF_THESE = "none of these"

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from tfmeta.classifying.answers import Answers
-from tfmeta.classifying.printable import printable
 from tfmeta.json_files import json_text, null_where_not_finite
+from tfmeta.printable import printable
 
 
 def text_lines(answers: Answers) -> Iterator[str]:
@@ -34,6 +34,10 @@ def text_lines(answers: Answers) -> Iterator[str]:
 
 def csv_lines(answers: Answers) -> Iterator[str]:
     """A header and a row for each query, quoted as RFC 4180 says.
+
+    Values are as they are, so that a program finds the files again. No prefix keeps a
+    spreadsheet from taking one that begins with `=`, `+`, `-` or `@` for a formula:
+    import it as text there.
 
     The columns are `file` (or `text`), `class` and `probability`, which is empty for
     none of these; where the true classes are known also `label`, empty for another

@@ -10,6 +10,7 @@ from tfmeta.classifying.run_pictures import RunPictures
 from tfmeta.classifying.saved_model import check_probabilities
 from tfmeta.classifying.task import UNKNOWN
 from tfmeta.finite_checks import check_finite_weights
+from tfmeta.printable import shell_word
 from tfmeta.runs.measuring.open_set import find_threshold
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
@@ -50,7 +51,8 @@ def classify_open_set(folder: RunFolder, pictures: RunPictures) -> Answers:
         warnings.append(
             f"the threshold was fitted on {p['ways']}-way {p['shots']}-shot episodes, "
             f"and this task has {ways} classes with {shots} shots: fit another with "
-            f"`tfmeta evaluate {folder.path} --open-set --ways {ways} --shots {shots}`"
+            f"`tfmeta evaluate {shell_word(folder.path)} --open-set --ways {ways} "
+            f"--shots {shots}`"
         )
     return Answers(
         names=task.query_names,

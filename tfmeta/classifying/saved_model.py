@@ -7,6 +7,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from tfmeta.printable import shell_word
 from tfmeta.runs.run_folder import RunFolder, read_versioned
 
 # Of `tfmeta.json`; `tfmeta.export` has it too, but imports TensorFlow, and
@@ -66,7 +67,7 @@ def find_saved_model(path: Path) -> Path:
     if not versions:
         raise FileNotFoundError(
             f"{folder.saved_model} must hold a SavedModel. Received: none; write one "
-            f"with `tfmeta export {path}`"
+            f"with `tfmeta export {shell_word(path)}`"
         )
     return folder.saved_model / str(max(versions))
 

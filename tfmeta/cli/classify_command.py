@@ -10,46 +10,57 @@ from typing import Any
 import click
 
 from tfmeta.cli.classify_job import ClassifyJob, parse_classes, warn
-from tfmeta.cli.options import DATA_DIR, NOT_NEGATIVE
+from tfmeta.cli.command import Command
+from tfmeta.cli.options import (
+    DATA_DIR,
+    RUN,
+    WORD,
+    AnyPath,
+    FiniteRange,
+    PictureFile,
+    WholeRange,
+)
+from tfmeta.cli.output import say
 from tfmeta.registry import LEARNERS
+from tfmeta.runs.config import MOST_PIXELS
 
 _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothing"]
-# No encoder was trained on more; pictures of some 10,000 do not fit into memory.
-MOST_PIXELS = 2048
-_FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command()
-@click.argument("run", required=False, type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@click.argument("run", required=False, type=RUN)
 @click.option(
     "--support",
-    type=click.Path(path_type=Path),
+    type=AnyPath(exists=True),
     help="Folder with one sub-folder of pictures per class, or a CSV file with the "
     "columns text and label (or path and label, of pictures).",
 )
 @click.option(
     "--query",
     required=True,
-    type=click.Path(path_type=Path),
+    type=AnyPath(exists=True),
     help="A picture, or a folder of pictures to classify; with sub-folders named as "
     "those of --support the answers are checked. For texts a CSV file with the column "
     "text, and label where answers are to be checked, or a file with one text a line.",
 )
 @click.option(
     "--classes",
+    type=WORD,
     metavar='"CAT,DOG"',
     help="In place of --support: classes by their names alone. For texts; for pictures "
     "with the RUN of a ZeroShotPrototypicalNetwork.",
 )
 @click.option(
     "--encoder",
+    type=WORD,
     metavar="NAME",
     help="Without RUN: the pre-trained encoder, a name or a file of Keras. [default: "
     "efficientnet_lite0 for pictures, wordllama for texts]",
 )
 @click.option(
     "--size",
-    type=click.IntRange(1, MOST_PIXELS),
+    type=WholeRange(1, MOST_PIXELS),
+    metavar="PIXELS",
     help="Without RUN: side in pixels that pictures are brought to; 128 is two and a "
     "half times as fast. [default: the encoder's, 224]",
 )
@@ -60,7 +71,8 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option(
     "--prior-shots",
-    type=NOT_NEGATIVE,
+    type=FiniteRange(0, 1_000_000),
+    metavar="SHOTS",
     help="Without RUN, for texts: how many shots the name of a class weighs, 0 to pay "
     "no heed to it. [default: 1]",
 )
@@ -92,18 +104,19 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     default="text",
     show_default=True,
     help="How answers are printed: lines with tabs, a CSV table, or one JSON document "
-    "with the probabilities of all classes.",
+    "with the probabilities of all classes. CSV has names as they are; a spreadsheet "
+    "takes one that begins with =, +, - or @ for a formula.",
 )
 @click.option(
     "--picture",
-    type=_FILE,
+    type=PictureFile(new=True),
     metavar="FILE.png",
     help="Draw the pictures with their answers (some, where they are many) into a new "
     "file.",
 )
 @click.option(
     "--confusion",
-    type=_FILE,
+    type=PictureFile(new=False),
     metavar="FILE.png",
     help="Where the answers are checked: draw which class was taken for which.",
 )
@@ -138,7 +151,6 @@ def classify(
     on stderr).
     """
     _check_options(run, support, classes, no_cache, options)
-    _check_pictures(picture, confusion)
 
     given_prior_shots = options["prior_shots"]
 
@@ -185,20 +197,25 @@ def classify(
     checked = answers.checked()
     if confusion is not None and checked is not None:
         checked.draw(confusion)
-    _write(FORMATS[form](answers))
+    _write(FORMATS[form](answers), for_programs=form != "text")
     if form == "csv" and checked is not None:
-        click.echo(str(checked), err=True)
+        say(*str(checked).split("\n"), err=True)
 
 
-def _write(lines: Iterable[str]) -> None:
-    """Writes UTF-8, and bytes of file names that are not as they are."""
-    stdout = getattr(sys.stdout, "buffer", None)
+def _write(lines: Iterable[str], *, for_programs: bool) -> None:
+    """Writes lines as the terminal can show them.
+
+    For programs they are UTF-8 whatever the terminal, and bytes of file names that are
+    not are as they are.
+    """
+    # A notebook's has no buffer.
+    bytes_out = getattr(sys.stdout, "buffer", None) if for_programs else None
     for line in lines:
-        if stdout is None:  # a notebook's
+        if bytes_out is None:
             sys.stdout.write(f"{line}\n")
         else:
-            stdout.write(line.encode("utf-8", "surrogateescape") + b"\n")
-    (stdout or sys.stdout).flush()
+            bytes_out.write(line.encode("utf-8", "surrogateescape") + b"\n")
+    (bytes_out or sys.stdout).flush()
 
 
 def _check_options(
@@ -214,8 +231,6 @@ def _check_options(
         raise click.UsageError(
             "--support and --classes exclude each other. Received: both"
         )
-    if options["encoder"] == "":
-        raise click.UsageError("--encoder must name an encoder. Received: ''")
     if classes is not None and options["prior_shots"] == 0:
         raise click.UsageError(
             "--prior-shots must be above 0 with --classes, whose names are all there "
@@ -238,13 +253,3 @@ def _check_options(
         raise click.UsageError(
             f"--{name.replace('_', '-')} {needs}. Received: {received}"
         )
-
-
-def _check_pictures(picture: Path | None, confusion: Path | None) -> None:
-    for option, path in (("--picture", picture), ("--confusion", confusion)):
-        if path is not None and path.suffix.lower() != ".png":
-            raise click.UsageError(f"{option} must name a .png file. Received: {path}")
-    if picture is not None:
-        from tfmeta.datasets.contact_sheet import check_target
-
-        check_target(picture)

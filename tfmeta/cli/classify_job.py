@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from rich.console import Console
 
+from tfmeta.argument_names import renamed_arguments
+from tfmeta.cli.output import say
 from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.console import Console
 
 if TYPE_CHECKING:
     import keras
@@ -63,12 +65,13 @@ class ClassifyJob:
 
     def answer(self) -> tuple[Answers, Sequence[Path]]:
         """The answers, and the files of the queries where they are pictures."""
-        from tfmeta.classifying.text_task import holds_texts, is_text_file
+        from tfmeta.classifying.text_task import is_text_file
+        from tfmeta.datasets.own.csv_texts import is_text_csv
 
         if self.support is None:
             texts = is_text_file(self.query)
         else:
-            texts = holds_texts(self.support)
+            texts = is_text_csv(self.support)
         if self.run is not None:
             return self._texts_by_run() if texts else self._pictures_by_run()
         return self._texts_by_encoder() if texts else self._pictures_by_encoder()
@@ -91,7 +94,7 @@ class ClassifyJob:
         pictures = read_for_run(model, task, invert=self.invert, skip_bad=self.skip_bad)
         warn(pictures.warnings)
         for note in pictures.notes:
-            click.echo(note, err=True)
+            say(note, err=True)
         start_tensorflow("metric")
         answers: Answers
         if self.class_names is not None:
@@ -181,6 +184,7 @@ class ClassifyJob:
             task = find_picture_task(
                 self.support, self.query, unknown_classes=self.open_set
             )
+            warn(task.notes)
         self.check_sides(True, task.query_labels is not None)
         return task
 
@@ -223,10 +227,7 @@ def as_words(class_names: Sequence[str]) -> list[str]:
 
 def warn(warnings: Sequence[str]) -> None:
     """Prints warnings."""
-    from tfmeta.classifying.printable import printable
-
-    for warning in warnings:
-        click.echo(f"Warning: {printable(warning)}", err=True)
+    say(*(f"Warning: {warning}" for warning in warnings), err=True)
 
 
 def _embed_names(names: Sequence[str]) -> np.ndarray:
@@ -238,13 +239,12 @@ def _embed_names(names: Sequence[str]) -> np.ndarray:
 def _named_encoder(name: str, size: int | None = None) -> keras.Model:
     from tfmeta.encoders import pretrained
 
-    try:
-        # Keras says there that it downloads; stdout is for answers.
-        with contextlib.redirect_stdout(sys.stderr):
-            return pretrained(name, size=size)
-    except ValueError as error:
-        with contextlib.suppress(ValueError):  # A network of grey pictures.
-            return pretrained(name, size=size, input_shape=(None, None, 1))
-        # By what the user has written.
-        said = str(error).replace("`name`", "`--encoder`").replace("`size`", "`--size`")
-        raise ValueError(said) from error
+    with renamed_arguments({"name": "encoder"}):
+        try:
+            # Keras says there that it downloads; stdout is for answers.
+            with contextlib.redirect_stdout(sys.stderr):
+                return pretrained(name, size=size)
+        except ValueError:
+            with contextlib.suppress(ValueError):  # A network of grey pictures.
+                return pretrained(name, size=size, input_shape=(None, None, 1))
+            raise

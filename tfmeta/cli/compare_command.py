@@ -6,25 +6,32 @@ from pathlib import Path
 
 import click
 
+from tfmeta.cli.command import Command
 from tfmeta.cli.config_options import task_options
-from tfmeta.cli.options import DATA_DIR, SEED
+from tfmeta.cli.options import DATA_DIR, EPISODES, RUN, SEED
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
 
-@click.command()
-@click.argument("first", metavar="RUN", type=click.Path(path_type=Path))
-@click.argument("second", metavar="RUN", type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@click.argument("first", metavar="RUN", type=RUN)
+@click.argument("second", metavar="RUN", type=RUN)
 @task_options(default="as in the first RUN")
 @click.option(
     "--episodes",
     "num_episodes",
-    type=click.IntRange(min=600),
+    type=EPISODES,
+    metavar="EPISODES",
     default=1000,
     show_default=True,
     help="Number of test episodes.",
 )
 @click.option(
-    "--seed", type=SEED, default=0, show_default=True, help="Seed of the episodes."
+    "--seed",
+    type=SEED,
+    metavar="SEED",
+    default=0,
+    show_default=True,
+    help="Seed of the episodes.",
 )
 @DATA_DIR
 def compare(
@@ -49,12 +56,11 @@ def compare(
         folder.read_config()
     start_tensorflow("metric")
 
-    from rich.console import Console
-
     from tfmeta.cli.progress import progress_bar
+    from tfmeta.console import Console
     from tfmeta.runs.compare import compare_runs, draw_common_episodes
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
     task = folders[0].read_config().test.with_given(**given)
     episodes = draw_common_episodes(*folders, task, seed=seed, data_dir=data_dir)
     with progress_bar(console, "evaluating") as report:
@@ -66,10 +72,11 @@ def compare(
             on_progress=report,
         )
     for path, result in ((first, found.first), (second, found.second)):
-        console.print(f"{path}\n{result}\n")
-    console.print(f"{first} minus {second}: {found.difference}")
+        console.say(str(path), *str(result).split("\n"), "")
+    difference, *intervals = str(found.difference).split("\n")
+    console.say(f"{first} minus {second}: {difference}", *intervals)
     better = {"first": first, "second": second, None: None}[found.difference.better]
     if better is None:
-        console.print("Neither is shown to be better: an interval includes 0.")
+        console.say("Neither is shown to be better: an interval includes 0.")
     else:
-        console.print(f"{better} is better, of these two trainings.")
+        console.say(f"{better} is better, of these two trainings.")

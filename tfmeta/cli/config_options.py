@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from tfmeta.cli.options import SHOTS, parse_arguments
+from tfmeta.cli.options import WORD, FiniteRange, Shots, WholeRange, parse_arguments
 from tfmeta.runs.config import HeldOutEpisodeConfig, options
 from tfmeta.runs.defaults import defaults_in_words
 from tfmeta.runs.parameter import Place, places
@@ -101,9 +101,10 @@ def _type(place: Place) -> Any:
     if known.choices is not None:
         return click.Choice(known.choices)
     if tuple[int, int] in members:
-        return SHOTS
+        assert known.at_most is not None
+        return Shots(known.at_most)
     if int in members:
-        return click.IntRange(min=known.at_least)
+        return WholeRange(known.at_least, known.at_most)
     if float in members:
-        return click.FloatRange(min=known.above, min_open=True)
-    return str
+        return FiniteRange(known.above, known.at_most, min_open=True)
+    return WORD

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import click
 
+from tfmeta.cli.command import Group
 from tfmeta.cli.describe_command import describe
-from tfmeta.cli.options import DATA_DIR
+from tfmeta.cli.options import DATA_DIR, AnyPath
+from tfmeta.cli.output import say
 from tfmeta.datasets.registry import DATASETS, import_dataset, importable
 
 
@@ -17,7 +19,7 @@ def _needs() -> str:
     return "\n\n".join(["What DIR must hold:", *parts])
 
 
-@click.group()
+@click.group(cls=Group)
 def datasets() -> None:
     """List, import and describe data sets."""
 
@@ -26,7 +28,7 @@ def datasets() -> None:
 def list_() -> None:
     """Name the data sets."""
     for name, record in DATASETS.items():
-        click.echo(f"{name:16} {record.description}")
+        say(f"{name:16} {record.description}")
 
 
 @datasets.command("import", epilog=_needs())
@@ -35,7 +37,7 @@ def list_() -> None:
     "--from",
     "source",
     required=True,
-    type=click.Path(path_type=Path),
+    type=AnyPath(exists=True),
     metavar="DIR",
     help="Folder with the files of the data set.",
 )
@@ -54,18 +56,16 @@ def import_(
     They are checked first, and what is not complete is refused. An import that
     was interrupted is simply run again.
     """
-    from rich.console import Console
-
     from tfmeta.cli.progress import progress_bar
+    from tfmeta.console import Console
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
     with progress_bar(console, f"importing {name}") as report:
         done = import_dataset(
             name, source, data_dir=data_dir, on_progress=report, partial=partial
         )
-    for note in done.notes:
-        console.print(note)
-    console.print(f"{name} is ready; next: tfmeta datasets describe {name}")
+    console.say(*done.notes)
+    console.say(f"{name} is ready; next: tfmeta datasets describe {name}")
 
 
 datasets.add_command(describe)

@@ -7,25 +7,44 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tfmeta.cli.options import AT_LEAST_1, DATA_DIR, SEED
+from tfmeta.cli.command import Command
+from tfmeta.cli.options import DATA_DIR, SEED, WORD, PictureFile, WholeRange
+from tfmeta.cli.output import say
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.runs.config import MOST_PIXELS
 
 if TYPE_CHECKING:
     from tfmeta.datasets import ClassTable
     from tfmeta.datasets.own.labelled_files import LabelledFiles
 
 
-@click.command()
-@click.argument("name", metavar="NAME|PATH")
-@click.option("--split", help="Look closely at one split (of NAME or tfds:NAME).")
-@click.option("--protocol", help="Split protocol (omniglot: vinyals, lake).")
-@click.option("--seed", type=SEED, help="Of glyphs. [default: 0]")
+@click.command(cls=Command)
+@click.argument("name", metavar="NAME|PATH", type=WORD)
 @click.option(
-    "--size", type=AT_LEAST_1, help="Side in pixels, for tfds:NAME with varying sizes."
+    "--split",
+    metavar="NAME",
+    type=WORD,
+    help="Look closely at one split (of NAME or tfds:NAME). [default: all of NAME; "
+    "train of tfds:NAME, and for a contact sheet]",
+)
+@click.option(
+    "--protocol",
+    metavar="NAME",
+    type=WORD,
+    help="Split protocol (omniglot: vinyals, lake; clinc150 and banking77: "
+    "new_intents, all_intents). [default: the first of these]",
+)
+@click.option("--seed", type=SEED, metavar="SEED", help="Of glyphs. [default: 0]")
+@click.option(
+    "--size",
+    type=WholeRange(1, MOST_PIXELS),
+    metavar="PIXELS",
+    help="Side in pixels, for tfds:NAME with varying sizes. [default: the pictures' "
+    "own]",
 )
 @click.option(
     "--contact-sheet",
-    type=click.Path(path_type=Path),
+    type=PictureFile(new=True),
     metavar="FILE.png",
     help="Draw some classes with a few examples each into a new file.",
 )
@@ -43,24 +62,22 @@ def describe(
 
     NAME is one of `tfmeta datasets list`. PATH is data of your own: a folder with
     one sub-folder of pictures or .npy files for each class, a CSV file with the
-    columns path and label, the folder of a prepared table, or tfds:NAME. Equal
-    examples, values that are not finite and classes too small for the usual tasks
-    are pointed out.
+    columns path and label or text and label, the folder of a prepared table, or
+    tfds:NAME. Equal examples, values that are not finite and classes too small for
+    the usual tasks are pointed out. The last lines say which tasks the splits allow
+    that `tfmeta train` makes, and what it would train.
     """
     from tfmeta.datasets import load
     from tfmeta.datasets.registry import DATASETS
 
     known = name in DATASETS
     _check_options(name, known, split=split, protocol=protocol, seed=seed, size=size)
-    if contact_sheet is not None:
-        from tfmeta.datasets.contact_sheet import check_target
-
-        check_target(contact_sheet)
     source: ClassTable | LabelledFiles
     if not known:
         source = _open(name, split, size, data_dir)
     elif split is None and contact_sheet is None:
         _print_splits(name, protocol, seed, data_dir)
+        _print_plan(name, {"protocol": protocol}, None, data_dir)
         return
     else:
         source = load(
@@ -71,10 +88,13 @@ def describe(
             data_dir=data_dir,
         )
     _print_facts(source)
+    if not known and split in (None, "train"):
+        _print_plan(name, {"size": size}, source, data_dir)
     if contact_sheet is not None:
         from tfmeta.datasets.contact_sheet import draw_contact_sheet
 
-        click.echo(f"contact sheet: {draw_contact_sheet(source, contact_sheet)}")
+        drawn = draw_contact_sheet(source, contact_sheet)
+        say(f"contact sheet: {drawn}")
 
 
 def _check_options(name: str, known: bool, **options: object) -> None:
@@ -92,20 +112,77 @@ def _check_options(name: str, known: bool, **options: object) -> None:
 def _open(
     name: str, split: str | None, size: int | None, data_dir: Path | None
 ) -> ClassTable | LabelledFiles:
-    from tfmeta.datasets.own.open_own import is_table, is_tfds, list_own_files, open_own
+    from tfmeta.datasets import ClassTable
+    from tfmeta.datasets.own.given_splits import given_splits
+    from tfmeta.datasets.own.open_own import is_tfds, is_whole, list_own_files, open_own
+    from tfmeta.datasets.own.own_split import split_own
     from tfmeta.datasets.registry import DATASETS
 
     if is_tfds(name):
         start_tensorflow("metric")
         return open_own(name, size=size, tfds_split=split or "train", data_dir=data_dir)
-    if is_table(name):
+    if is_whole(name):
         return open_own(name)
     if not Path(name).exists():
         raise FileNotFoundError(
             f"{name!r} must be the name of a data set ({', '.join(DATASETS)}), a path, "
             "or 'tfds:NAME'. Received: no such name, and nothing there"
         )
+    if given_splits(name):
+        whole = split_own(name).whole
+        assert not isinstance(whole, ClassTable), "splits are given in folders"
+        return whole
     return list_own_files(name)
+
+
+def _print_plan(
+    name: str,
+    chosen: dict[str, str | int | None],
+    source: ClassTable | LabelledFiles | None,
+    data_dir: Path | None,
+) -> None:
+    """Prints which tasks each split allows, and what `tfmeta train` makes of them."""
+    from tfmeta.cli.description import print_split_tasks
+    from tfmeta.console import Console
+    from tfmeta.datasets.describe import split_tasks
+    from tfmeta.runs.data import split_sizes
+    from tfmeta.runs.defaults import default_config
+    from tfmeta.runs.training_data import describe_tasks
+
+    console = Console()
+    given = {option: value for option, value in chosen.items() if value is not None}
+    options = "".join(f" --{option} {value}" for option, value in given.items())
+    command = f"tfmeta train --dataset {name}{options}"
+    try:
+        config = default_config(name, given, data_dir=data_dir)
+    except ValueError as error:
+        console.say(f"{command} refuses: {error}")
+        return
+    print_split_tasks(
+        console,
+        [split_tasks(*found) for found in split_sizes(config, data_dir).items()],
+    )
+    if source is not None and not _has_encoder(source):
+        console.say(
+            "`tfmeta train` has encoders for pictures and for text; these are trained "
+            "in Python, with an encoder of your own."
+        )
+        return
+    console.say(f"{command}: {describe_tasks(config)}")
+
+
+def _has_encoder(source: ClassTable | LabelledFiles) -> bool:
+    """Whether `tfmeta train` has an encoder for such examples."""
+    from tfmeta.datasets import ClassTable
+    from tfmeta.datasets.own.array_files import common_array_form
+    from tfmeta.runs.data import kind_of, kind_of_examples
+
+    if isinstance(source, ClassTable):
+        return kind_of(source) != "other"
+    if source.kind == "pictures":
+        return True
+    form = common_array_form(source.files)
+    return kind_of_examples(form.shape, form.dtype) != "other"
 
 
 def _print_splits(
@@ -127,26 +204,29 @@ def _print_splits(
         rotations = f"{origins:,} without their rotations, " if turned else ""
         text = table.examples.dtype == object
         shape = " x ".join(str(n) for n in table.example_shape)
-        click.echo(
+        say(
             f"{split:10} {table.num_classes:,} classes{groups}, "
             f"{rotations}{sizes} examples each, "
             f"{'text' if text else f'{shape} {table.examples.dtype}'}"
         )
-    click.echo(table.description)
+    say(table.description)
 
 
 def _print_facts(source: ClassTable | LabelledFiles) -> None:
-    from rich.console import Console
-
     from tfmeta.cli.description import print_description
     from tfmeta.cli.progress import progress_bar
+    from tfmeta.console import Console
     from tfmeta.datasets import ClassTable
     from tfmeta.datasets.describe import describe_files, describe_table
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
     with progress_bar(console, "looking at every example") as report:
         if isinstance(source, ClassTable):
             facts = describe_table(source, on_progress=report)
         else:
             facts = describe_files(source, on_progress=report)
     print_description(console, facts)
+    for note in () if isinstance(source, ClassTable) else source.notes:
+        console.say(f"Note: {note}")
+    if facts.sides_differ:
+        console.say("Pictures differ in size: `tfmeta train` takes --size PIXELS.")

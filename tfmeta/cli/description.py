@@ -6,12 +6,13 @@ import statistics
 from collections.abc import Sequence
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tfmeta.datasets.describe import Description
+from tfmeta.console import Console
+from tfmeta.datasets.describe import TASKS, Description, SplitTasks
 from tfmeta.datasets.duplicates import MOST_NAMED, Duplicates
+from tfmeta.printable import one_line
 
 _MOST_FORMS = 3
 
@@ -23,12 +24,34 @@ def print_description(console: Console, facts: Description) -> None:
     overview.add_column(overflow="fold")
     for what, value in _overview(facts):
         # Text, because names may hold what Rich takes for markup.
-        overview.add_row(what, Text(value))
-    console.print(Text(facts.name, style="bold"), Text(facts.source), sep="  ")
+        overview.add_row(what, Text(one_line(value)))
+    name = Text(one_line(facts.name), style="bold")
+    console.print(name, Text(one_line(facts.source)), sep="  ")
     console.print(overview)
     console.print(_tasks(facts))
-    for line in _warnings(facts):
-        console.print(Text(line))
+    console.say(*_warnings(facts))
+
+
+def print_split_tasks(console: Console, splits: Sequence[SplitTasks]) -> None:
+    """Prints which tasks each split allows, of all its classes."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        title="largest ways in each split of `tfmeta train`, by shots + queries",
+        title_justify="left",
+        title_style="",
+    )
+    table.add_column("split")
+    table.add_column("classes", justify="right")
+    for shots, queries in TASKS:
+        table.add_column(f"{shots} + {queries}", justify="right")
+    table.add_column("smallest class", overflow="fold")
+    for found in splits:
+        name, size = found.smallest
+        ways = [f"{count:,}" if count else "none" for count in found.ways]
+        smallest = Text(f"{size:,} ({name})")
+        table.add_row(found.split, f"{found.classes:,}", *ways, smallest)
+    console.print(table)
 
 
 def _overview(facts: Description) -> list[tuple[str, str]]:

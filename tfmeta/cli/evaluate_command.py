@@ -7,34 +7,38 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfmeta.cli.command import Command
 from tfmeta.cli.config_options import task_options
-from tfmeta.cli.options import DATA_DIR, SEED
+from tfmeta.cli.options import DATA_DIR, EPISODES, RUN, SEED
 from tfmeta.cli.protocol_options import chosen_protocol, protocol_options
 from tfmeta.cli.tensorflow_start import start_tensorflow
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
+    from tfmeta.console import Console
     from tfmeta.learners import FewShotLearner
     from tfmeta.runs.measuring.protocol import Drawn, MeasuringProtocol
     from tfmeta.runs.run_folder import RunFolder
 
 
-@click.command()
-@click.argument(
-    "runs", metavar="RUN...", nargs=-1, required=True, type=click.Path(path_type=Path)
-)
+@click.command(cls=Command)
+@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=RUN)
 @task_options(default="as in the run", several=("ways", "shots"))
 @click.option(
     "--episodes",
     "num_episodes",
-    type=click.IntRange(min=600),
+    type=EPISODES,
+    metavar="EPISODES",
     default=1000,
     show_default=True,
     help="Number of test episodes.",
 )
 @click.option(
-    "--seed", type=SEED, default=0, show_default=True, help="Seed of the episodes."
+    "--seed",
+    type=SEED,
+    metavar="SEED",
+    default=0,
+    show_default=True,
+    help="Seed of the episodes.",
 )
 @click.option(
     "--untrained",
@@ -66,20 +70,26 @@ def evaluate(
     protocol = chosen_protocol(context)
     start_tensorflow("metric")
 
-    from rich.console import Console
-
+    from tfmeta.console import Console
     from tfmeta.runs.building import build_learner
+    from tfmeta.runs.changed_data import changes_of_data
     from tfmeta.runs.data import load_split
-    from tfmeta.runs.train import load_learner
+    from tfmeta.runs.train import check_has_learner, load_learner
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
+    configs = [folder.read_config() for folder in folders]
+    # All before the first is measured: what cannot be is said at once.
+    for folder, config in () if untrained else zip(folders, configs, strict=True):
+        check_has_learner(folder)
+        protocol.check_keepable(folder, config)
+    all_drawn = [protocol.draw(config, data_dir=data_dir) for config in configs]
+    changed = changes_of_data(configs[0], data_dir)
+    if changed is not None:
+        console.say(f"Note: {changed}")
     measured = []
-    for folder in folders:
-        config = folder.read_config()
+    for folder, config, drawn in zip(folders, configs, all_drawn, strict=True):
         if len(folders) > 1 and protocol.names_runs:
-            console.print(f"{folder.path}, training seed {config.seed}")
-        # All before the first is measured: what cannot be drawn is said at once.
-        drawn = protocol.draw(config, data_dir=data_dir)
+            console.say(f"{folder.path}, training seed {config.seed}")
         if untrained:
             learner = build_learner(config, load_split(config, "train", data_dir))
         else:
@@ -100,8 +110,7 @@ def evaluate(
             ]
         )
     if len(folders) > 1:
-        for line in protocol.report_spread(measured):
-            console.print(line)
+        console.show(*protocol.report_spread(measured))
 
 
 def _measure_together(
@@ -118,8 +127,7 @@ def _measure_together(
     from tfmeta.cli.progress import progress_bar
     from tfmeta.runs.measuring.measure import measure_part
 
-    for line in drawn.said:
-        console.print(line)
+    console.say(*drawn.said)
     results = {}
     for name, part in drawn.parts.items():
         with progress_bar(console, protocol.progress) as report:
@@ -132,6 +140,5 @@ def _measure_together(
                 on_progress=report,
                 keep=keep,
             )
-    for line in protocol.report(folder, drawn, results, kept=keep):
-        console.print(line)
+    console.show(*protocol.report(folder, drawn, results, kept=keep))
     return list(results.values())

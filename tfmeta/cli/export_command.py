@@ -6,15 +6,17 @@ from pathlib import Path
 
 import click
 
-from tfmeta.cli.options import DATA_DIR
+from tfmeta.cli.command import Command
+from tfmeta.cli.options import DATA_DIR, RUN, AnyPath
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.printable import shell_word
 
 
-@click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.command(cls=Command)
+@click.argument("run", type=RUN)
 @click.option(
     "--to",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=AnyPath(made=True, file_okay=False, writable=True),
     help="Folder of the versions. [default: RUN/saved_model]",
 )
 @DATA_DIR
@@ -29,11 +31,14 @@ def export(run: Path, to: Path | None, data_dir: Path | None) -> None:
     folder.read_config()
     start_tensorflow("metric")
 
+    from tfmeta.console import Console
     from tfmeta.runs.data import load_split
     from tfmeta.runs.export import export_run
     from tfmeta.runs.train import load_learner
 
     table = load_split(folder.read_config(), "test", data_dir)
     version = export_run(folder, load_learner(folder), table, to)
-    click.echo(f"Wrote {version}")
-    click.echo(f"Look at it: saved_model_cli show --all --dir {version}")
+    Console().say(
+        f"Wrote {version}",
+        f"Look at it: saved_model_cli show --all --dir {shell_word(version)}",
+    )

@@ -15,6 +15,12 @@ from collections.abc import Iterator
 import click
 
 from tfmeta._version import __version__
+from tfmeta.cli.output import (
+    accept_all_characters,
+    flush_output,
+    quiet_when_closed,
+    say,
+)
 from tfmeta.extras import MissingExtraError
 
 # A fault of the program itself, as in sysexits.h.
@@ -65,37 +71,34 @@ def main() -> None:
     is in a file. With TFMETA_TRACEBACK=1 in the environment errors are raised.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _ended_by_sigterm():
+    accept_all_characters()
+    with quiet_when_closed(), _ended_in_order():
         _run()
 
 
 def _run() -> None:
     try:
         tfmeta(prog_name="tfmeta", standalone_mode=False)
+        flush_output()
+    except BrokenPipeError:
+        raise
     except click.ClickException as error:
-        error.show()
+        _show_click(error)
         sys.exit(error.exit_code)
     except click.Abort:
-        click.echo("Interrupted. What was saved is kept.", err=True)
+        say("Interrupted. What was saved is kept.", err=True)
         sys.exit(130)
     except _BY_INPUT as error:
         if os.environ.get("TFMETA_TRACEBACK"):
             raise
-        click.echo(f"Error: {_in_one_line(error)}", err=True)
+        _show(str(error) or type(error).__name__)
         sys.exit(2)
     except Exception as error:
         if os.environ.get("TFMETA_TRACEBACK"):
             raise
-        click.echo(
-            f"Error: a fault of tfmeta, {type(error).__name__}: {_in_one_line(error)}. "
-            f"{_kept_traceback()}",
-            err=True,
-        )
+        what = f"a fault of tfmeta, {type(error).__name__}: {error}"
+        _show(f"{what}. {_kept_traceback()}")
         sys.exit(FAULT)
-
-
-def _in_one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _kept_traceback() -> str:
@@ -111,21 +114,42 @@ def _kept_traceback() -> str:
 
 
 @contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Lets SIGTERM end the program as Ctrl-C does: what is temporary goes with it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _end)
+def _ended_in_order() -> Iterator[None]:
+    """Lets other signals end it as Ctrl-C does: what is temporary goes with it."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has the first alone.
+            # `nohup` has them ignored.
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, _end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(number: int, _frame: object) -> None:
-    click.echo("Terminated. What was saved is kept.", err=True)
+    say("Terminated. What was saved is kept.", err=True)
     sys.exit(128 + number)
+
+
+def _show_click(error: click.ClickException) -> None:
+    """As click shows it, but for what was typed, which stays on its line."""
+    if type(error).show not in (click.UsageError.show, click.ClickException.show):
+        error.show()  # The help, where there is no command.
+        return
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if context is not None:
+        asked = f"{context.command_path} {context.help_option_names[0]}"
+        click.echo(f"{context.get_usage()}\nTry '{asked}' for help.\n", err=True)
+    _show(error.format_message())
+
+
+def _show(message: str) -> None:
+    """One line, whatever names are in it."""
+    say(f"Error: {' '.join(message.split())}", err=True)
 
 
 if __name__ == "__main__":

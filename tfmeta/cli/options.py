@@ -4,47 +4,143 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tfmeta.durable import check_folder, check_writable
 from tfmeta.json_files import json_text
 
-DATA_DIR = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Where data sets are kept. [default: $TFMETA_DATA_DIR, or ~/.cache/tfmeta]",
-)
-AT_LEAST_1 = click.IntRange(min=1)
-AT_LEAST_2 = click.IntRange(min=2)
-SEED = click.IntRange(min=0)
+# More is a slip of the hand, which would end in the memory or in TensorFlow.
+MOST_EPISODES = 1_000_000
+MOST_SEEDS = 1_000
+# What TensorFlow's random numbers take.
+MOST_SEED = 2**63 - 1
 
 
-class _FiniteRange(click.FloatRange):
+class Word(click.ParamType):
+    """Text that is not empty; an empty word is a variable of a script without value."""
+
+    name = "text"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """The word."""
+        word = str(value)
+        if not word.strip():
+            self.fail(f"must not be empty. Received: {word!r}", param, ctx)
+        return word
+
+
+class AnyPath(click.Path):
+    """A path; unlike click's, an empty word is not the folder where one is.
+
+    Args:
+        made: Whether it is a folder that the command makes: what stands above it must
+            then be a folder, which can be written with `writable`.
+        **attributes: Of `click.Path`.
+    """
+
+    def __init__(self, *, made: bool = False, **attributes: Any) -> None:
+        super().__init__(path_type=Path, **attributes)
+        self._made = made
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """The path."""
+        WORD.convert(os.fspath(value), param, ctx)
+        path = Path(os.fsdecode(super().convert(value, param, ctx)))
+        if self._made:
+            try:
+                check_folder(path, writable=self.writable)
+            except OSError as error:
+                self.fail(str(error), param, ctx)
+        return path
+
+
+class PictureFile(AnyPath):
+    """A PNG file to draw, which is looked at before there is anything to draw.
+
+    Args:
+        new: Whether nothing may be there.
+    """
+
+    def __init__(self, *, new: bool) -> None:
+        super().__init__(dir_okay=False)
+        self._new = new
+
+    def convert(
+        self,
+        value: str | os.PathLike[str],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> Any:
+        """The path."""
+        path = super().convert(value, param, ctx)
+        if path.suffix.lower() != ".png":
+            self.fail(f"must name a .png file. Received: {path}", param, ctx)
+        try:
+            check_writable(path, new=self._new)
+        except OSError as error:
+            self.fail(str(error), param, ctx)
+        return path
+
+
+class WholeRange(click.IntRange):
+    """A whole number from a least to a most; `--help` shows both in words."""
+
+    def _describe_range(self) -> str:
+        return _range_in_words(self)
+
+
+class FiniteRange(click.FloatRange):
     """A finite number of a range, which for click NaN is in."""
+
+    def _describe_range(self) -> str:
+        return _range_in_words(self)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
+        """The number."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
         return number
 
 
-NOT_NEGATIVE = _FiniteRange(min=0)
+def _range_in_words(numbers: click.IntRange | click.FloatRange) -> str:
+    least, most = (
+        "2**63 - 1" if end == MOST_SEED else f"{end:,.10g}"
+        for end in (numbers.min or 0, numbers.max or 0)
+    )
+    return f"{'above ' if numbers.min_open else ''}{least} to {most}"
 
 
-class _Shots(click.ParamType):
-    """A number of shots, or `SMALLEST-LARGEST`."""
+class Shots(click.ParamType):
+    """A number of shots, or `SMALLEST-LARGEST`.
+
+    Args:
+        most: The largest number.
+    """
 
     name = "integer or range"
+
+    def __init__(self, most: int) -> None:
+        self._most = most
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | tuple[int, int]:
+        """The number, or both."""
         if isinstance(value, int | tuple):
             return value
         try:
@@ -52,12 +148,29 @@ class _Shots(click.ParamType):
             shots = (int(least), int(most if dash else least))
         except ValueError:
             shots = (0, 0)
-        if not 1 <= shots[0] <= shots[1]:
-            self.fail(f"{value!r} is not a number from 1 or a range like 1-5", param)
+        if not 1 <= shots[0] <= shots[1] <= self._most:
+            self.fail(
+                f"{value!r} is not a number from 1 to {self._most:,} or a range like "
+                "1-5",
+                param,
+            )
         return shots if dash else shots[0]
 
 
-SHOTS = _Shots()
+WORD = Word()
+RUN = AnyPath(exists=True, file_okay=False)
+EPISODES = WholeRange(600, MOST_EPISODES)
+SEED = WholeRange(0, MOST_SEED)
+DATA_DIR = click.option(
+    "--data-dir",
+    type=AnyPath(made=True, file_okay=False),
+    help="Where data sets are kept. [default: $TFMETA_DATA_DIR, or ~/.cache/tfmeta]",
+)
+
+
+def number_of_seeds(least: int) -> WholeRange:
+    """A number of trainings, each of another seed."""
+    return WholeRange(least, MOST_SEEDS)
 
 
 def parse_arguments(words: Sequence[str]) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -15,12 +14,15 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from tfmeta.console import Console
+from tfmeta.printable import one_line
+
 
 @contextmanager
 def progress_bar(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
     """A bar with an estimate of its end; yields `report(done, of_all)`."""
     with Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -28,7 +30,7 @@ def progress_bar(console: Console, what: str) -> Iterator[Callable[[int, int], N
         transient=True,
         disable=not console.is_terminal,
     ) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(one_line(what), total=None)
 
         def report(done: int, of_all: int) -> None:
             progress.update(task, completed=done, total=of_all)

@@ -7,42 +7,56 @@ from pathlib import Path
 
 import click
 
-from tfmeta.cli.options import AT_LEAST_1, DATA_DIR
+from tfmeta.cli.command import Command
+from tfmeta.cli.options import (
+    DATA_DIR,
+    EPISODES,
+    WORD,
+    AnyPath,
+    FiniteRange,
+    number_of_seeds,
+)
+from tfmeta.cli.output import say
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.registry import family_of
 from tfmeta.reproduction.row import Row
 
 
-@click.command()
-@click.argument("table", required=False)
+@click.command(cls=Command)
+@click.argument("table", required=False, type=WORD)
 @click.option(
     "--row",
     "names",
+    type=WORD,
+    metavar="NAME",
     multiple=True,
     help="Name of a row, as --list shows it; may be repeated. [default: all rows]",
 )
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=AnyPath(made=True, file_okay=False, writable=True),
     help="Folder of the runs and of the table. [default: reproduced/TABLE]",
 )
 @click.option(
     "--seeds",
-    type=AT_LEAST_1,
+    type=number_of_seeds(1),
+    metavar="SEEDS",
     default=1,
     show_default=True,
     help="Train each row with the seeds 0, 1, ...; the table shows their spread.",
 )
 @click.option(
     "--budget",
-    type=click.FloatRange(min=0.0, min_open=True, max=1000.0),
+    type=FiniteRange(0, 1000, min_open=True),
+    metavar="TIMES",
     default=1.0,
     show_default=True,
     help="Train so many times the epochs of each row.",
 )
 @click.option(
     "--test-episodes",
-    type=click.IntRange(min=600),
+    type=EPISODES,
+    metavar="EPISODES",
     default=1000,
     show_default=True,
     help="Fixed test episodes per figure.",
@@ -60,13 +74,13 @@ from tfmeta.reproduction.row import Row
 )
 @click.option(
     "--readme",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=AnyPath(dir_okay=False, exists=True),
     help="Put the table into this file, too, between <!-- TABLE table --> and "
     "<!-- end of TABLE table -->.",
 )
 @click.option(
     "--from-result",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    type=AnyPath(dir_okay=False, exists=True),
     help="With --readme: take the table from its JSON file, without the runs.",
 )
 @DATA_DIR
@@ -100,7 +114,7 @@ def reproduce(
                 "shows the rows of each."
             )
         for name in NAMES:
-            click.echo(f"Table {name}")
+            say(f"Table {name}")
             _list(load_table(name).rows, budget)
         return
     loaded = load_table(table)
@@ -140,8 +154,8 @@ def reproduce(
 def _list(rows: Iterable[Row], budget: float) -> None:
     for row in rows:
         config = row.train_config(budget=budget)
-        click.echo(f"{row.name}: {row.title} ({row.paper.authors}, {row.paper.year})")
-        click.echo(
+        say(f"{row.name}: {row.title} ({row.paper.authors}, {row.paper.year})")
+        say(
             f"  one training of {config.learner} on {config.dataset}, "
             f"{config.epochs} epochs of {config.steps_per_epoch} steps, "
             f"{config.steps:,} in all"
@@ -152,6 +166,4 @@ def _list(rows: Iterable[Row], budget: float) -> None:
                 if column.goal is None
                 else f", goal {column.bound} {column.goal:g} %"
             )
-            click.echo(
-                f"  {column.label}: published {column.published.percent:g} %{goal}"
-            )
+            say(f"  {column.label}: published {column.published.percent:g} %{goal}")

@@ -7,20 +7,23 @@ from pathlib import Path
 from typing import Any, Literal
 
 from rich.box import SIMPLE
-from rich.console import Console
 from rich.table import Table
 
 from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import progress_bar
+from tfmeta.console import Console
+from tfmeta.printable import one_line
 from tfmeta.reproduction.collect import collect
 from tfmeta.reproduction.files import read_earlier, read_result, write_table
 from tfmeta.reproduction.markdown import figure_rows, header, markdown
-from tfmeta.reproduction.measure import measure_row, train_row
-from tfmeta.reproduction.readme import put_into_readme
+from tfmeta.reproduction.measure import check_config, measure_row, train_row
+from tfmeta.reproduction.readme import check_readme, put_into_readme
 from tfmeta.reproduction.row import Row
 from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.measuring.registry import protocols_in_tables
+from tfmeta.runs.plan import plan_training
 from tfmeta.runs.run_folder import RunFolder
+from tfmeta.runs.training_data import describe_training, describe_validation
 
 
 def reproduce_rows(
@@ -41,9 +44,12 @@ def reproduce_rows(
     written after every run, so that it is there however the command ends.
 
     Raises:
-        ValueError: At the end, when a run could not be made or be read.
+        ValueError: At the end, when a run could not be made or be read; before the
+            first, when `readme` has no place for the table.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
+    if readme is not None:
+        check_readme(readme, table.name)
 
     def write() -> dict[str, Any]:
         content = collect(
@@ -66,19 +72,17 @@ def reproduce_rows(
                     _run(console, row, folder, seed, budget, test_episodes, data_dir)
             except (ValueError, TypeError, OSError) as error:
                 failed.append(row.name)
-                console.print(
-                    f"Error in row {row.name}: {' '.join(str(error).split())}"
-                )
+                console.say(f"Error in row {row.name}: {' '.join(str(error).split())}")
             else:
                 write()
     written.clear()
     content = write()
     _show(console, content)
     for path in written:
-        console.print(f"written to {path}")
+        console.say(f"written to {path}")
     if readme is not None:
         put_into_readme(readme, table.name, markdown(content))
-        console.print(f"written to {readme}")
+        console.say(f"written to {readme}")
     if content["left_out"]:
         raise ValueError("; ".join(content["left_out"]))
     if failed:
@@ -99,7 +103,7 @@ def put_result_into_readme(result: Path, name: str, readme: Path) -> None:
             f"{result} must hold table {name!r}. Received: {content['table']!r}"
         )
     put_into_readme(readme, name, markdown(content))
-    Console(highlight=False, soft_wrap=True).print(f"written to {readme}")
+    Console().say(f"written to {readme}")
 
 
 def _run(
@@ -112,17 +116,30 @@ def _run(
     data_dir: Path | None,
 ) -> None:
     config = row.train_config(seed=seed, budget=budget)
+    check_config(folder, config)
+    # Before it is announced: what cannot be trained is not.
+    plan = None if folder.is_trained else plan_training(config, data_dir=data_dir)
     if folder.is_trained:
         state = "is trained already,"
     elif folder.exists:
         state = "goes on,"
     else:
         state = f"is trained for {config.steps:,} steps,"
-    console.print(f"Row {row.name}, seed {seed}: {row.title} {state} in {folder.path}")
-    bar = TrainingProgress(console)
+    console.say(f"Row {row.name}, seed {seed}: {row.title} {state} in {folder.path}")
+    bar = TrainingProgress(
+        console,
+        training=describe_training(config, None),
+        validation=describe_validation(config),
+    )
     try:
         train_row(
-            row, folder, seed=seed, budget=budget, data_dir=data_dir, callbacks=[bar]
+            row,
+            folder,
+            seed=seed,
+            budget=budget,
+            data_dir=data_dir,
+            callbacks=[bar],
+            plan=plan,
         )
     finally:
         bar.stop()  # Ctrl-C must not leave a terminal without its cursor.
@@ -135,25 +152,27 @@ def _run(
             on_progress=report,
         )
     for result in results:
-        console.print(result)
+        console.show(str(result))
 
 
 def _show(console: Console, content: dict[str, Any]) -> None:
     """Prints the figures, and which goals they meet."""
     # Without a terminal rich would assume 80 columns and cut the figures.
-    wide = console if console.is_terminal else Console(width=200, highlight=False)
+    wide = console if console.is_terminal else Console(width=200, soft_wrap=False)
     for kind in protocols_in_tables():
         columns = [c for row in content["rows"] for c in row["columns"]]
         goals = [_goal(column) for column in columns if column["kind"] == kind]
         if not goals:
             continue
-        shown = Table(title=content["table"], title_justify="left", box=SIMPLE)
+        shown = Table(
+            title=one_line(content["table"]), title_justify="left", box=SIMPLE
+        )
         for number, name in enumerate(header(kind)):
             justify: Literal["left", "right"] = "right" if number > 1 else "left"
             shown.add_column(name, no_wrap=True, justify=justify)
         shown.add_column("goal")
         for cells, goal in zip(figure_rows(content, kind), goals, strict=True):
-            shown.add_row(*(cell.replace("**", "") for cell in cells), goal)
+            shown.add_row(*(one_line(cell.replace("**", "")) for cell in cells), goal)
         wide.print(shown)
 
 

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Any
 
 import click
 
+from tfmeta.cli.command import Command
 from tfmeta.cli.config_options import config_options
-from tfmeta.cli.options import AT_LEAST_2, DATA_DIR
+from tfmeta.cli.options import DATA_DIR, EPISODES, AnyPath, number_of_seeds
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.registry import family_of
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.defaults import default_config
+from tfmeta.runs.defaults import default_config, with_full_paths
 from tfmeta.runs.run_folder import RunFolder
 
 _RUN = click.option(
     "--run",
     "run_path",
-    type=click.Path(path_type=Path),
+    type=AnyPath(made=True, file_okay=False, writable=True),
+    metavar="FOLDER",
     help="Run folder. [default: runs/DATASET-seedSEED]",
 )
 _RESUME = click.option(
@@ -27,20 +30,22 @@ _RESUME = click.option(
 )
 _SEEDS = click.option(
     "--seeds",
-    type=AT_LEAST_2,
+    type=number_of_seeds(2),
+    metavar="SEEDS",
     help="Train with the seeds 0, 1, ... one after the other, into RUN-seed0, "
     "RUN-seed1, ..., and show how far they spread. [default: one training, of --seed]",
 )
 _TEST_EPISODES = click.option(
     "--test-episodes",
-    type=click.IntRange(min=600),
+    type=EPISODES,
+    metavar="EPISODES",
     default=1000,
     show_default=True,
     help="Fixed test episodes after training.",
 )
 
 
-@click.command()
+@click.command(cls=Command)
 @config_options(
     after={
         "protocol": [_RUN],
@@ -60,14 +65,14 @@ def train(
     """Train a learner, evaluate it, write its SavedModel.
 
     Without an option it trains a Prototypical Network on generated glyphs in
-    under three minutes. Defaults follow from the data set and the learner; the run's
-    config.json says what was taken.
+    under three minutes. Defaults follow from the data set and, before it, from the
+    learner; the run's config.json says what was taken.
     """
     chosen = {name: value for name, value in options.items() if value is not None}
-    dataset = chosen.pop("dataset", TrainConfig.dataset)
+    dataset = chosen.pop("dataset", None)
     if seeds is not None and "seed" in chosen:
         raise click.UsageError("--seeds names the seeds; it does not go with --seed.")
-    base = Path("runs") / _short_name(dataset)
+    base = Path("runs") / _short_name(dataset or TrainConfig.dataset)
     if seeds is not None:
         base = run_path or base
         paths = {n: base.with_name(f"{base.name}-seed{n}") for n in range(seeds)}
@@ -80,28 +85,60 @@ def train(
     with contextlib.ExitStack() as owned:
         for path in paths.values():
             owned.enter_context(RunFolder(path).only_writer())
-        start_tensorflow(family_of(chosen.get("learner", TrainConfig.learner)))
-
-        from tfmeta.cli.train_job import run_training, run_trainings
-
-        config = default_config(dataset, chosen, data_dir=data_dir)
-        if seeds is not None:
-            run_trainings(
-                config,
-                paths,
-                resume=resume,
-                test_episodes_count=test_episodes,
-                data_dir=data_dir,
-            )
-            return
-        (path,) = paths.values()
-        run_training(
-            config,
-            path,
+        _train_into(
+            paths,
+            dataset,
+            chosen,
+            several=seeds is not None,
             resume=resume,
             test_episodes_count=test_episodes,
             data_dir=data_dir,
         )
+
+
+def _train_into(
+    paths: dict[int, Path],
+    dataset: str | None,
+    chosen: dict[str, Any],
+    *,
+    several: bool,
+    resume: bool,
+    test_episodes_count: int,
+    data_dir: Path | None,
+) -> None:
+    """Trains one run, or one for each seed, into folders that nobody else writes."""
+    begun = {
+        seed: RunFolder(path) for seed, path in paths.items() if RunFolder(path).exists
+    }
+    kept = next((folder.read_config() for folder in begun.values()), None)
+    learner = TrainConfig.learner if kept is None else kept.learner
+    start_tensorflow(family_of(chosen.get("learner", learner)))
+
+    from tfmeta.cli.train_job import run_training, run_trainings
+    from tfmeta.runs.train import as_begun
+
+    if kept is None:
+        config = default_config(
+            dataset or TrainConfig.dataset, chosen, data_dir=data_dir
+        )
+    else:
+        # What nobody chooses is as it was when the run began.
+        named = {} if dataset is None else {"dataset": dataset}
+        config = kept.with_options(with_full_paths({**chosen, **named}))
+        for seed, folder in begun.items():
+            same = dataclasses.replace(config, seed=seed) if several else config
+            as_begun(same, folder)
+    shared: dict[str, Any] = {
+        "chosen": set(chosen),
+        "resume": resume,
+        "test_episodes_count": test_episodes_count,
+        "data_dir": data_dir,
+    }
+    if several:
+        run_trainings(config, paths, **shared)
+        return
+    (path,) = paths.values()
+    run_training(config, path, **shared)
 
 
 def _short_name(dataset: str) -> str:

@@ -3,43 +3,47 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
-
-from rich.console import Console
 
 from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import RepeatedProgress, progress_bar
+from tfmeta.console import Console
 from tfmeta.datasets.registry import DATASETS
 from tfmeta.evaluation import EvaluationResult
 from tfmeta.evaluation.training_seeds import over_training_seeds
 from tfmeta.export.version_folder import list_versions
+from tfmeta.printable import shell_word
 from tfmeta.registry import learner_entry
+from tfmeta.runs.changed_data import changes_of_data
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import kind_of, load_split
+from tfmeta.runs.data import kind_of
 from tfmeta.runs.export import export_run
 from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.pictures import draw_curve, draw_episodes
+from tfmeta.runs.plan import plan_training
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import train
-from tfmeta.runs.training_data import describe_training
+from tfmeta.runs.training_data import describe_training, describe_validation
 
 
 def run_training(
     config: TrainConfig,
     path: Path,
     *,
+    chosen: Collection[str],
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
 ) -> None:
     """Trains, evaluates, draws, exports, and says what to type next."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
     folder = RunFolder(path)
     _train_and_measure(
         console,
         config,
         folder,
+        chosen=chosen,
         resume=resume,
         test_episodes_count=test_episodes_count,
         data_dir=data_dir,
@@ -51,6 +55,7 @@ def run_trainings(
     config: TrainConfig,
     paths: Mapping[int, Path],
     *,
+    chosen: Collection[str],
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
@@ -60,11 +65,12 @@ def run_trainings(
     Args:
         config: What to train, but for the seed.
         paths: The run folder of each seed.
+        chosen: Names of the options that somebody chose.
         resume: Whether to go on with what the folders hold.
         test_episodes_count: Test episodes after each training, the same for all.
         data_dir: Where data sets are kept, `None` for the default.
     """
-    console = Console(highlight=False, soft_wrap=True)
+    console = Console()
     results = []
     for seed, path in paths.items():
         results.append(
@@ -72,15 +78,16 @@ def run_trainings(
                 console,
                 dataclasses.replace(config, seed=seed),
                 RunFolder(path),
+                chosen=chosen,
                 resume=resume,
                 test_episodes_count=test_episodes_count,
                 data_dir=data_dir,
             )
         )
-        console.print()
-    console.print(str(over_training_seeds(results)), style="bold")
-    console.print()
-    console.print(f"The runs are in {', '.join(map(str, paths.values()))}.")
+        console.say("")
+    console.say(*str(over_training_seeds(results)).split("\n"), style="bold")
+    console.say("")
+    console.say(f"The runs are in {', '.join(map(str, paths.values()))}.")
 
 
 def _train_and_measure(
@@ -88,22 +95,30 @@ def _train_and_measure(
     config: TrainConfig,
     folder: RunFolder,
     *,
+    chosen: Collection[str],
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
 ) -> EvaluationResult:
+    # All of it before the first line: nothing is announced that is then refused.
+    plan = plan_training(config, chosen=chosen, data_dir=data_dir)
+    config, table = plan.config, plan.train_table
+    episodes = draw_test_episodes(config, chosen=chosen, data_dir=data_dir)
+    changed = changes_of_data(config, data_dir)
+    if changed is not None:
+        console.say(f"Note: {changed}")
     verb = "Going on with" if resume and folder.exists else "Training"
     entry = learner_entry(config.learner)
-    table = None
-    if entry.trains_on == "examples":  # The line names the number of its classes.
-        table = load_split(config, "train", data_dir)
-    work = f"{describe_training(config, table)}, {config.steps:,} steps"
+    training = describe_training(config, table)
+    work = f"{training}, {config.steps:,} steps"
     if entry.trains_on == "nothing":
         verb, work = "Making", "nothing to train"
-    console.print(
+    console.say(
         f"{verb} a {entry.title} on {config.dataset}: {work}, into {folder.path}"
     )
-    bar = TrainingProgress(console)
+    bar = TrainingProgress(
+        console, training=training, validation=describe_validation(config)
+    )
     features = RepeatedProgress(console, "computing features")
     try:
         learner = train(
@@ -112,7 +127,7 @@ def _train_and_measure(
             resume=resume,
             data_dir=data_dir,
             callbacks=[bar],
-            train_table=table,
+            plan=plan,
             on_features=features,
         )
     finally:
@@ -123,7 +138,6 @@ def _train_and_measure(
     if history:
         draw_curve(history, config, folder.curve_picture)
 
-    episodes = draw_test_episodes(config, data_dir=data_dir)
     with progress_bar(console, "evaluating") as report:
         result = evaluate_run(
             folder,
@@ -137,15 +151,15 @@ def _train_and_measure(
         draw_episodes(learner, episodes, folder.episodes_picture)
     if not list_versions(folder.saved_model):
         export_run(folder, learner, episodes.table)
-    console.print()
-    console.print(str(result), style="bold")
+    console.say("")
+    console.say(*str(result).split("\n"), style="bold")
     return result
 
 
 def _say_what_is_there(console: Console, folder: RunFolder) -> None:
     path, pictures = folder.path, folder.episodes_picture.exists()
-    console.print()
-    console.print(f"The run is in {path}:")
+    console.say("")
+    console.say(f"The run is in {path}:")
     for name, what in (
         (
             folder.learner_file.name,
@@ -169,16 +183,17 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
         ),
         (f"{folder.saved_model.name}/1/", "the SavedModel, to serve"),
     ):
-        console.print(f"  {name:16} {what}")
-    console.print()
-    console.print("What to type next:")
+        console.say(f"  {name:16} {what}")
+    console.say("")
+    console.say("What to type next:")
     by_names = folder.read_config().support == "attributes"
     known = '--classes "CAT,DOG"' if by_names else "--support FOLDER"
     others = ["tfmeta train --dataset omniglot   (see tfmeta datasets --help)"]
-    classify = [f"tfmeta classify {path} {known} --query FOLDER"]
+    word = shell_word(path)
+    classify = [f"tfmeta classify {word} {known} --query FOLDER"]
     for command in (
-        f"tfmeta evaluate {path}{'' if by_names else ' --realistic'}",
+        f"tfmeta evaluate {word}{'' if by_names else ' --realistic'}",
         *(classify if pictures else []),
         *(others if folder.read_config().dataset in DATASETS else []),
     ):
-        console.print(f"  {command}")
+        console.say(f"  {command}")

@@ -17,7 +17,8 @@ from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.own.array_files import open_array
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.reading.pictures import picture_kind, read_picture
-from tfmeta.durable import writing
+from tfmeta.durable import check_writable, writing
+from tfmeta.printable import one_line, short_name
 
 _CELL = 0.95  # inches
 _MOST_PIXELS = 200  # of a picture's longer side; more would not be seen
@@ -51,7 +52,8 @@ def draw_contact_sheet(
 
     Raises:
         FileExistsError: When there is something at `path`.
-        FileNotFoundError: When its folder does not exist.
+        FileNotFoundError, PermissionError: When its folder does not exist, or
+            nothing can be written there.
         ValueError: When `path` is not named `*.png`, or a file cannot be read.
 
     Example:
@@ -77,15 +79,7 @@ def check_target(path: str | os.PathLike[str]) -> Path:
         raise ValueError(
             f"a contact sheet must be named *.png. Received: {str(path)!r}"
         )
-    if os.path.lexists(path):
-        raise FileExistsError(
-            f"{path} must not exist, nothing is overwritten. Received: something is "
-            "there"
-        )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"the folder of {path} must exist. Received: no folder {path.parent}"
-        )
+    check_writable(path, new=True)
     return path
 
 
@@ -114,7 +108,7 @@ def _chosen(source: ClassTable | LabelledFiles, classes: int, examples: int) -> 
 
 def _label(name: str) -> str:
     """The name in short lines, broken at slashes rather than inside a word."""
-    name = name if len(name) <= 36 else name[:35] + "…"
+    name = short_name(name, 36)
     lines = name.replace("/", "/\n").splitlines()
     return "\n".join(textwrap.fill(line, 18) for line in lines)
 
@@ -137,7 +131,7 @@ def _read(files: LabelledFiles, place: int) -> np.ndarray:
 def _title(source: ClassTable | LabelledFiles, shown: int) -> str:
     count = len(source.class_names)
     some = f"{shown} of {count:,} classes" if shown < count else f"{count} classes"
-    return f"{source.name}: {some}"
+    return one_line(f"{source.name}: {some}")
 
 
 def _draw(rows: Rows, title: str) -> Figure:

@@ -105,7 +105,7 @@ class IndexSampler:
             if size < needed:
                 raise ValueError(
                     f"`{names}` must be at most the number of examples of every class "
-                    f"of table {table.name!r}. Received: {names} = {numbers} = "
+                    f"of table {table.name!r}. Received: `{names}` = {numbers} = "
                     f"{needed}, and class {table.class_names[class_id]!r} has {size}"
                 )
 

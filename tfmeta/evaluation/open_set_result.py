@@ -14,6 +14,7 @@ from tfmeta.evaluation.participants import padded_rows, rows_of
 from tfmeta.evaluation.pretraining import Pretraining, setting
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.finite_checks import check_finite, check_some
+from tfmeta.printable import one_line
 
 _FIGURES = (
     "accuracies",
@@ -170,7 +171,8 @@ class OpenSetResult:
         return "\n".join(
             [
                 f"{p['ways']}-way {p['shots']}-shot with {p['unknown_ways']} unknown "
-                f"classes on {p['table']}, {p['queries']} queries a class, {kind}",
+                f"classes on {one_line(p['table'])}, {p['queries']} queries a class, "
+                f"{kind}",
                 *lines,
                 f"  ± is 95 % over episode draws ({p['episodes']:,} episodes, seed "
                 f"{p['seed']}), the range behind it 95 % over test classes.",

@@ -21,6 +21,7 @@ from tfmeta.evaluation.participants import padded_rows, rows_of
 from tfmeta.evaluation.pretraining import Pretraining, setting
 from tfmeta.evaluation.transduction import Transduction
 from tfmeta.finite_checks import check_finite, check_some
+from tfmeta.printable import one_line
 
 # What holds the figure of each episode, by the name of the figure.
 _PER_EPISODE = {
@@ -337,16 +338,16 @@ def _text(result: EvaluationResult) -> str:
     half_width = figure.number(result.over_episode_draws)
     seed = f", seed {protocol['seed']}" if "seed" in protocol else ""
     of_classes = result.over_test_classes.line(figure.signed(""), scale=figure.scale)
-    return "\n".join(
-        [
-            f"{_episodes_in_words(protocol)}, {kind}: "
-            f"{figure.title}{figure.number(result.mean)}{figure.unit}",
-            f"  95 % over episode draws   ± {half_width}"
-            f"  ({protocol['episodes']:,} episodes{seed})",
-            f"  95 % over test classes    {of_classes}",
-            *further,
-        ]
-    )
+    lines = [
+        f"{_episodes_in_words(protocol)}, {kind}: "
+        f"{figure.title}{figure.number(result.mean)}{figure.unit}",
+        f"  95 % over episode draws   ± {half_width}"
+        f"  ({protocol['episodes']:,} episodes{seed})",
+        f"  95 % over test classes    {of_classes}",
+        *further,
+    ]
+    # The name of a data set may be that of a folder, of any characters.
+    return "\n".join(map(one_line, lines))
 
 
 def _episodes_in_words(protocol: dict[str, Any]) -> str:

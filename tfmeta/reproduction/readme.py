@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfmeta.durable import writing
+from tfmeta.durable import check_writable, writing
 
 
 def put_into_readme(readme: Path, name: str, table: str) -> None:
@@ -16,7 +16,20 @@ def put_into_readme(readme: Path, name: str, table: str) -> None:
     Raises:
         ValueError: When the markers are not there, each once and in order.
     """
-    begin_mark, end_mark = f"<!-- {name} table -->", f"<!-- end of {name} table -->"
+    before, after = check_readme(readme, name)
+    begin_mark, end_mark = _marks(name)
+    write_text(readme, f"{before}{begin_mark}\n\n{table}\n{end_mark}{after}")
+
+
+def check_readme(readme: Path, name: str) -> tuple[str, str]:
+    """What stands before and after a table, so that it can be put there.
+
+    Raises:
+        ValueError: When the markers are not there, each once and in order.
+        PermissionError: When the file cannot be written.
+    """
+    check_writable(readme)
+    begin_mark, end_mark = _marks(name)
     text = readme.read_text(encoding="utf-8")
     before, begin, rest = text.partition(begin_mark)
     _, end, after = rest.partition(end_mark)
@@ -25,7 +38,11 @@ def put_into_readme(readme: Path, name: str, table: str) -> None:
             f"{readme} must hold {begin_mark!r} and behind it {end_mark!r}, once each. "
             "Received: a file where that is not so"
         )
-    write_text(readme, f"{before}{begin_mark}\n\n{table}\n{end_mark}{after}")
+    return before, after
+
+
+def _marks(name: str) -> tuple[str, str]:
+    return f"<!-- {name} table -->", f"<!-- end of {name} table -->"
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 
+from tfmeta.argument_names import renamed_arguments
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import KochConvNet, TextEncoder
 from tfmeta.episodes import KerasAugmentation, RandomAffine
@@ -63,7 +64,10 @@ def make_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.dtype_policy)
     try:
-        encoder = build_encoder(config, train_table)
+        # The shape of pictures is theirs, or what `size` makes of them.
+        shape = "dataset" if config.size is None else "size"
+        with renamed_arguments({"input_shape": shape}):
+            encoder = build_encoder(config, train_table)
         return _of_encoder(entry, config, encoder, train_table)
     finally:
         keras.config.set_dtype_policy(policy)
@@ -150,12 +154,20 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
         return on_pretrained(config, train_table)
     if kind == "pictures" and name is not None:
         entry = ENCODERS[name]
-        return resolve(entry.path)(
-            train_table.example_shape,
-            filters=config.filters,
-            seed=config.seed,
-            **entry.arguments,
-        )
+        try:
+            return resolve(entry.path)(
+                train_table.example_shape,
+                filters=config.filters,
+                seed=config.seed,
+                **entry.arguments,
+            )
+        except ValueError as error:
+            height, width, _ = train_table.example_shape
+            raise ValueError(
+                f"encoder {name!r} must take pictures of {height} x {width} pixels, as "
+                f"those of data set {train_table.name!r} are; `size` resizes your own. "
+                f"Received: {error}"
+            ) from error
     if config.encoder is not None:
         raise ValueError(
             f"`encoder` must take the examples of data set {train_table.name!r}, "

@@ -6,8 +6,18 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfmeta.registry import learner_entry, named_encoders, named_learners
+from tfmeta.registry import (
+    learner_entry,
+    named_encoders,
+    named_learners,
+    usual_encoders,
+)
 from tfmeta.runs.parameter import Place, parameter, part, parts, places
+
+# No encoder was trained on more; pictures of some 10,000 do not fit into memory.
+MOST_PIXELS = 2048
+# What data bound besides, as soon as they are read.
+_MOST = 1_000_000
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -18,22 +28,30 @@ class EpisodeConfig:
     fields are is said by their `help`, which `tfmeta train --help` prints.
     """
 
-    ways: int = parameter(5, "Classes per {where} task.", unit="classes", at_least=2)
+    ways: int = parameter(
+        5, "Classes per {where} task.", unit="classes", at_least=2, at_most=_MOST
+    )
     shots: int | tuple[int, int] = parameter(
         1,
         "Support examples per class of a {where} task; 1-5 lets them vary from task "
         "to task.",
         unit="examples",
         at_least=1,
+        at_most=_MOST,
     )
     queries: int = parameter(
-        15, "Queries per class of a {where} task.", unit="examples", at_least=1
+        15,
+        "Queries per class of a {where} task.",
+        unit="examples",
+        at_least=1,
+        at_most=_MOST,
     )
     unlabelled: int = parameter(
         0,
         "Unlabelled examples per class in every task.",
         unit="examples",
         at_least=0,
+        at_most=_MOST,
         of_all_tasks=True,
     )
     distractors: int = parameter(
@@ -41,6 +59,7 @@ class EpisodeConfig:
         "Classes per task with unlabelled examples alone.",
         unit="classes",
         at_least=0,
+        at_most=_MOST,
         of_all_tasks=True,
     )
     same_group: bool = parameter(
@@ -82,6 +101,7 @@ class HeldOutEpisodeConfig(EpisodeConfig):
         "Support examples per class of a {where} task.",
         unit="examples",
         at_least=1,
+        at_most=_MOST,
     )
 
     def with_given(self, **values: int | None) -> HeldOutEpisodeConfig:
@@ -106,23 +126,29 @@ class TrainConfig:
 
     dataset: str = parameter(
         "glyphs",
-        "A name of `tfmeta datasets list`, or a folder or CSV file of your own.",
+        "A name of `tfmeta datasets list`, a folder or CSV file of your own, or "
+        "tfds:NAME of TensorFlow Datasets.",
+        unit="name|path",
     )
     protocol: str | None = parameter(
         None,
         "Split protocol of the data set (omniglot: vinyals, lake; clinc150 and "
         "banking77: new_intents, all_intents).",
-        without="the data set's first",
+        unit="name",
+        without="the first of these",
     )
     size: int | None = parameter(
         None,
         "Side in pixels to resize your own pictures to, or Omniglot's (scans: 105).",
         unit="pixels",
         at_least=1,
+        at_most=MOST_PIXELS,
         without="28 for omniglot; the pictures' own",
     )
     learner: str = parameter(
-        "prototypical", f"One of: {named_learners()}; or module:Class of your own."
+        "prototypical",
+        f"One of: {named_learners()}; or module:Class of your own.",
+        unit="name",
     )
     learner_arguments: dict[str, Any] = parameter(
         {},
@@ -131,7 +157,9 @@ class TrainConfig:
         option="argument",
         without="those of the constructor",
     )
-    seed: int = parameter(0, "Seed of weights and episodes.", at_least=0)
+    seed: int = parameter(
+        0, "Seed of weights and episodes.", unit="seed", at_least=0, at_most=2**63 - 1
+    )
     training: EpisodeConfig = part(
         EpisodeConfig(ways=40, queries=5),
         "training",
@@ -139,7 +167,12 @@ class TrainConfig:
         trains_on="episodes",
     )
     train_tasks: int = parameter(
-        1, "Tasks per training step.", unit="tasks", at_least=1, trains_on="episodes"
+        1,
+        "Tasks per training step.",
+        unit="tasks",
+        at_least=1,
+        at_most=10_000,
+        trains_on="episodes",
     )
     batch_size: int = parameter(
         128,
@@ -147,6 +180,7 @@ class TrainConfig:
         "(baseline, baseline_plus_plus).",
         unit="examples",
         at_least=1,
+        at_most=_MOST,
         trains_on="examples",
     )
     validation: HeldOutEpisodeConfig = part(
@@ -158,6 +192,7 @@ class TrainConfig:
         "Filters of the Conv4 encoder, or of the first convolution of Koch's.",
         unit="filters",
         at_least=1,
+        at_most=1024,
         of_training=True,
     )
     encoder: str | None = parameter(
@@ -165,7 +200,8 @@ class TrainConfig:
         f"Encoder: {named_encoders()}; or a backbone of "
         "keras.applications, or a .keras file or SavedModel of your own. Behind one "
         "that is trained already, a projection of its features is trained.",
-        without="the learner's",
+        unit="name|path",
+        without=usual_encoders(),
     )
     dtype_policy: str = parameter(
         "float32",
@@ -185,6 +221,7 @@ class TrainConfig:
         "becomes the learner.",
         unit="epochs",
         at_least=1,
+        at_most=_MOST,
         of_training=True,
     )
     steps_per_epoch: int = parameter(
@@ -192,6 +229,7 @@ class TrainConfig:
         "Training steps per epoch.",
         unit="steps",
         at_least=1,
+        at_most=_MOST,
         of_training=True,
     )
     validation_episodes: int = parameter(
@@ -199,13 +237,22 @@ class TrainConfig:
         "Validation tasks per epoch.",
         unit="tasks",
         at_least=1,
+        at_most=_MOST,
         of_training=True,
     )
     learning_rate: float = parameter(
         1e-3,
         "At the first step; it falls to 0 by the last.",
+        unit="rate",
         above=0,
+        at_most=1000,
         of_training=True,
+    )
+    splits: dict[str, Any] | None = parameter(
+        None,
+        "Of data of your own: the origins of the classes of each split, as they were "
+        "when the run began.",
+        has_option=False,
     )
     characters: bool = parameter(
         False,
@@ -259,11 +306,18 @@ class TrainConfig:
         return dataclasses.replace(self, **changes)
 
     def differences(self, other: TrainConfig) -> Iterator[tuple[str, Any, Any]]:
-        """Name of the option, own value and the other's, where they differ."""
+        """Name of the option, own value and the other's, where they differ.
+
+        Of the splits, of which there may be thousands of classes, the first that are
+        not in the same.
+        """
         for place in places(type(self)):
             own, others = place.value_in(self), place.value_in(other)
-            if own != others:
-                yield place.name, own, others
+            if own == others:
+                continue
+            if place.name == "splits":
+                own, others = _where_they_differ(own or {}, others or {})
+            yield place.name, own, others
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values, and of such dicts for the parts."""
@@ -295,6 +349,27 @@ def options() -> list[Place]:
         last.pop(place.name, None)
         last[place.name] = place
     return [place for place in last.values() if place.parameter.has_option]
+
+
+def _where_they_differ(
+    *both: Mapping[str, list[str]], most: int = 3
+) -> list[dict[str, str]]:
+    """The split of classes that two assignments have in different ones."""
+    one, other = (
+        {origin: split for split, origins in splits.items() for origin in origins}
+        for splits in both
+    )
+    moved = sorted(o for o in {*one, *other} if one.get(o) != other.get(o))[:most]
+    return [{o: found.get(o, "none") for o in moved} for found in (one, other)]
+
+
+def names_of_options(part: str) -> dict[str, str]:
+    """Names of the options of a part, by those of the arguments of `Episodes`."""
+    return {
+        place.path[-1]: place.name
+        for place in places(TrainConfig)
+        if place.path[0] == part
+    }
 
 
 def _known(what: str, config: type, values: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import textwrap
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from tfmeta.evaluation import EvaluationResult
+from tfmeta.printable import short_name
 from tfmeta.runs.pictures import RIGHT, WRONG, save_figure
 
 # A matrix of more classes has no room for their names.
@@ -68,7 +68,7 @@ def draw_confusion(
     if grouped:
         assert groups is not None
         _draw_groups(panels[2], result, groups, group_level)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_matrix(
@@ -107,7 +107,7 @@ def draw_matrix(
         )
     axes.set_xlabel("answered")
     axes.set_ylabel("true class")
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_shares(
@@ -123,9 +123,12 @@ def _draw_shares(
         counts / totals, cmap=_COLOURS, vmin=0, vmax=most, aspect="auto"
     )
     axes.set_xticks(
-        range(len(columns)), [_short(name) for name in columns], rotation=90, fontsize=7
+        range(len(columns)),
+        [short_name(name) for name in columns],
+        rotation=90,
+        fontsize=7,
     )
-    axes.set_yticks(range(len(rows)), [_short(name) for name in rows], fontsize=7)
+    axes.set_yticks(range(len(rows)), [short_name(name) for name in rows], fontsize=7)
     _plain(axes)
     return image
 
@@ -147,7 +150,7 @@ def _draw_recall(axes: Axes, result: EvaluationResult) -> None:
     axes.legend(loc="lower right")
     lowest = np.argsort(result.class_recall)[:_LOWEST]
     named = [
-        f"{100 * result.class_recall[c]:.0f} %  {_short(result.class_names[c])}"
+        f"{100 * result.class_recall[c]:.0f} %  {short_name(result.class_names[c])}"
         for c in lowest
     ]
     axes.text(
@@ -170,7 +173,7 @@ def _draw_pairs(axes: Axes, result: EvaluationResult) -> None:
         axes.text(0.5, 0.5, "no wrong answer", ha="center", va="center")
         return
     names = [
-        f"{_short(result.class_names[t])}  →  {_short(result.class_names[p])}"
+        f"{short_name(result.class_names[t])}  →  {short_name(result.class_names[p])}"
         for t, p, _ in pairs
     ]
     place = np.arange(len(pairs))
@@ -201,22 +204,7 @@ def _draw_groups(
     axes.set_ylabel(f"{level} of the true class")
 
 
-def _short(name: str) -> str:
-    return (
-        textwrap.shorten(name, 28, placeholder="…")
-        if " " in name
-        else (name if len(name) <= 28 else f"{name[:13]}…{name[-14:]}")
-    )
-
-
 def _plain(axes: Axes) -> None:
     """Names are names, whatever they look like: a `$` begins no formula."""
     for text in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         text.set_parse_math(False)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    with warnings.catch_warnings():
-        # A class name in a script that no font here has is drawn as boxes.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        save_figure(figure, path)

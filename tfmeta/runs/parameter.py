@@ -20,8 +20,10 @@ class Parameter:
     Attributes:
         help: What it says, in a sentence; `{where}` stands for the tasks that it is
             of.
-        unit: What its number counts.
+        unit: What its number counts, or its text is.
         at_least: Its smallest value.
+        at_most: Its largest value: more is a slip of the hand, which would end in
+            TensorFlow or in the memory. What data allow is said when they are read.
         above: What its value lies above.
         choices: All its values.
         option: Name of the option, where it is not that of the field; `None` for
@@ -38,6 +40,7 @@ class Parameter:
     help: str
     unit: str | None = None
     at_least: int | None = None
+    at_most: int | None = None
     above: float | None = None
     choices: tuple[str, ...] | None = None
     option: str | None = None
@@ -127,12 +130,14 @@ class Place:
             name = "pair of ints (smallest, largest)" if kind is tuple else None
             name = name or {float: "finite number"}.get(kind, kind.__name__)
             words.append("None" if kind is types.NoneType else _with_article(name))
-        text = " or ".join(words)
+        bounds = []
         if known.at_least is not None:
-            text += f" of at least {known.at_least:g}"
+            bounds.append(f"of at least {known.at_least}")
         if known.above is not None:
-            text += f" above {known.above:g}"
-        return text
+            bounds.append(f"above {known.above:g}")
+        if known.at_most is not None:
+            bounds.append(f"{'and ' * bool(bounds)}of at most {known.at_most}")
+        return " ".join([" or ".join(words), *bounds])
 
 
 def places(config: type) -> tuple[Place, ...]:
@@ -204,14 +209,19 @@ def _accepts(annotation: Any, known: Parameter, value: Any) -> bool:
         inside = [_accepts(int, known, end) for end in value]
         return len(value) == 2 and all(inside) and value[0] <= value[1]
     if isinstance(value, int) and int not in kinds and float in kinds:
-        value = float(value)
+        try:
+            value = float(value)
+        except OverflowError:
+            return False
     if not isinstance(value, tuple(kinds)) or isinstance(value, tuple):
         return False
     if isinstance(value, float) and not math.isfinite(value):
         return False
     if isinstance(value, int | float):
-        return (known.at_least is None or value >= known.at_least) and (
-            known.above is None or value > known.above
+        return (
+            (known.at_least is None or value >= known.at_least)
+            and (known.above is None or value > known.above)
+            and (known.at_most is None or value <= known.at_most)
         )
     return True
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,9 @@ from tfmeta.evaluation.checks import (
     present_ways,
 )
 from tfmeta.learners import FewShotLearner
+from tfmeta.printable import short_name
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.training_data import describe_training
+from tfmeta.runs.training_data import describe_training, describe_validation
 
 RIGHT, WRONG = "#1a7f37", "#cf222e"
 _MOST_ROWS = 5
@@ -30,8 +32,7 @@ def draw_curve(
     """Loss and accuracy by epoch, of training and of validation."""
     # Training usually has more ways, and so the lower accuracy.
     training = f"training, {describe_training(config, None)}"
-    task = config.validation
-    validation = f"validation, {task.ways}-way {task.shots}-shot"
+    validation = f"validation, {describe_validation(config)}"
     figure = Figure(figsize=(9, 3.5), layout="constrained")
     left, right = figure.subplots(1, 2)
     epochs = np.arange(1, len(history["loss"]) + 1)
@@ -56,6 +57,8 @@ def draw_episodes(
 ) -> None:
     """Test episodes: support pictures, and queries marked right or wrong.
 
+    Each row is named by its class, and each wrong query by the one it was taken for.
+
     Args:
         learner: The trained learner.
         episodes: Episodes of pictures.
@@ -72,17 +75,22 @@ def draw_episodes(
     shots = min(episodes.shots, 3) if shown else 0
     columns = shots + queries
     figure = Figure(
-        figsize=(count * columns * 0.62, ways * 0.72 + 0.8), layout="constrained"
+        figsize=(count * (columns * 0.62 + 1.0), ways * 0.85 + 0.9),
+        layout="constrained",
+    )
+    figure.supxlabel(
+        "green: right; red: wrong, with the class that it was taken for", fontsize=8
     )
     panels = figure.subfigures(1, count, squeeze=False, wspace=0.04)[0]
     task = 0
     step = 0
-    inputs, answers = _answered(learner, episodes, step)
+    inputs, answers = _answered(learner, episodes, step, count)
     for panel in panels:
-        if task == episodes.tasks:
+        if task == len(answers):
             task, step = 0, step + 1
-            inputs, answers = _answered(learner, episodes, step)
+            inputs, answers = _answered(learner, episodes, step, count)
         predicted = answers[task].reshape(episodes.ways, episodes.queries)
+        names = [episodes.table.class_names[c] for c in episodes.class_ids(step)[task]]
         if shown:
             support = np.asarray(inputs["support"][task])
             support = support.reshape(
@@ -98,17 +106,25 @@ def draw_episodes(
         for way in range(ways):
             for column in range(shots):
                 _show(grid[way, column], support[way, column], "#444444", 2.0)
-            grid[way, 0].set_ylabel(f"class {way + 1}", fontsize=7)
+            grid[way, 0].set_ylabel(
+                _lines(names[way], 16),
+                rotation=0,
+                ha="right",
+                va="center",
+                fontsize=7,
+                parse_math=False,
+            )
             for column in range(queries):
                 right = predicted[way, column] == way
                 axes = grid[way, shots + column]
                 _show(axes, query[way, column], RIGHT if right else WRONG, 2.0)
                 if not right:
                     axes.set_xlabel(
-                        f"taken for {predicted[way, column] + 1}",
+                        _lines(names[predicted[way, column]], 13),
                         fontsize=5,
                         color=WRONG,
                         labelpad=1,
+                        parse_math=False,
                     )
         for column in range(columns):
             title = {shots: "queries", 0: "support" if shown else "queries"}.get(column)
@@ -118,16 +134,27 @@ def draw_episodes(
 
 
 def _answered(
-    learner: FewShotLearner, episodes: Episodes, step: int
+    learner: FewShotLearner, episodes: Episodes, step: int, most: int
 ) -> tuple[dict, np.ndarray]:
-    """The inputs of a batch, and the ways answered to its queries."""
+    """The first tasks of a batch, and the ways answered to their queries."""
     inputs, _, *_ = episodes.batch(step)
+    # A large encoder takes gigabytes for all of them at once.
+    inputs = {name: part[:most] for name, part in inputs.items()}
     logits = learner.episode_logits(inputs)
     answers = answered_ways(logits, present_ways(inputs)).numpy()
     unanswered = UnansweredQueries(learner)
     unanswered.add(answers)
     unanswered.check()
     return inputs, answers
+
+
+def _lines(name: str, width: int) -> str:
+    """A name in at most two lines, broken at a slash where there is one."""
+    name = short_name(name, 2 * width)
+    if len(name) <= width:
+        return name
+    first = name.rfind("/", 0, width + 1) + 1 or width
+    return f"{name[:first]}\n{short_name(name[first:], width)}"
 
 
 def _show(axes: Axes, picture: np.ndarray, colour: str, width: float) -> None:
@@ -144,5 +171,7 @@ def _show(axes: Axes, picture: np.ndarray, colour: str, width: float) -> None:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Writes a PNG file: whole, or not at all."""
-    with writing(path) as building:
+    with writing(path) as building, warnings.catch_warnings():
+        # A class name in a script that no font here has is drawn as boxes.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(building, dpi=150)

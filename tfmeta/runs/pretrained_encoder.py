@@ -7,6 +7,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from tfmeta.argument_names import renamed_arguments
 from tfmeta.datasets import ClassTable
 from tfmeta.encoders import Projection, pretrained
 from tfmeta.encoders.pretrained.applications import application_names
@@ -84,7 +85,8 @@ def build_pretrained(config: TrainConfig, table: ClassTable) -> keras.Model:
             f"Received: encoder={name!r}"
         )
     shape = table.example_shape if kind == "pictures" else (None, None, 3)
-    return pretrained(name, input_shape=shape)
+    with renamed_arguments({"name": "encoder"}):
+        return pretrained(name, input_shape=shape)
 
 
 def build_projection(config: TrainConfig, features: int) -> keras.Model:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypedDict
 
+from tfmeta.datasets.registry import DATASETS
 from tfmeta.json_files import read_json, write_json
 from tfmeta.json_types import check_type, shown
 from tfmeta.one_writer import only_writer
@@ -250,14 +252,25 @@ class RunFolder:
             config = header["config"]
             if header["format_version"] < 2:
                 config = from_flat(config)
-            read = TrainConfig.from_json(config)
-            learner_entry(read.learner)
-            return read
+            config = TrainConfig.from_json(config)
+            learner_entry(config.learner)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{self.config_file} must hold a run's configuration. Received: one "
                 f"that is not ({error})"
             ) from error
+        if config.splits is None and config.dataset not in DATASETS:
+            # Of before runs kept their splits: its test has all other classes.
+            return dataclasses.replace(config, splits=self._seen_by_split())
+        return config
+
+    def _seen_by_split(self) -> dict[str, Any] | None:
+        """The classes of training and of validation, where the run says them."""
+        try:
+            seen = read_json(self.classes_file)
+            return {split: [*seen[split]] for split in ("train", "validation")}
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # `seen_classes` says what is wrong.
 
     def read_environment(self) -> dict[str, Any]:
         """Threads and versions the run was started with."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import time
@@ -17,7 +18,6 @@ from tfmeta.callbacks import (
     WholeModelCheckpoint,
 )
 from tfmeta.callbacks.environment import describe_environment
-from tfmeta.datasets import ClassTable
 from tfmeta.durable import writing
 from tfmeta.json_files import null_where_not_finite, write_json
 from tfmeta.learners import FewShotLearner
@@ -27,15 +27,13 @@ from tfmeta.model_files import (
     first_line,
     loading,
 )
-from tfmeta.registry import is_pretrained, learner_entry, resolve
-from tfmeta.runs.building import build_learner
+from tfmeta.registry import learner_entry, resolve
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import kind_of, load_split
 from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
-from tfmeta.runs.pretrained_encoder import encoder_name
+from tfmeta.runs.plan import TrainingPlan, plan_training
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.seen_classes import classes_seen, keep_classes
+from tfmeta.runs.seen_classes import keep_classes
 from tfmeta.runs.training_data import open_training, validation_episodes
 
 
@@ -46,7 +44,7 @@ def train(
     resume: bool = False,
     data_dir: str | os.PathLike | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    train_table: ClassTable | None = None,
+    plan: TrainingPlan | None = None,
     on_features: Callable[[int, int], None] | None = None,
 ) -> FewShotLearner:
     """Trains, selects the best epoch on validation classes, saves the learner.
@@ -57,7 +55,7 @@ def train(
         resume: Whether to go on with what the folder holds.
         data_dir: Where data sets are kept, `None` for the default.
         callbacks: Further callbacks, e.g. a progress bar.
-        train_table: The training classes where they are loaded already.
+        plan: That of the configuration, where it is made already.
         on_features: Called with the number of examples whose features are computed,
             and of all, for each table; of a run on a frozen encoder.
 
@@ -85,7 +83,7 @@ def train(
             resume=resume,
             data_dir=data_dir,
             callbacks=callbacks,
-            train_table=train_table,
+            plan=plan,
             on_features=on_features,
         )
 
@@ -97,39 +95,30 @@ def _train_alone(
     resume: bool,
     data_dir: str | os.PathLike | None,
     callbacks: Sequence[keras.callbacks.Callback],
-    train_table: ClassTable | None,
+    plan: TrainingPlan | None,
     on_features: Callable[[int, int], None] | None,
 ) -> FewShotLearner:
     """Trains as the only writer of the folder."""
     goes_on = resume and folder.exists
     if goes_on:
-        _check_same(config, folder)
+        config = as_begun(config, folder)
     else:
         folder.check_startable(resume=False)
-    if train_table is None:
-        train_table = load_split(config, "train", data_dir)
-    validation_table = load_split(config, "validation", data_dir)
-    validation, validation_steps = validation_episodes(config, validation_table)
     # Before the folder is begun: what cannot be built must leave none behind.
-    trains = learner_entry(config.learner).trains_on != "nothing"
-    training = open_training(config, train_table, validation) if trains else None
-    learner = build_learner(config, train_table)
-    classes = classes_seen(
-        train_table,
-        validation_table,
-        learns_from_them=trains or _learns_untrained(config, learner, train_table),
-    )
+    plan = plan or plan_training(config, data_dir=data_dir)
+    config, learner, training = plan.config, plan.learner, plan.training
+    validation, validation_steps = plan.validation, plan.validation_steps
     behind = None
     if training is None:
         prepare_untrained(
-            learner, train_table, data_dir=data_dir, on_progress=on_features
+            learner, plan.train_table, data_dir=data_dir, on_progress=on_features
         )
     elif not folder.is_trained:
         behind = BehindFrozen.of(
             config,
             learner,
-            train_table,
-            validation_table,
+            plan.train_table,
+            plan.validation_table,
             data_dir=data_dir,
             on_progress=on_features,
         )
@@ -141,7 +130,7 @@ def _train_alone(
     if not goes_on:
         program = {"tfmeta": __version__, "commit": git_commit()}
         folder.create(config, {**program, **describe_environment(learner)})
-    keep_classes(folder, classes)
+    keep_classes(folder, plan.classes)
 
     if folder.is_trained:
         return load_learner(folder)
@@ -276,20 +265,35 @@ class _Timing(keras.callbacks.Callback):
         write_json(self._file, {"training_seconds": self._seconds})
 
 
-def _learns_untrained(
-    config: TrainConfig, learner: FewShotLearner, train_table: ClassTable
-) -> bool:
-    """Whether a learner without training steps takes something from its classes."""
-    fitted = not is_pretrained(encoder_name(config, kind_of(train_table)))
-    return learner.needs_base_mean or fitted
+def as_begun(config: TrainConfig, folder: RunFolder) -> TrainConfig:
+    """The configuration with which a run goes on: that with which it began.
 
-
-def _check_same(config: TrainConfig, folder: RunFolder) -> None:
-    """Refuses to go on with a run under another configuration."""
-    for name, value, kept in config.differences(folder.read_config()):
+    Raises:
+        ValueError: When it is another one; which classes are in which split is for
+            the folder to say, unless the configuration does.
+        FileNotFoundError: As `RunFolder.read_config`.
+    """
+    kept = folder.read_config()
+    if config.splits is None:
+        config = dataclasses.replace(config, splits=kept.splits)
+    for name, value, kept_value in config.differences(kept):
         raise ValueError(
-            f"`{name}` must stay as in {folder.config_file} when resuming, {kept!r}. "
-            f"Received: {name}={value!r}"
+            f"`{name}` must stay as in {folder.config_file} when resuming, "
+            f"{kept_value!r}. Received: {name}={value!r}"
+        )
+    return config
+
+
+def check_has_learner(folder: RunFolder) -> None:
+    """Checks that training has left a learner.
+
+    Raises:
+        FileNotFoundError: When it has not.
+    """
+    if not folder.learner_file.is_file():
+        raise FileNotFoundError(
+            f"{folder.learner_file} must hold the trained learner. Received: no such "
+            "file, training has not ended; go on with `tfmeta train --resume`"
         )
 
 
@@ -304,11 +308,7 @@ def load_learner(folder: RunFolder) -> FewShotLearner:
     config = folder.read_config()
     # Keras finds only classes that have been imported.
     resolve(learner_entry(config.learner).path)
-    if not folder.learner_file.is_file():
-        raise FileNotFoundError(
-            f"{folder.learner_file} must hold the trained learner. Received: no such "
-            "file, training has not ended; go on with `tfmeta train --resume`"
-        )
+    check_has_learner(folder)
     try:
         check_model_file(folder.learner_file)
         learner = keras.saving.load_model(folder.learner_file)

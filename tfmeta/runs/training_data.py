@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfmeta.argument_names import renamed_arguments
 from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes, as_supervised
 from tfmeta.registry import learner_entry
 from tfmeta.runs.building import build_augmentation
-from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.config import TrainConfig, names_of_options
 
 
 def validation_episodes(config: TrainConfig, table: ClassTable) -> tuple[Episodes, int]:
@@ -46,14 +47,17 @@ def open_training(
     """
     augment = build_augmentation(config, train_table)
     if learner_entry(config.learner).trains_on == "episodes":
-        episodes = Episodes(
-            train_table,
-            **config.training,
-            tasks=config.train_tasks,
-            seed=config.seed,
-            augment=augment,
-            support=config.support,
-        )
+        with renamed_arguments(
+            {**names_of_options("training"), "tasks": "train_tasks"}
+        ):
+            episodes = Episodes(
+                train_table,
+                **config.training,
+                tasks=config.train_tasks,
+                seed=config.seed,
+                augment=augment,
+                support=config.support,
+            )
         episodes.check_disjoint(validation)
         return lambda start: episodes.as_dataset(start=start)
 
@@ -101,3 +105,26 @@ def describe_training(config: TrainConfig, train_table: ClassTable | None) -> st
     if train_table is None:
         return batches
     return f"{train_table.num_classes:,} classes, {batches}"
+
+
+def describe_tasks(config: TrainConfig) -> str:
+    """All tasks of a run by its defaults, in words.
+
+    Args:
+        config: The run.
+    """
+    training, test = config.training, config.test
+    return (
+        f"trains on {describe_training(config, None)} tasks with "
+        f"{_queries(training.queries)} a class, and is tested on {test.ways}-way "
+        f"{test.shots}-shot tasks with {_queries(test.queries)} a class"
+    )
+
+
+def _queries(count: int) -> str:
+    return f"{count} {'query' if count == 1 else 'queries'}"
+
+
+def describe_validation(config: TrainConfig) -> str:
+    """What is validated on, e.g. "5-way 1-shot"."""
+    return f"{config.validation.ways}-way {config.validation.shots}-shot"

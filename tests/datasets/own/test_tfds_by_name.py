@@ -114,7 +114,7 @@ def test_unknown_names_and_splits(tiny):
 
 
 def test_nothing_is_downloaded_unasked(tmp_path):
-    with pytest.raises(FileNotFoundError, match="`download` be True.*tfds build mnist"):
+    with pytest.raises(FileNotFoundError, match="must be prepared.*tfds build mnist"):
         load_tfds("mnist", data_dir=tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -2,6 +2,7 @@
 
 from tfmeta.datasets.own.array_folder import load_array_folder
 from tfmeta.datasets.own.csv_file import load_csv
+from tfmeta.datasets.own.csv_texts import load_text_csv
 from tfmeta.datasets.own.open_own import open_own
 from tfmeta.datasets.own.own_split import load_own_split
 from tfmeta.datasets.own.picture_folder import load_picture_folder
@@ -12,6 +13,7 @@ __all__ = [
     "load_csv",
     "load_own_split",
     "load_picture_folder",
+    "load_text_csv",
     "load_tfds",
     "open_own",
 ]

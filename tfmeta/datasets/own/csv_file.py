@@ -123,7 +123,7 @@ def list_csv(
         if not allow_outside and not real.is_relative_to(folder):
             raise ValueError(
                 f"{path}, line {line}: the path must lie in the folder of the CSV "
-                f"file, unless `allow_outside` is True. Received: {text!r}"
+                f"file. Received: {text!r}"
             )
         if not is_file:
             raise FileNotFoundError(

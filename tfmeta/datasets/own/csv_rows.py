@@ -76,9 +76,8 @@ def csv_rows(
                 yield reader.line_num, fields
     except UnicodeError as error:
         raise ValueError(
-            f"CSV file {str(path)!r} must be text in the encoding that `encoding` "
-            f"names (spreadsheets also write 'cp1252' and 'utf-16'). Received: "
-            f"encoding={encoding!r} and {error}"
+            f"CSV file {str(path)!r} must be text in the encoding {encoding!r} "
+            f"(spreadsheets also write 'cp1252' and 'utf-16'). Received: {error}"
         ) from error
     except LookupError as error:
         raise ValueError(

@@ -10,20 +10,20 @@ from typing import Literal
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.own.class_folders import list_class_files
 from tfmeta.datasets.own.csv_file import list_csv
-from tfmeta.datasets.own.given_splits import given_splits
+from tfmeta.datasets.own.csv_texts import CSV_SUFFIXES, is_text_csv, load_text_csv
+from tfmeta.datasets.own.given_splits import refuse_given_splits
 from tfmeta.datasets.own.labelled_files import LabelledFiles
-from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize
+from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize, refuse_form
 from tfmeta.datasets.own.read_files import form_of_files, read_files
 from tfmeta.datasets.own.tfds_by_name import load_tfds
 from tfmeta.datasets.storage.building import HEADER
 from tfmeta.datasets.storage.table_folder import open_table
 
 TFDS = "tfds:"
-_CSV_SUFFIXES = (".csv", ".tsv")
 ACCEPTED = (
     "a folder with one sub-folder of pictures or .npy files for each class, a .csv "
-    "file with the columns 'path' and 'label', the folder of a prepared table, or "
-    "'tfds:NAME'"
+    "file with the columns 'path' or 'text' and 'label', the folder of a prepared "
+    "table, or 'tfds:NAME'"
 )
 
 
@@ -43,7 +43,8 @@ def open_own(
     |---|---|
     | a folder of folders of pictures | `own.picture_folder.load_picture_folder` |
     | a folder of folders of `.npy` files | `own.array_folder.load_array_folder` |
-    | a `.csv` or `.tsv` file | `own.csv_file.load_csv` |
+    | a `.csv` or `.tsv` file of paths | `own.csv_file.load_csv` |
+    | a `.csv` or `.tsv` file of texts | `own.csv_texts.load_text_csv` |
     | the folder of a prepared table | `storage.table_folder.open_table` |
     | `"tfds:NAME"` | `own.tfds_by_name.load_tfds` |
 
@@ -85,13 +86,16 @@ def open_own(
             on_progress=on_progress,
         )
     if is_table(path):
-        if (size, channels, dtype) != (None, None, None):
-            raise ValueError(
-                "`size`, `channels` and `dtype` must be None for a prepared table, "
-                f"which stays as it is. Received: size={size}, channels={channels}, "
-                f"dtype={dtype!r}"
-            )
+        refuse_form(
+            "a prepared table, which stays as it is",
+            size=size,
+            channels=channels,
+            dtype=dtype,
+        )
         return open_table(path)
+    if is_text_csv(path):
+        refuse_form("texts", size=size, channels=channels, dtype=dtype)
+        return load_text_csv(path)
     files = list_own_files(path)
     form = form_of_files(files, size=size, channels=channels, dtype=dtype)
     return read_files(files, form, on_progress=on_progress)
@@ -102,13 +106,18 @@ def is_tfds(path: str | os.PathLike[str]) -> bool:
     return isinstance(path, str) and path.startswith(TFDS)
 
 
+def is_whole(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is opened as a table, not listed file by file."""
+    return is_tfds(path) or is_table(path) or is_text_csv(path)
+
+
 def is_table(path: str | os.PathLike[str]) -> bool:
     """Whether a path is the folder of a prepared table."""
     return (Path(path) / HEADER).is_file()
 
 
 def list_own_files(path: str | os.PathLike[str]) -> LabelledFiles:
-    """The files of a folder of class folders, or of a CSV file.
+    """The files of a folder of class folders, or of a CSV file of paths.
 
     Args:
         path: The folder or file.
@@ -121,16 +130,10 @@ def list_own_files(path: str | os.PathLike[str]) -> LabelledFiles:
         ValueError: When it is neither.
     """
     path = Path(path)
-    given = given_splits(path)
-    if given:
-        raise ValueError(
-            f"{str(path)!r} must be one split, such as {str(given['train'])!r}, or be "
-            "opened split by split with `load_own_split`. Received: the splits "
-            f"{', '.join(sorted(given))}"
-        )
+    refuse_given_splits(path)
     if path.is_dir():
         return list_class_files(path)
-    if path.suffix.lower() in _CSV_SUFFIXES and path.is_file():
+    if path.suffix.lower() in CSV_SUFFIXES and path.is_file():
         return list_csv(path)
     received = "a file of another kind" if path.exists() else "nothing there"
     error = ValueError if path.exists() else FileNotFoundError

@@ -18,6 +18,7 @@ from tfmeta.datasets.own.picture_files import (
     PictureSize,
     common_form,
     read_picture_files,
+    refuse_form,
 )
 
 
@@ -50,12 +51,9 @@ def form_of_files(
     """
     if files.kind == "pictures":
         return common_form(files.files, size=size, channels=channels, dtype=dtype)
-    if (size, channels, dtype) != (None, None, None):
-        raise ValueError(
-            "`size`, `channels` and `dtype` must be None for .npy files, which "
-            f"stay as they are. Received: size={size}, channels={channels}, "
-            f"dtype={dtype!r}"
-        )
+    refuse_form(
+        ".npy files, which stay as they are", size=size, channels=channels, dtype=dtype
+    )
     return common_array_form(files.files)
 
 

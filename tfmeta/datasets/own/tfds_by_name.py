@@ -16,10 +16,12 @@ from tfmeta.datasets.own.picture_files import (
     PictureDtype,
     PictureSize,
     height_and_width,
+    refuse_form,
 )
 from tfmeta.datasets.own.tfds_features import Columns, choose_columns
 from tfmeta.datasets.reading.pictures import check_form, read_picture
 from tfmeta.datasets.tfds_builders import readable
+from tfmeta.printable import shell_word
 
 
 def load_tfds(
@@ -89,11 +91,12 @@ def load_tfds(
     check_form(size, 1 if channels is None else channels)
     builder = _prepared_builder(name, data_dir, download)
     columns = choose_columns(builder.info, feature, label, group)
-    if columns.kind != "pictures" and (size, channels, dtype) != (None, None, None):
-        raise ValueError(
-            "`size`, `channels` and `dtype` are for pictures. Received: "
-            f"size={size}, channels={channels}, dtype={dtype!r} for feature "
-            f"{columns.feature!r} of {name!r}, which holds {columns.kind}"
+    if columns.kind != "pictures":
+        refuse_form(
+            f"feature {columns.feature!r} of {name!r}, which holds {columns.kind}",
+            size=size,
+            channels=channels,
+            dtype=dtype,
         )
     make = _maker(columns, size, channels, dtype)
     total = _num_examples(builder, split)
@@ -108,11 +111,7 @@ def load_tfds(
         elif examples.shape[1:] != np.shape(example):
             raise ValueError(
                 f"examples of {name!r} must have one shape"
-                + (
-                    "; give `size`, height and width. "
-                    if columns.kind == "pictures"
-                    else ". "
-                )
+                + ("; give `size`. " if columns.kind == "pictures" else ". ")
                 + f"Received: {examples.shape[1:]} and {np.shape(example)}"
             )
         examples[row] = example
@@ -185,9 +184,9 @@ def _prepared_builder(
     if not download:
         places = " nor ".join(str(b.data_path) for b in builders)
         raise FileNotFoundError(
-            f"TFDS data set {name!r} must be prepared, or `download` be True. "
-            f"Received: it is not in {places}. `tfds build {name.split(':')[0]} "
-            f"--data_dir {folders[0]}` downloads and prepares it"
+            f"TFDS data set {name!r} must be prepared. Received: it is not in {places}"
+            f". `tfds build {shell_word(name.split(':')[0])} "
+            f"--data_dir {shell_word(folders[0])}` downloads and prepares it"
         )
     builders[0].download_and_prepare()
     return builders[0]

@@ -17,6 +17,12 @@ from PIL import Image, ImageOps
 # EPS, for one, would start Ghostscript on a file that a stranger sent.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
+SUFFIXES = (
+    *(".bmp", ".gif", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".ppm"),
+    *(".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".webp"),
+)
+"""What files of these formats are called, in lower case."""
+
 PictureSource = str | os.PathLike[str] | bytes
 
 

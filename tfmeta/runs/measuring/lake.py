@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfmeta.runs.config import TrainConfig
@@ -159,6 +160,10 @@ class Lake(InTables["LakePictures", "LakeResult"]):
             single=True,
             wanted=KeptLake,
         )
+
+    def pictures(self, folder: RunFolder, config: TrainConfig) -> list[Path]:
+        """`lake.png`, which is kept with `lake.json`."""
+        return [folder.lake_picture]
 
     def keep(self, folder: RunFolder, part: LakePictures, result: LakeResult) -> None:
         """Writes `lake.json` and `lake.png`, which shows the pictures as they are."""

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tfmeta.printable import shell_word
 from tfmeta.runs.config import HeldOutEpisodeConfig, TrainConfig
 from tfmeta.runs.measuring.on_episodes import TASKS, OnEpisodes
 from tfmeta.runs.measuring.protocol import Drawn
@@ -57,7 +58,9 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
     unknown_ways: int | None = parameter(
         None,
         "With --open-set: unknown classes per task. [default: as many as --ways]",
+        unit="classes",
         at_least=1,
+        at_most=1_000_000,
     )
 
     def draw(
@@ -77,18 +80,23 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
         from tfmeta.episodes import Episodes
         from tfmeta.runs.data import load_split
 
-        ways = task.ways
-        unknown_ways = ways if self.unknown_ways is None else self.unknown_ways
+        tables = {s: load_split(config, s, data_dir) for s in ("test", "validation")}
+        classes = {split: len(set(table.origins)) for split, table in tables.items()}
+        ways, most = task.ways, min(classes.values())
+        # As many as the known ones, or all that are left.
+        unknown_ways = self.unknown_ways or max(1, min(ways, most - ways))
         drawn = []
-        for split in ("test", "validation"):
-            table = load_split(config, split, data_dir)
-            classes = len(set(table.origins))
-            if ways + unknown_ways > classes:
+        for split, table in tables.items():
+            if ways + unknown_ways > classes[split]:
+                fewer = (
+                    "choose fewer by --ways and --unknown-ways"
+                    if classes[split] > 2
+                    else "2 known and 1 unknown are the least"
+                )
                 raise ValueError(
-                    f"`ways + unknown_ways` must be at most the number of {split} "
-                    f"classes of different origin, which is {classes}. Received: "
-                    f"{ways} + {unknown_ways}; choose fewer by --ways and "
-                    "--unknown-ways"
+                    f"the {split} classes of different origin must be enough for "
+                    f"{ways} known and {unknown_ways} unknown ones; {fewer}. "
+                    f"Received: {classes[split]} classes"
                 )
             drawn.append(
                 Episodes(
@@ -156,8 +164,8 @@ def find_threshold(folder: RunFolder, *, ways: int, shots: int) -> Threshold:
     if not thresholds:
         raise FileNotFoundError(
             f"{folder.open_set_file} must hold a threshold. Received: none; fit one "
-            f"with `tfmeta evaluate {folder.path} --open-set --ways {ways} --shots "
-            f"{shots}`"
+            f"with `tfmeta evaluate {shell_word(folder.path)} --open-set --ways {ways} "
+            f"--shots {shots}`"
         )
     return min(
         thresholds,

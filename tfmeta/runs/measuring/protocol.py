@@ -6,8 +6,10 @@ import abc
 import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
 
+from tfmeta.durable import check_writable
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.result_file import Result, ResultFile
 from tfmeta.runs.run_folder import RunFolder
@@ -100,6 +102,19 @@ class MeasuringProtocol(abc.ABC, Generic[PartT, ResultT]):
     def keep(self, folder: RunFolder, part: PartT, result: ResultT) -> None:
         """Keeps a result; one of the same protocol is replaced."""
         self.kept_in(folder).keep(result)
+
+    def pictures(self, folder: RunFolder, config: TrainConfig) -> list[Path]:
+        """The pictures that are drawn into a run folder beside the results."""
+        return []
+
+    def check_keepable(self, folder: RunFolder, config: TrainConfig) -> None:
+        """Refuses a run folder that could not take the results, before any is there.
+
+        Raises:
+            OSError: When one of its files could not be written.
+        """
+        for path in (self.kept_in(folder).path, *self.pictures(folder, config)):
+            check_writable(path)
 
     def read(self, folder: RunFolder) -> list[ResultT]:
         """All results that a run folder keeps in its file, the latest last.

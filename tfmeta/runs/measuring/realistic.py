@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tfmeta.printable import one_line
 from tfmeta.runs.config import HeldOutEpisodeConfig, TrainConfig
 from tfmeta.runs.measuring.on_episodes import TASKS, AccuracyOnEpisodes
 from tfmeta.runs.measuring.protocol import Drawn
@@ -103,8 +104,8 @@ def _side_by_side(results: Mapping[str, EvaluationResult]) -> Table:
     p = first.protocol
     kind = setting(first.transductive, first.pretraining)
     table = Table(
-        title=f"{p['shots']}-shot on {p['table']}, {p['queries']} queries a class, "
-        f"{kind}, {p['episodes']:,} episodes, seed {p['seed']}",
+        title=f"{p['shots']}-shot on {one_line(p['table'])}, {p['queries']} queries a "
+        f"class, {kind}, {p['episodes']:,} episodes, seed {p['seed']}",
         title_justify="left",
         title_style="",
         box=SIMPLE,

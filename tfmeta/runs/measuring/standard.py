@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfmeta.printable import one_line
 from tfmeta.runs.config import EpisodeConfig, TrainConfig
 from tfmeta.runs.measuring.in_tables import InTables, percent
 from tfmeta.runs.measuring.measure import measure_part
@@ -68,7 +69,10 @@ class Standard(AccuracyOnEpisodes, InTables["Episodes", "EvaluationResult"]):
             yield str(result)
             if self.confusion:
                 episodes = drawn.parts[name]
-                picture = self._picture_in(folder, episodes.describe())
+                described = episodes.describe()
+                picture = self._picture_in(
+                    folder, described["ways"], described["shots"]
+                )
                 draw_confusion(
                     result,
                     picture,
@@ -77,12 +81,16 @@ class Standard(AccuracyOnEpisodes, InTables["Episodes", "EvaluationResult"]):
                 )
                 yield f"  confusion of classes      {picture}"
 
-    def _picture_in(self, folder: RunFolder, described: dict[str, Any]) -> Path:
+    def pictures(self, folder: RunFolder, config: TrainConfig) -> list[Path]:
+        """Those of each combination of ways and shots, with `confusion`."""
+        tasks = self.tasks(config) if self.confusion else []
+        return [self._picture_in(folder, task.ways, task.shots) for task in tasks]
+
+    def _picture_in(self, folder: RunFolder, ways: int, shots: int) -> Path:
         """`confusion.png`; of several figures each has a picture with its name."""
         usual = folder.confusion_picture
         if max(1, len(self.ways)) * max(1, len(self.shots)) == 1:
             return usual
-        ways, shots = described["ways"], described["shots"]
         return usual.with_stem(f"{usual.stem}-{ways}way-{shots}shot")
 
     def report_spread(
@@ -94,7 +102,7 @@ class Standard(AccuracyOnEpisodes, InTables["Episodes", "EvaluationResult"]):
         for results in zip(*measured, strict=True):
             p = results[0].protocol
             yield (
-                f"\n{p['ways']}-way {p['shots']}-shot on {p['table']}: "
+                f"\n{p['ways']}-way {p['shots']}-shot on {one_line(p['table'])}: "
                 f"{over_training_seeds(results)}"
             )
 
@@ -190,17 +198,40 @@ def draw_test_episodes(
     config: TrainConfig,
     task: EpisodeConfig | None = None,
     *,
+    chosen: Collection[str] | None = None,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
 ) -> Episodes:
-    """Test episodes of a run's data set, by default of the run's own tasks."""
+    """Test episodes of a run's data set, by default of the run's own tasks.
+
+    Args:
+        config: The run.
+        task: What they consist of, `None` for what they do in the run.
+        chosen: Names of the options that somebody chose; by default those in which
+            `task` is other than in the run.
+        seed: Seed of the episodes.
+        data_dir: Where data sets are kept, `None` for the default.
+
+    Raises:
+        FileNotFoundError: When the data are not there.
+        ValueError: When they do not allow such tasks.
+    """
+    from tfmeta.datasets.class_sizes import ClassSizes
     from tfmeta.episodes import Episodes
     from tfmeta.runs.data import load_split
+    from tfmeta.runs.sizing import check_task
 
     table = load_split(config, "test", data_dir)
+    task = task or config.test
+    otherwise = "by default"
+    if chosen is None:
+        names = (field.name for field in dataclasses.fields(task))
+        chosen = [name for name in names if task[name] != config.test[name]]
+        otherwise = "as in the run"
+    check_task(task, ClassSizes.of(table), chosen, split="test", otherwise=otherwise)
     return Episodes(
         table,
-        **(task or config.test),
+        **task,
         tasks=TASKS,
         seed=seed,
         support=config.support,

@@ -1,10 +1,11 @@
+import subprocess
 import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfmeta.classifying.printable import printable
+from tfmeta.printable import one_line, printable, shell_word, short_name
 
 
 @pytest.mark.parametrize(
@@ -40,3 +41,33 @@ def test_it_is_one_line_without_control(text):
         return
     # Nothing becomes ambiguous.
     assert found != text
+
+
+@given(st.text())
+def test_a_sentence_is_one_line_whose_backslashes_stay(text):
+    found = one_line(text)
+    assert len(f"{found}.".splitlines()) == 1
+    if printable(text) == text.replace("\\", "\\\\"):
+        assert found == text
+
+
+@pytest.mark.parametrize(
+    ("name", "most", "short"),
+    [
+        ("alphabet/character01", 28, "alphabet/character01"),
+        ("alphabet/character01", 11, "alpha…ter01"),
+        ("alphabet/character01", 10, "alph…ter01"),
+        ("a\nb", 28, r"a\nb"),
+    ],
+)
+def test_begin_and_end_of_a_long_name_stay(name, most, short):
+    assert short_name(name, most) == short
+    assert len(short_name(name, most)) <= most
+
+
+@pytest.mark.parametrize("word", ["runs/a", "my run", "it's", "a\nb'c", "-x", "", "ü"])
+def test_a_word_comes_out_of_a_shell_as_it_was(word):
+    shell = f"printf '%s' {shell_word(word)}"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
+    assert done.stdout == word
+    assert len(shell.splitlines()) == 1

@@ -1,7 +1,8 @@
-"""Names from somebody else's disk in a line of text."""
+"""Text from somebody else's disk in a line of output, or of a shell."""
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
@@ -29,6 +30,55 @@ def printable(text: str) -> str:
     ```
     """
     return "".join(map(_escape, text))
+
+
+def one_line(text: str) -> str:
+    r"""A sentence with names in it, on one line whatever they hold.
+
+    As `printable`, but a backslash stays: of a sentence nobody reads a name back, and
+    what is quoted in it by `repr` is escaped already.
+
+    Example:
+
+    ```python
+    one_line("Wrote runs/a\nb")  # 'Wrote runs/a\\nb'
+    ```
+    """
+    return "\\".join(map(printable, text.split("\\")))
+
+
+def short_name(name: str, most: int = 28) -> str:
+    """A name for where there is little room, as in a picture; as `printable`.
+
+    Args:
+        name: The name.
+        most: The most characters; of a longer one begin and end stay, for names often
+            differ in their ends.
+    """
+    name = printable(name)
+    if len(name) <= most:
+        return name
+    return f"{name[: (most - 1) // 2]}…{name[len(name) - most // 2 :]}"
+
+
+def shell_word(text: object) -> str:
+    r"""A word of a command, so that it can be pasted into a shell.
+
+    Args:
+        text: The word, e.g. a path. What is not to be seen is written as `$'\n'` is,
+            which bash and zsh read.
+
+    Example:
+
+    ```python
+    shell_word("my run")  # "'my run'"
+    ```
+    """
+    word = str(text)
+    if one_line(word) == word:
+        return shlex.quote(word)
+    escaped = printable(word).replace("'", "\\'")
+    return f"$'{escaped}'"
 
 
 def _escape(character: str) -> str:
