@@ -48,37 +48,6 @@ def test_a_missing_file_is_an_error(tmp_path):
         flush(tmp_path / "absent")
 
 
-def test_what_can_be_written_is_left_as_it_is(tmp_path):
-    old = tmp_path / "old"
-    old.write_text("old")
-    check_writable(tmp_path / "new", new=True)
-    check_writable(old)
-    check_folder(tmp_path)
-    check_folder(tmp_path / "made" / "inside")
-    check_folder(tmp_path / "made", writable=False)
-    assert [path.name for path in tmp_path.iterdir()] == ["old"]
-
-
-def test_what_cannot_be_written_is_named_before_the_work(tmp_path):
-    file = tmp_path / "file"
-    file.write_text("old")
-    with pytest.raises(FileExistsError, match="file must not exist"):
-        check_writable(file, new=True)
-    with pytest.raises(IsADirectoryError, match="must be a file"):
-        check_writable(tmp_path)
-    with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
-        check_writable(tmp_path / "nowhere" / "x")
-    for path in (file, file / "inside" / "that"):
-        with pytest.raises(NotADirectoryError, match="file must be a folder"):
-            check_folder(path, writable=False)
-    nowhere = Path("/proc")
-    if nowhere.is_dir():
-        with pytest.raises(PermissionError, match="/proc/x must be where files can"):
-            check_writable(nowhere / "x")
-        with pytest.raises(PermissionError, match="/proc/x must be where files can"):
-            check_folder(nowhere / "x")
-
-
 def test_a_file_is_written_whole_or_not_at_all(tmp_path):
     target = tmp_path / "a.weights.h5"
     with writing(target) as building:
@@ -121,3 +90,34 @@ def test_room_is_looked_for_before_it_is_needed(tmp_path):
     with files_of_at_most(5_000), pytest.raises(OSError):
         check_room(tmp_path / "x", 10_000)
     assert os.listdir(tmp_path) == []
+
+
+def test_what_can_be_written_is_left_as_it_is(tmp_path):
+    old = tmp_path / "old"
+    old.write_text("old")
+    check_writable(tmp_path / "new", new=True)
+    check_writable(old)
+    check_folder(tmp_path)
+    check_folder(tmp_path / "made" / "inside")
+    check_folder(tmp_path / "made", writable=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_what_cannot_be_written_is_named_before_the_work(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("old")
+    with pytest.raises(FileExistsError, match="file must not exist"):
+        check_writable(file, new=True)
+    with pytest.raises(IsADirectoryError, match="must be a file"):
+        check_writable(tmp_path)
+    with pytest.raises(FileNotFoundError, match="no folder .*nowhere"):
+        check_writable(tmp_path / "nowhere" / "x")
+    for path in (file, file / "inside" / "that"):
+        with pytest.raises(NotADirectoryError, match="file must be a folder"):
+            check_folder(path, writable=False)
+    nowhere = Path("/proc")
+    if nowhere.is_dir():
+        with pytest.raises(PermissionError, match="/proc/x must be where files can"):
+            check_writable(nowhere / "x")
+        with pytest.raises(PermissionError, match="/proc/x must be where files can"):
+            check_folder(nowhere / "x")

@@ -72,7 +72,7 @@ def main() -> None:
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     accept_all_characters()
-    with quiet_when_closed(), _ended_by_sigterm():
+    with quiet_when_closed(), _ended_in_order():
         _run()
 
 
@@ -96,16 +96,9 @@ def _run() -> None:
     except Exception as error:
         if os.environ.get("TFMETA_TRACEBACK"):
             raise
-        click.echo(
-            f"Error: a fault of tfmeta, {type(error).__name__}: {_in_one_line(error)}. "
-            f"{_kept_traceback()}",
-            err=True,
-        )
+        what = f"a fault of tfmeta, {type(error).__name__}: {error}"
+        _show(f"{what}. {_kept_traceback()}")
         sys.exit(FAULT)
-
-
-def _in_one_line(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _kept_traceback() -> str:
@@ -121,20 +114,24 @@ def _kept_traceback() -> str:
 
 
 @contextlib.contextmanager
-def _ended_by_sigterm() -> Iterator[None]:
-    """Lets SIGTERM end the program as Ctrl-C does: what is temporary goes with it."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _end)
+def _ended_in_order() -> Iterator[None]:
+    """Lets other signals end it as Ctrl-C does: what is temporary goes with it."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has the first alone.
+            # `nohup` has them ignored.
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, _end)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _end(number: int, _frame: object) -> None:
-    click.echo("Terminated. What was saved is kept.", err=True)
+    say("Terminated. What was saved is kept.", err=True)
     sys.exit(128 + number)
 
 

@@ -85,39 +85,60 @@ def train(
     with contextlib.ExitStack() as owned:
         for path in paths.values():
             owned.enter_context(RunFolder(path).only_writer())
-        folders = {seed: RunFolder(path) for seed, path in paths.items()}
-        begun = {seed: folder for seed, folder in folders.items() if folder.exists}
-        kept = next((folder.read_config() for folder in begun.values()), None)
-        learner = TrainConfig.learner if kept is None else kept.learner
-        start_tensorflow(family_of(chosen.get("learner", learner)))
+        _train_into(
+            paths,
+            dataset,
+            chosen,
+            several=seeds is not None,
+            resume=resume,
+            test_episodes_count=test_episodes,
+            data_dir=data_dir,
+        )
 
-        from tfmeta.cli.train_job import run_training, run_trainings
-        from tfmeta.runs.train import as_begun
 
-        if kept is None:
-            config = default_config(
-                dataset or TrainConfig.dataset, chosen, data_dir=data_dir
-            )
-        else:
-            # What nobody chooses is as it was when the run began.
-            named = {} if dataset is None else {"dataset": dataset}
-            config = kept.with_options(with_full_paths({**chosen, **named}))
-            for seed, folder in begun.items():
-                same = config
-                if seeds is not None:
-                    same = dataclasses.replace(config, seed=seed)
-                as_begun(same, folder)
-        shared: dict[str, Any] = {
-            "chosen": set(chosen),
-            "resume": resume,
-            "test_episodes_count": test_episodes,
-            "data_dir": data_dir,
-        }
-        if seeds is not None:
-            run_trainings(config, paths, **shared)
-            return
-        (path,) = paths.values()
-        run_training(config, path, **shared)
+def _train_into(
+    paths: dict[int, Path],
+    dataset: str | None,
+    chosen: dict[str, Any],
+    *,
+    several: bool,
+    resume: bool,
+    test_episodes_count: int,
+    data_dir: Path | None,
+) -> None:
+    """Trains one run, or one for each seed, into folders that nobody else writes."""
+    begun = {
+        seed: RunFolder(path) for seed, path in paths.items() if RunFolder(path).exists
+    }
+    kept = next((folder.read_config() for folder in begun.values()), None)
+    learner = TrainConfig.learner if kept is None else kept.learner
+    start_tensorflow(family_of(chosen.get("learner", learner)))
+
+    from tfmeta.cli.train_job import run_training, run_trainings
+    from tfmeta.runs.train import as_begun
+
+    if kept is None:
+        config = default_config(
+            dataset or TrainConfig.dataset, chosen, data_dir=data_dir
+        )
+    else:
+        # What nobody chooses is as it was when the run began.
+        named = {} if dataset is None else {"dataset": dataset}
+        config = kept.with_options(with_full_paths({**chosen, **named}))
+        for seed, folder in begun.items():
+            same = dataclasses.replace(config, seed=seed) if several else config
+            as_begun(same, folder)
+    shared: dict[str, Any] = {
+        "chosen": set(chosen),
+        "resume": resume,
+        "test_episodes_count": test_episodes_count,
+        "data_dir": data_dir,
+    }
+    if several:
+        run_trainings(config, paths, **shared)
+        return
+    (path,) = paths.values()
+    run_training(config, path, **shared)
 
 
 def _short_name(dataset: str) -> str:
