@@ -19,7 +19,7 @@ LABELS = np.array([0, 1, 2, 0, 1, 2], "int32")
 
 
 def encoder():
-    return tfmeta.encoders.Conv4((16, 16, 1), filters=4, seed=0)
+    return tfmeta.encoders.Conv4((16, 16, 1), filters=4, blocks=2, seed=0)
 
 
 def by_python(learner, labels=LABELS):
