@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.learners.encoder_check import check_examples
+from tfmeta.losses import RelationScoreLoss
 
 # Of an episode batch, and of its rows.
 _PARTS = ("support", "support_labels", "query")
@@ -21,6 +22,8 @@ _EPISODES = (
     "tfmeta.episodes.Episodes(table, ways=5).as_dataset(steps=100), with table = "
     "tfmeta.datasets.ClassTable.from_arrays(name, examples, labels)"
 )
+# Losses of numbers of classes; `None` is an objective of the learner's own.
+_OF_NUMBERS = (keras.losses.SparseCategoricalCrossentropy, RelationScoreLoss)
 _VERBS = "learner.predict_query(learner.adapt(support, support_labels), query)"
 
 
@@ -185,7 +188,9 @@ def check_query_labels(
     if rows is None:
         return
     shape = _shape_of(y)
-    numbers = isinstance(loss, keras.losses.SparseCategoricalCrossentropy)
+    numbers = learner.task != "regression" and (
+        loss is None or isinstance(loss, _OF_NUMBERS)
+    )
     if shape is not None and numbers and not _is_one_of_each(shape, rows):
         write = "Write tf.argmax(y, -1). " if len(shape) == len(rows) + 1 else ""
         raise ValueError(
