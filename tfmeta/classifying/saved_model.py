@@ -57,19 +57,23 @@ def find_saved_model(path: Path) -> Path:
         return path
     folder = RunFolder(path)
     folder.read_config()
-    versions = [
-        int(entry.name)
-        for entry in (
-            folder.saved_model.iterdir() if folder.saved_model.is_dir() else ()
-        )
-        if entry.name.isdecimal() and (entry / "saved_model.pb").is_file()
-    ]
-    if not versions:
+    newest = newest_version(folder.saved_model)
+    if newest is None:
         raise FileNotFoundError(
             f"{folder.saved_model} must hold a SavedModel. Received: none; write one "
             f"with `tfmeta export {shell_word(path)}`"
         )
-    return folder.saved_model / str(max(versions))
+    return newest
+
+
+def newest_version(folder: Path) -> Path | None:
+    """The version folder with the highest number, `None` where there is none."""
+    versions = [
+        int(entry.name)
+        for entry in (folder.iterdir() if folder.is_dir() else ())
+        if entry.name.isdecimal() and (entry / "saved_model.pb").is_file()
+    ]
+    return folder / str(max(versions)) if versions else None
 
 
 def read_description(model_folder: Path) -> dict[str, Any]:

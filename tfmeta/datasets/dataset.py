@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import os
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfmeta.datasets.data_dir import resolve_data_dir
@@ -80,17 +80,8 @@ class Dataset:
     ) -> ClassTable:
         """One split; see `tfmeta.datasets.load`."""
         loader = pkgutil.resolve_name(self.loader)
-        accepted = set(inspect.signature(loader).parameters)
-        given = {name: value for name, value in options.items() if value is not None}
-        for option, value in given.items():
-            if option not in accepted - {"split", "data_dir"}:
-                own = sorted(accepted - {"split", "data_dir"})
-                takes = ", ".join(f"`{a}`" for a in own) or "no options"
-                raise ValueError(
-                    f"`{option}` is no option of data set {self.name!r}, which takes "
-                    f"{takes}. Received: {option}={value!r}"
-                )
-        if "data_dir" in accepted:
+        given = options_of(loader, options, self.name)
+        if "data_dir" in inspect.signature(loader).parameters:
             given["data_dir"] = data_dir
         table = loader(split, **given)
         if self.cut_from is None or table.cut_from is not None:
@@ -150,3 +141,23 @@ class Dataset:
             f"{self.name} is not in {folder}{because and ' and ' + because}. {how}"
             f"Received: data_dir {str(folder)!r}"
         )
+
+
+def options_of(
+    loader: Callable[..., ClassTable], options: Mapping[str, Any], name: str
+) -> dict[str, Any]:
+    """The options for the loader of a data set, without those that are `None`.
+
+    Raises:
+        ValueError: When it does not take one; names those that it takes.
+    """
+    accepted = set(inspect.signature(loader).parameters) - {"path", "split", "data_dir"}
+    given = {option: value for option, value in options.items() if value is not None}
+    for option, value in given.items():
+        if option not in accepted:
+            takes = ", ".join(f"`{a}`" for a in sorted(accepted)) or "no options"
+            raise ValueError(
+                f"`{option}` is no option of data set {name!r}, which takes {takes}. "
+                f"Received: {option}={value!r}"
+            )
+    return given

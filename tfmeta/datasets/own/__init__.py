@@ -7,6 +7,7 @@ from tfmeta.datasets.own.open_own import open_own
 from tfmeta.datasets.own.own_split import load_own_split
 from tfmeta.datasets.own.picture_folder import load_picture_folder
 from tfmeta.datasets.own.tfds_by_name import load_tfds
+from tfmeta.submodules import on_demand
 
 __all__ = [
     "load_array_folder",
@@ -17,3 +18,5 @@ __all__ = [
     "load_tfds",
     "open_own",
 ]
+
+__getattr__ = on_demand(__name__)

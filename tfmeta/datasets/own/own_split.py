@@ -154,7 +154,7 @@ def load_own_split(
     colours makes all of them colour.
 
     Args:
-        path: As of `tfmeta.datasets.own.open_own.open_own`.
+        path: As of `tfmeta.datasets.own.open_own`.
         split: Name of the split.
         seed: Seed of the split, an int from 0. It names the split as `path` names
             the data: with another, classes of the test would have been trained on.

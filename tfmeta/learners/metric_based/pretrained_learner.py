@@ -83,6 +83,20 @@ class PretrainedLearner(MetricLearner):
         embeddings = encode(self.encoder, examples, training=training)
         return self.base_head(tf.cast(embeddings, self.variable_dtype))
 
+    def check_inputs(self, inputs: Any) -> None:
+        """As `FewShotLearner.check_inputs`; takes plain examples, too."""
+        if not hasattr(inputs, "shape"):
+            super().check_inputs(inputs)
+            return
+        shape, wanted = tuple(inputs.shape), self.encoder.inputs[0].shape[1:]
+        if len(shape) == len(wanted):
+            raise ValueError(
+                "`inputs` must be a batch of examples (examples, *example), or an "
+                "episode batch. Write inputs[None] for one example. Received: shape "
+                f"{shape}"
+            )
+        check_examples(self.encoder, shape[1:])
+
     def call(
         self, inputs: tf.Tensor | dict[str, tf.Tensor], training: bool = False
     ) -> tf.Tensor:

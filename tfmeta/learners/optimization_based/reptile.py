@@ -198,8 +198,15 @@ class WayBack(MetaGradient):
             task, moving, self.loss_of(task), training=True
         )
         ((loss, outputs),) = found
+        ways = {
+            id(variable): start - end
+            for variable, start, end in zip(
+                network.adapted_variables(), network.start(), adapted, strict=True
+            )
+        }
+        # Frozen later, or set free: a task changes one, and another is trained.
         back = [
-            start - end for start, end in zip(network.start(), adapted, strict=True)
+            ways.get(id(v), tf.zeros(v.shape, v.dtype)) for v in self.outer.variables
         ]
         moving = self.moving_of_task(task, after=moving)
         rule = self.learning.settings.rule
