@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
 from tfmeta.finite import finite_or_nan, nan_unless
@@ -34,6 +35,9 @@ def sound_support(
     embeddings = tf.convert_to_tensor(embeddings)
     support_labels = tf.convert_to_tensor(support_labels)
     if not support_labels.dtype.is_floating:
+        return embeddings, support_labels
+    constant = tf.get_static_value(support_labels)
+    if constant is not None and np.isfinite(constant).all():
         return embeddings, support_labels
     sound = tf.math.is_finite(support_labels)
     one = tf.ones([], support_labels.dtype)
@@ -69,12 +73,12 @@ def class_means(
         dtype; and the number of rows of each, or the sum of their weights,
         `(..., ways)`.
     """
-    real = tf.reduce_any(labels > 0, axis=-1, keepdims=True)
+    constant = tf.get_static_value(labels)
+    if constant is None or not (constant > 0).any(axis=-1).all():
+        real = tf.reduce_any(labels > 0, axis=-1, keepdims=True)
+        embeddings = tf.where(real, embeddings, 0.0)
     # In float32 a large common offset takes the digits of what differs.
-    rows, shares = (
-        tf.cast(values, tf.float64)
-        for values in (tf.where(real, embeddings, 0.0), labels)
-    )
+    rows, shares = (tf.cast(values, tf.float64) for values in (embeddings, labels))
     counts = tf.reduce_sum(shares, axis=-2)
     sums = tf.matmul(shares, rows, transpose_a=True)
     # A row may weigh less than one.
