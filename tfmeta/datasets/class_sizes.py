@@ -32,9 +32,12 @@ class ClassSizes:
     @classmethod
     def of(cls, source: ClassTable | LabelledFiles) -> ClassSizes:
         """Those of a table, or of files before they are read."""
-        groups = source.groups
-        if groups is not None and isinstance(source, LabelledFiles):
-            groups = tuple(groups[name] for name in source.class_names)
+        if isinstance(source, ClassTable):
+            groups = source.groups
+        elif source.groups is None:
+            groups = None
+        else:
+            groups = tuple(source.groups[name] for name in source.class_names)
         return cls(
             name=source.name,
             class_names=source.class_names,

@@ -102,7 +102,7 @@ def split_own(
     split_own("photos").origins("test")  # ('photos/cup', 'photos/spoon')
     ```
     """
-    form = {"size": size, "channels": channels, "dtype": dtype}
+    form: dict[str, Any] = {"size": size, "channels": channels, "dtype": dtype}
     whole: Own
     split_of: dict[str, str | None] = {}
     given = {} if is_whole(path) else given_splits(path)
