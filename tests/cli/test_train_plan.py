@@ -49,7 +49,7 @@ SHORT = (
         (
             [3] * 8,
             ("--encoder", "wordllama"),
-            "`--encoder` must take.*which takes text",
+            "`--encoder` must.*which takes text",
         ),
         ([3] * 8, ("--size", 3), "encoder 'conv4' must take pictures of 3 x 3"),
         ([3] * 8, ("--argument", "x=1"), "among those of a Prototypical.*x"),
