@@ -132,5 +132,5 @@ def test_texts_of_a_csv_file(call, tmp_path):
 
 def test_resuming_refuses_by_what_is_given(call, run_copy):
     done = call("train", "--run", run_copy, "--resume", "--shots", 3)
-    assert done.out == "" and "`shots` must stay" in done.error
+    assert done.out == "" and "`--shots` must stay" in done.error
     assert "shots=3" in done.error
