@@ -9,6 +9,8 @@ from PIL import Image
 
 from tfmeta.runs.changed_data import changes_of_data
 from tfmeta.runs.data import load_split
+from tfmeta.runs.defaults import default_config
+from tfmeta.runs.plan import plan_training
 from tfmeta.runs.run_folder import RunFolder
 
 
@@ -121,11 +123,11 @@ def test_a_run_keeps_its_classes(call, tmp_path):
 def test_texts_of_a_csv_file(call, tmp_path):
     words = ["red", "green", "blue", "warm", "cold", "sweet", "sour", "loud"]
     rows = [f"{w} {o},{w}" for w in words for o in words[:4]]
-    path, run = tmp_path / "texts.csv", tmp_path / "run"
+    path = tmp_path / "texts.csv"
     path.write_text("\n".join(["text,label", *rows]))
-    done = call("train", "--dataset", path, "--run", run, *SHORT)
-    assert (done.code, done.err) == (0, "")
-    assert "2-way 1-shot on texts" in done.out
+    plan = plan_training(default_config(str(path), {}))
+    assert plan.train_table.examples.dtype == object
+    assert plan.learner.encoder.inputs[0].dtype == "string"
     done = call("datasets", "describe", path)
     assert f"train --dataset {path}: trains on 4-way 1-shot tasks with 3" in done.out
 
