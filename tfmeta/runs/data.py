@@ -14,6 +14,7 @@ from tfmeta.datasets import ClassTable, load
 from tfmeta.datasets.class_sizes import ClassSizes
 from tfmeta.datasets.hash_splits import TooFewClasses
 from tfmeta.datasets.own.own_split import OwnSplits, split_own
+from tfmeta.datasets.own.picture_files import common_form
 from tfmeta.datasets.reading.ground import common_ground, ground_of
 from tfmeta.datasets.registry import DATASETS
 from tfmeta.datasets.splits import SPLITS
@@ -94,6 +95,21 @@ def own_splits(
             f"for each of {', '.join(SPLITS)}. Received: {', '.join(splits.names)}"
         )
     return splits
+
+
+def are_photographs(
+    config: TrainConfig, data_dir: str | os.PathLike | None = None
+) -> bool:
+    """Whether the user's own data are pictures in colour; files are not read for it.
+
+    Raises:
+        FileNotFoundError, ValueError: As `own_splits`, and when a file is no picture.
+    """
+    whole = own_splits(config, data_dir).whole
+    if isinstance(whole, ClassTable):
+        return kind_of(whole) == "pictures" and whole.example_shape[-1] == 3
+    # Of any size: it is the channels that are asked for.
+    return whole.kind == "pictures" and common_form(whole.files, size=1).channels == 3
 
 
 def with_splits(config: TrainConfig, splits: OwnSplits) -> TrainConfig:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfmeta.datasets.registry import DATASETS
+from tfmeta.datasets.training_defaults import PHOTOGRAPH_LEARNERS
+from tfmeta.extras import is_installed
 from tfmeta.registry import (
     ENCODERS,
     HEADS,
@@ -27,6 +30,9 @@ DEFAULTS: dict[str, Mapping[str, Any]] = {
 
 _OWN = {"train_ways": 20}
 
+# What says itself which learner or encoder is meant.
+_NAMED = {"learner", "encoder", "learner_arguments"}
+
 
 def default_config(
     dataset: str,
@@ -38,7 +44,8 @@ def default_config(
 
     For a data set of the user's own, ways, shots and queries are the most that its
     splits allow, up to 20 ways in training, 5 ways in validation and test, and
-    15 queries; and the configuration says how its classes are split.
+    15 queries; and the configuration says how its classes are split. Photographs have
+    other learners by default, as far as these make use of what is chosen.
 
     Args:
         dataset: A name, a path, or `"tfds:NAME"`.
@@ -52,10 +59,11 @@ def default_config(
             something is chosen that the learner makes no use of, or the user's own
             data do not allow the tasks that are chosen.
     """
-    check_used(chosen)
     chosen = with_full_paths(chosen)
     dataset = with_full_paths({"dataset": dataset})["dataset"]
-    if dataset in DEFAULTS:
+    if dataset in DATASETS:
+        chosen = _with_learner(chosen, DATASETS[dataset].learners)
+        check_used(chosen)
         return _config(dataset, DEFAULTS[dataset], chosen)
     if chosen.get("protocol") is not None:
         raise ValueError(
@@ -68,13 +76,25 @@ def default_config(
             "folder or CSV file of your own, or tfds:NAME for a data set of "
             f"TensorFlow Datasets. Received: {dataset!r}, and there is no such path"
         )
+    check_used(chosen)
+    if not _NAMED & set(chosen):
+        from tfmeta.runs.data import are_photographs
+
+        if are_photographs(_config(dataset, _OWN, chosen), data_dir):
+            chosen = _with_learner(chosen, PHOTOGRAPH_LEARNERS)
     return _sized_to_data(_config(dataset, _OWN, chosen), chosen, data_dir)
 
 
 def defaults_in_words() -> dict[str, str]:
     """The defaults of all options, for `--help`: by data set, then by learner."""
-    of_data = {name: _config(name, values, {}) for name, values in DEFAULTS.items()}
+    of_data = {
+        name: _config(name, values, _with_learner({}, DATASETS[name].learners))
+        for name, values in DEFAULTS.items()
+    }
     of_data["your own data"] = _config("", _OWN, {})
+    of_data["your own photographs"] = _config(
+        "", _OWN, _with_learner({}, PHOTOGRAPH_LEARNERS)
+    )
     of_learners = {name: learner_defaults({"learner": name}) for name in LEARNERS}
     words = {}
     for place in options():
@@ -101,6 +121,26 @@ def _config(
     return TrainConfig().with_options(
         {"dataset": dataset, **of_data, **learner_defaults(chosen), **chosen}
     )
+
+
+def _with_learner(
+    chosen: Mapping[str, Any], learners: Sequence[str]
+) -> Mapping[str, Any]:
+    """What is chosen with the first learner that makes use of all of it.
+
+    As it is where none does, or where it says itself what is trained.
+    """
+    if _NAMED & set(chosen):
+        return chosen
+    for name in learners:
+        package = ENCODERS[learner_entry(name).encoder].package
+        if package is not None and not is_installed(package):
+            continue
+        with_it = {**chosen, "learner": name}
+        with contextlib.suppress(ValueError):
+            check_used(with_it)
+            return with_it
+    return chosen
 
 
 def _in_words(place: Place, config: TrainConfig) -> str:
