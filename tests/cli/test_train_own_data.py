@@ -76,5 +76,5 @@ def test_a_file_of_texts(call, tmp_path):
 
 def test_what_is_not_there(call, tmp_path):
     done = call("train", "--dataset", tmp_path / "nothing", "--run", tmp_path / "run")
-    assert done.code == 2 and "`dataset` must be one of glyphs" in done.err
+    assert done.code == 2 and "`--dataset` must be one of glyphs" in done.err
     assert not (tmp_path / "run").exists()

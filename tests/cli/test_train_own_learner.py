@@ -76,9 +76,9 @@ def test_the_path_of_its_class_will_do(run, monkeypatch):
     ("learner", "message"),
     [
         ("nowhere:Toy", "nowhere:Toy must be the module and the name"),
-        ("json:dumps", "`learner` must be a class derived from tfmeta.learners.Few"),
-        ("keras:Model", "`learner` must be a class derived from tfmeta.learners.Few"),
-        ("oracle", "`learner` must be one of prototypical"),
+        ("json:dumps", "`--learner` must be a class derived from tfmeta.learners.Few"),
+        ("keras:Model", "`--learner` must be a class derived from tfmeta.learners.Few"),
+        ("oracle", "`--learner` must be one of prototypical"),
     ],
 )
 def test_what_is_no_learner_leaves_nothing(call, tmp_path, learner, message):

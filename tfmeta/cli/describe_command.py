@@ -95,7 +95,8 @@ def describe(
         source = _open(name, split, size, data_dir, skip_bad=bool(skip_bad))
     elif split is None and contact_sheet is None:
         _print_splits(name, protocol, seed, data_dir)
-        _print_plan(name, {"protocol": protocol}, None, data_dir)
+        if seed is None:  # `tfmeta train` has no other.
+            _print_plan(name, {"protocol": protocol}, None, data_dir)
         return
     else:
         source = load(

@@ -166,7 +166,7 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
     for name, what in (
         (
             folder.learner_file.name,
-            "for keras.saving.load_model, after `import tfmeta.learners`",
+            "the learner, for tfmeta.load",
         ),
         (folder.metrics_file.name, "the figures, per episode and per class"),
         *(

@@ -34,11 +34,10 @@ class ClassSizes:
         """Those of a table, or of files before they are read."""
         if isinstance(source, ClassTable):
             groups = source.groups
-        else:
-            of_class = source.groups
+        elif source.groups is None:
             groups = None
-            if of_class is not None:
-                groups = tuple(of_class[name] for name in source.class_names)
+        else:
+            groups = tuple(source.groups[name] for name in source.class_names)
         return cls(
             name=source.name,
             class_names=source.class_names,

@@ -64,9 +64,7 @@ def make_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.dtype_policy)
     try:
-        # The shape of pictures is theirs, or what `size` makes of them.
-        shape = "dataset" if config.size is None else "size"
-        with renamed_arguments({"input_shape": shape}):
+        with renamed_arguments({"input_shape": "pictures"}):
             encoder = build_encoder(config, train_table)
         return _of_encoder(entry, config, encoder, train_table)
     finally:

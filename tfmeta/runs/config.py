@@ -314,15 +314,15 @@ class TrainConfig:
     def differences(self, other: TrainConfig) -> Iterator[tuple[str, Any, Any]]:
         """Name of the option, own value and the other's, where they differ.
 
-        Of the splits, of which there may be thousands of classes, the first that are
-        not in the same.
+        Splits differ where both configurations say them; of what may be thousands of
+        classes, the first that are not in the same.
         """
         for place in places(type(self)):
             own, others = place.value_in(self), place.value_in(other)
-            if own == others:
+            if own == others or (place.name == "splits" and None in (own, others)):
                 continue
             if place.name == "splits":
-                own, others = _where_they_differ(own or {}, others or {})
+                own, others = _where_they_differ(own, others)
             yield place.name, own, others
 
     def to_json(self) -> dict[str, Any]:

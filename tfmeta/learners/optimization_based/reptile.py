@@ -36,7 +36,8 @@ class Reptile(MAML):
 
     Regularizers of the encoder, of weights or of activities, are shown in that loss
     and train nothing, since the inner loop lowers the support's cross-entropy alone;
-    an encoder that has some is taken with a warning.
+    an encoder that has some is taken with a warning. Layers that are set free after the
+    learner was made stay as they are, as no task moves them.
 
     The second moments of Adam go on from task to task, in training by the mean of a
     batch, and are there at test, as in the authors' code.

@@ -45,7 +45,8 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
     """Queries of unknown classes, to be answered by "none of these".
 
     Attributes:
-        unknown_ways: Unknown classes per task, by default as many as the known ones.
+        unknown_ways: Unknown classes per task, by default as many as the known ones,
+            or as are left of the classes.
     """
 
     name = "open-set"
@@ -57,7 +58,8 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
 
     unknown_ways: int | None = parameter(
         None,
-        "With --open-set: unknown classes per task. [default: as many as --ways]",
+        "With --open-set: unknown classes per task. [default: as many as --ways, or as "
+        "are left]",
         unit="classes",
         at_least=1,
         at_most=1_000_000,
