@@ -11,7 +11,8 @@ from tfmeta.runs.defaults import DEFAULTS, default_config, defaults_in_words
 
 # As they were before they were made from the fields.
 OPTIONS = (
-    "--dataset --protocol --run --size --learner --argument --resume --seed --seeds "
+    "--dataset --protocol --run --size --skip-bad/--no-skip-bad --learner "
+    "--argument --resume --seed --seeds "
     "--train-ways --train-shots --train-queries --train-tasks --batch-size --ways "
     "--shots --queries --unlabelled --distractors --same-group/--any-group --filters "
     "--encoder --dtype-policy --augment/--no-augment --epochs --steps-per-epoch "

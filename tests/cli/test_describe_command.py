@@ -181,3 +181,16 @@ def test_what_is_not_there_is_named(call, tmp_path, photos):
     assert "tfds build mnist" in done.error
     done = call("datasets", "describe", photos, "--contact-sheet", "sheet.jpg")
     assert "'--contact-sheet': must name a .png file" in done.usage_error
+
+
+def test_bad_files_are_named_at_once_or_left_out(call, photos, tmp_path):
+    bad = [photos / name / "bad.png" for name in ("cup", "spoon")]
+    for path in bad:
+        path.write_bytes(b"no picture")
+    error = call("datasets", "describe", photos).error
+    assert all(str(path) in error for path in bad) and "--skip-bad" in error
+    done = call("datasets", "describe", photos, "--skip-bad")
+    assert (done.code, done.err) == (0, "")
+    assert "Note: 2 of " in done.out and "pictures are left out: " in done.out
+    error = call("datasets", "describe", "glyphs", "--skip-bad").usage_error
+    assert error.endswith("--protocol and --seed. Received: --skip-bad")

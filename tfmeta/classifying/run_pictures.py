@@ -16,14 +16,19 @@ from tfmeta.classifying.inversion import (
 )
 from tfmeta.classifying.saved_model import read_description
 from tfmeta.classifying.task import Task
-from tfmeta.classifying.unreadable import find_unreadable, left_out, refuse_unreadable
 from tfmeta.datasets.own.picture_files import PictureForm, read_in_form
 from tfmeta.datasets.reading.ground import Ground, ground_of, invert_pictures
 from tfmeta.datasets.reading.pictures import (
+    ACCEPTED_PICTURE,
     PictureKind,
     UnreadablePicture,
     picture_kind,
     read_picture,
+)
+from tfmeta.datasets.reading.unreadable import (
+    find_unreadable,
+    left_out,
+    refuse_unreadable,
 )
 
 # In pixels; no encoder takes more, and all pictures of a task are held at once.
@@ -145,7 +150,7 @@ def _read(
         if not unreadable:
             raise
     if not skip_bad:
-        refuse_unreadable(unreadable, len(files))
+        refuse_unreadable(unreadable, len(files), ACCEPTED_PICTURE)
     task = task.without(unreadable)
     pictures = read_in_form([*task.support, *task.query], form)
     return task, pictures, [left_out(unreadable, len(files))]

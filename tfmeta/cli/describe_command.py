@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,13 @@ if TYPE_CHECKING:
     metavar="FILE.png",
     help="Draw some classes with a few examples each into a new file.",
 )
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    default=None,
+    help="Leave out files of a folder or CSV file, its lines and class folders that "
+    "something is wrong with. By default all of them are listed.",
+)
 @DATA_DIR
 def describe(
     name: str,
@@ -57,6 +65,7 @@ def describe(
     seed: int | None,
     size: int | None,
     contact_sheet: Path | None,
+    skip_bad: bool | None,
     data_dir: Path | None,
 ) -> None:
     """Print what data hold and which tasks they allow.
@@ -72,10 +81,18 @@ def describe(
     from tfmeta.datasets.registry import DATASETS
 
     known = name in DATASETS
-    _check_options(name, known, split=split, protocol=protocol, seed=seed, size=size)
+    _check_options(
+        name,
+        known,
+        split=split,
+        protocol=protocol,
+        seed=seed,
+        size=size,
+        skip_bad=skip_bad,
+    )
     source: ClassTable | LabelledFiles
     if not known:
-        source = _open(name, split, size, data_dir)
+        source = _open(name, split, size, data_dir, skip_bad=bool(skip_bad))
     elif split is None and contact_sheet is None:
         _print_splits(name, protocol, seed, data_dir)
         if seed is None:  # `tfmeta train` has no other.
@@ -91,7 +108,7 @@ def describe(
         )
     _print_facts(source)
     if not known and split in (None, "train"):
-        _print_plan(name, {"size": size}, source, data_dir)
+        _print_plan(name, {"size": size, "skip_bad": skip_bad}, source, data_dir)
     if contact_sheet is not None:
         from tfmeta.datasets.contact_sheet import draw_contact_sheet
 
@@ -102,17 +119,26 @@ def describe(
 def _check_options(name: str, known: bool, **options: object) -> None:
     """Refuses what would have no effect."""
     of_tfds = ("split", "size") if name.startswith("tfds:") else ()
-    accepted = ("split", "protocol", "seed") if known else of_tfds
+    accepted: tuple[str, ...] = ("split", "protocol", "seed") if known else of_tfds
+    if not known and not of_tfds:
+        accepted = ("skip_bad",)
     for option, value in options.items():
         if value is not None and option not in accepted:
-            takes = " and ".join(f"--{a}" for a in accepted) or "none of these options"
+            takes = " and ".join(f"--{a}" for a in accepted if a != "skip_bad")
+            flag = f"--{option.replace('_', '-')}"
             raise click.UsageError(
-                f"'{name}' takes {takes}. Received: --{option} {value}"
+                f"'{name}' takes {takes or 'none of these options'}. Received: {flag}"
+                f"{'' if value is True else f' {value}'}"
             )
 
 
 def _open(
-    name: str, split: str | None, size: int | None, data_dir: Path | None
+    name: str,
+    split: str | None,
+    size: int | None,
+    data_dir: Path | None,
+    *,
+    skip_bad: bool,
 ) -> ClassTable | LabelledFiles:
     from tfmeta.datasets import ClassTable
     from tfmeta.datasets.own.given_splits import given_splits
@@ -131,15 +157,15 @@ def _open(
             "or 'tfds:NAME'. Received: no such name, and nothing there"
         )
     if given_splits(name):
-        whole = split_own(name).whole
+        whole = split_own(name, skip_bad=skip_bad).whole
         assert not isinstance(whole, ClassTable), "splits are given in folders"
         return whole
-    return list_own_files(name)
+    return list_own_files(name, skip_bad=skip_bad)
 
 
 def _print_plan(
     name: str,
-    chosen: dict[str, str | int | None],
+    chosen: Mapping[str, str | int | None],
     source: ClassTable | LabelledFiles | None,
     data_dir: Path | None,
 ) -> None:
@@ -153,7 +179,10 @@ def _print_plan(
 
     console = Console()
     given = {option: value for option, value in chosen.items() if value is not None}
-    options = "".join(f" --{option} {value}" for option, value in given.items())
+    options = "".join(
+        f" --{option.replace('_', '-')}" + ("" if value is True else f" {value}")
+        for option, value in given.items()
+    )
     command = f"tfmeta train --dataset {shell_word(name)}{options}"
     try:
         config = default_config(name, given, data_dir=data_dir)
@@ -220,13 +249,15 @@ def _print_facts(source: ClassTable | LabelledFiles) -> None:
     from tfmeta.console import Console
     from tfmeta.datasets import ClassTable
     from tfmeta.datasets.describe import describe_files, describe_table
+    from tfmeta.datasets.own.readable import naming_all_unreadable
 
     console = Console()
     with progress_bar(console, "looking at every example") as report:
         if isinstance(source, ClassTable):
             facts = describe_table(source, on_progress=report)
         else:
-            facts = describe_files(source, on_progress=report)
+            with naming_all_unreadable(source):
+                facts = describe_files(source, on_progress=report)
     print_description(console, facts)
     for note in () if isinstance(source, ClassTable) else source.notes:
         console.say(f"Note: {note}")

@@ -17,7 +17,7 @@ from tfmeta.printable import shell_word
 from tfmeta.registry import learner_entry
 from tfmeta.runs.changed_data import changes_of_data
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import kind_of
+from tfmeta.runs.data import kind_of, own_splits
 from tfmeta.runs.export import export_run
 from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.pictures import draw_curve, draw_episodes
@@ -107,6 +107,9 @@ def _train_and_measure(
     changed = changes_of_data(config, data_dir)
     if changed is not None:
         console.say(f"Note: {changed}")
+    if config.skip_bad:
+        for note in own_splits(config, data_dir).whole_notes:
+            console.say(f"Note: {note}")
     verb = "Going on with" if resume and folder.exists else "Training"
     entry = learner_entry(config.learner)
     training = describe_training(config, table)

@@ -85,7 +85,6 @@ class OpenSetResult:
         for name in _FIGURES:
             check_finite(name, getattr(self, name))
             check_some(name, getattr(self, name))
-        check_ids(self.episode_classes, len(self.class_names), len(self.auroc))
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every per-episode result."""
@@ -117,7 +116,7 @@ class OpenSetResult:
     def from_json(cls, values: dict[str, Any]) -> OpenSetResult:
         """The result of a `to_json`."""
         figures, classes = values["figures"], values.get("classes", [])
-        return cls(
+        read = cls(
             protocol=values["protocol"],
             transductive=values["transductive"],
             threshold=Threshold.from_json(values["threshold"]),
@@ -130,6 +129,8 @@ class OpenSetResult:
             episode_classes=padded_rows(values.get("episode_classes")),
             pretraining=Pretraining.from_json(values.get("pretraining")),
         )
+        check_ids(read.episode_classes, len(read.class_names), len(read.auroc))
+        return read
 
     def __str__(self) -> str:
         p, t = self.protocol, self.threshold

@@ -95,7 +95,6 @@ class EvaluationResult:
         check_some(given[0], self.per_episode)
         if self.episode_auroc is not None:
             check_finite("episode_auroc", self.episode_auroc)
-        check_ids(self.episode_classes, len(self.class_names), len(self.per_episode))
 
     @property
     def figure(self) -> Figure:
@@ -276,7 +275,7 @@ class EvaluationResult:
         per_episode = {of_figure: np.array(values[of_figure], np.float64)}
         reliability = values.get("reliability")
         transduction = values.get("transduction")
-        return cls(
+        read = cls(
             protocol=values["protocol"],
             transductive=values["transductive"],
             episode_accuracies=per_episode.get("episode_accuracies"),
@@ -292,6 +291,8 @@ class EvaluationResult:
             episode_squared_errors=per_episode.get("episode_squared_errors"),
             pretraining=Pretraining.from_json(values.get("pretraining")),
         )
+        check_ids(read.episode_classes, len(read.class_names), len(read.per_episode))
+        return read
 
     def __str__(self) -> str:
         return _text(self)

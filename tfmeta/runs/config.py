@@ -145,6 +145,12 @@ class TrainConfig:
         at_most=MOST_PIXELS,
         without="28 for omniglot; the pictures' own",
     )
+    skip_bad: bool = parameter(
+        False,
+        "Leave out your own files that cannot be read, and class folders and lines of "
+        "a CSV file that something is wrong with.",
+        opposite="no_skip_bad",
+    )
     learner: str = parameter(
         "prototypical",
         f"One of: {named_learners()}; or module:Class of your own.",

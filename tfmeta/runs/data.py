@@ -52,6 +52,11 @@ def _load(
     # The seed of generated glyphs, and of the split of own data, names the data
     # set; it stays while the training seed changes.
     if config.dataset in DATASETS:
+        if config.skip_bad:
+            raise ValueError(
+                "`skip_bad` must be left out for a data set of the list, which is "
+                f"complete. Received: skip_bad=True for {config.dataset}"
+            )
         return load(
             config.dataset,
             split=split,
@@ -76,6 +81,7 @@ def own_splits(
         config.dataset,
         kept=config.splits,
         size=config.size,
+        skip_bad=config.skip_bad,
         data_dir=data_dir,
     )
     try:

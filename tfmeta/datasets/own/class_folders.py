@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.reading.pictures import SUFFIXES
+from tfmeta.datasets.reading.unreadable import Problems
 
 # What file managers leave behind, in lower case. Hidden files need no mention.
 _CLUTTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r"}
@@ -18,7 +19,11 @@ _MOST_NAMED = 5
 
 
 def list_class_files(
-    path: str | os.PathLike[str], *, name: str | None = None, what: str = "example"
+    path: str | os.PathLike[str],
+    *,
+    name: str | None = None,
+    what: str = "example",
+    skip_bad: bool = False,
 ) -> LabelledFiles:
     """The files of a folder that has one sub-folder for each class.
 
@@ -32,6 +37,8 @@ def list_class_files(
             the names of the classes (in Unicode's composed form, NFC).
         name: Name of the data set; by default that of the folder.
         what: What each file holds, for the messages.
+        skip_bad: Whether class folders that something is wrong with are left out;
+            `notes` says which.
 
     Returns:
         The files, classes sorted by name, the files of each by theirs.
@@ -54,21 +61,24 @@ def list_class_files(
     files: list[Path] = []
     groups: dict[str, str] = {}
     folders: dict[str, Path] = {}
+    problems = Problems(skip_bad=skip_bad)
     for group, folder in listing.classes:
         label = _class_name(folder)
         if group is not None:
             groups[f"{_class_name(group)}/{label}"] = _class_name(group)
             label = f"{_class_name(group)}/{label}"
-        if label in folders:
-            raise ValueError(
-                f"names of class folders in {str(path)!r} must differ in their "
-                f"composed form (NFC). Received: {ascii(folders[label].name)} and "
-                f"{ascii(folder.name)}"
-            )
-        folders[label] = folder
-        found = list_files(folder, what=what)
-        files += found
-        labels += [label] * len(found)
+        with problems.of_one():
+            if label in folders:
+                raise ValueError(
+                    f"names of class folders in {str(path)!r} must differ in their "
+                    f"composed form (NFC). Received: {ascii(folders[label].name)} and "
+                    f"{ascii(folder.name)}"
+                )
+            folders[label] = folder
+            found = list_files(folder, what=what)
+            files += found
+            labels += [label] * len(found)
+    problems.refuse()
     if not files:
         raise ValueError(
             f"folder {str(path)!r} must hold at least one {what} in a sub-folder. "
@@ -80,7 +90,7 @@ def list_class_files(
         files=tuple(files),
         labels=tuple(labels),
         groups=groups or None,
-        notes=tuple(listing.notes(path)),
+        notes=(*listing.notes(path), *problems.notes(path)),
     )
 
 

@@ -15,6 +15,7 @@ from tfmeta.datasets.own.given_splits import refuse_given_splits
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize, refuse_form
 from tfmeta.datasets.own.read_files import form_of_files, read_files
+from tfmeta.datasets.own.readable import naming_all_unreadable, without_unreadable
 from tfmeta.datasets.own.tfds_by_name import load_tfds
 from tfmeta.datasets.storage.building import HEADER
 from tfmeta.datasets.storage.table_folder import open_table
@@ -97,8 +98,9 @@ def open_own(
         refuse_form("texts", size=size, channels=channels, dtype=dtype)
         return load_text_csv(path)
     files = list_own_files(path)
-    form = form_of_files(files, size=size, channels=channels, dtype=dtype)
-    return read_files(files, form, on_progress=on_progress)
+    with naming_all_unreadable(files):
+        form = form_of_files(files, size=size, channels=channels, dtype=dtype)
+        return read_files(files, form, on_progress=on_progress)
 
 
 def is_tfds(path: str | os.PathLike[str]) -> bool:
@@ -116,11 +118,15 @@ def is_table(path: str | os.PathLike[str]) -> bool:
     return (Path(path) / HEADER).is_file()
 
 
-def list_own_files(path: str | os.PathLike[str]) -> LabelledFiles:
+def list_own_files(
+    path: str | os.PathLike[str], *, skip_bad: bool = False
+) -> LabelledFiles:
     """The files of a folder of class folders, or of a CSV file of paths.
 
     Args:
         path: The folder or file.
+        skip_bad: Whether class folders, lines and files are left out that something is
+            wrong with, for which all files are read; `notes` says which.
 
     Returns:
         The files with their classes, none of them read.
@@ -132,9 +138,11 @@ def list_own_files(path: str | os.PathLike[str]) -> LabelledFiles:
     path = Path(path)
     refuse_given_splits(path)
     if path.is_dir():
-        return list_class_files(path)
+        found = list_class_files(path, skip_bad=skip_bad)
+        return without_unreadable(found) if skip_bad else found
     if path.suffix.lower() in CSV_SUFFIXES and path.is_file():
-        return list_csv(path)
+        found = list_csv(path, skip_bad=skip_bad)
+        return without_unreadable(found) if skip_bad else found
     received = "a file of another kind" if path.exists() else "nothing there"
     error = ValueError if path.exists() else FileNotFoundError
     raise error(f"{str(path)!r} must be {ACCEPTED}. Received: {received}")

@@ -17,6 +17,7 @@ from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.own.open_own import is_whole, list_own_files, open_own
 from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize
 from tfmeta.datasets.own.read_files import form_of_files, read_files
+from tfmeta.datasets.own.readable import naming_all_unreadable, without_unreadable
 
 Own = LabelledFiles | ClassTable
 
@@ -41,6 +42,11 @@ class OwnSplits:
         """Origins of the classes of a split, or of those in none; sorted."""
         pairs = zip(self.whole.origins, self.split_of, strict=True)
         return tuple(sorted({origin for origin, found in pairs if found == split}))
+
+    @property
+    def whole_notes(self) -> tuple[str, ...]:
+        """What was passed over where files were listed, one sentence each."""
+        return () if isinstance(self.whole, ClassTable) else self.whole.notes
 
     def take(self, split: str) -> Own:
         """What a split consists of, nothing read.
@@ -74,8 +80,9 @@ class OwnSplits:
         if isinstance(taken, ClassTable):
             return taken
         assert isinstance(self.whole, LabelledFiles)
-        form = form_of_files(self.whole, **self.form)
-        return read_files(taken, form, on_progress=on_progress)
+        with naming_all_unreadable(self.whole):
+            form = form_of_files(self.whole, **self.form)
+            return read_files(taken, form, on_progress=on_progress)
 
 
 def split_own(
@@ -88,6 +95,7 @@ def split_own(
     size: PictureSize | None = None,
     channels: Literal[1, 3] | None = None,
     dtype: PictureDtype | None = None,
+    skip_bad: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> OwnSplits:
@@ -107,13 +115,13 @@ def split_own(
     split_of: dict[str, str | None] = {}
     given = {} if is_whole(path) else given_splits(path)
     if given:
-        whole, split_of = _given(Path(path), given)
+        whole, split_of = _given(Path(path), given, skip_bad=skip_bad)
         names = tuple(given)
     else:
         if is_whole(path):
             whole = open_own(path, data_dir=data_dir, on_progress=on_progress, **form)
         else:
-            whole = list_own_files(path)
+            whole = list_own_files(path, skip_bad=skip_bad)
         names = tuple(ratios)
     if kept is not None:
         names = tuple(dict.fromkeys([*kept, "test"]))
@@ -141,6 +149,7 @@ def load_own_split(
     size: PictureSize | None = None,
     channels: Literal[1, 3] | None = None,
     dtype: PictureDtype | None = None,
+    skip_bad: bool = False,
     data_dir: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ClassTable:
@@ -166,6 +175,8 @@ def load_own_split(
         size: As of `open_own`.
         channels: Likewise.
         dtype: Likewise.
+        skip_bad: Whether files, lines and class folders are left out that something is
+            wrong with, as of `list_own_files`.
         data_dir: Likewise.
         on_progress: Likewise.
 
@@ -194,6 +205,7 @@ def load_own_split(
         size=size,
         channels=channels,
         dtype=dtype,
+        skip_bad=skip_bad,
         data_dir=data_dir,
         on_progress=on_progress,
     )
@@ -201,11 +213,13 @@ def load_own_split(
 
 
 def _given(
-    path: Path, given: Mapping[str, Path]
+    path: Path, given: Mapping[str, Path], *, skip_bad: bool
 ) -> tuple[LabelledFiles, dict[str, str | None]]:
     """All files under the name of the whole, and the split of each class."""
     name = path.resolve().name
-    parts = {s: list_class_files(f, name=name) for s, f in given.items()}
+    parts = {
+        s: list_class_files(f, name=name, skip_bad=skip_bad) for s, f in given.items()
+    }
     split_of: dict[str, str | None] = {}
     groups: dict[str, str] = {}
     for part, files in parts.items():
@@ -225,7 +239,7 @@ def _given(
         groups=groups if any(files.groups for files in parts.values()) else None,
         notes=tuple(note for files in parts.values() for note in files.notes),
     )
-    return whole, split_of
+    return without_unreadable(whole) if skip_bad else whole, split_of
 
 
 def _kept(whole: Own, kept: Mapping[str, Collection[str]]) -> dict[str, str | None]:
