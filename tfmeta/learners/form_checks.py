@@ -5,7 +5,7 @@ Shapes and types alone are looked at, so that in a graph nothing of this is left
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import keras
@@ -94,7 +94,7 @@ def check_rows(learner: Checked, name: str, examples: Any) -> None:
         ("None, None", "the axes of tasks and examples"),
     ):
         leading = 2 - len(axes.split(", "))
-        if len(shape) == len(wanted) + leading and _fits(shape[leading:], wanted):
+        if len(shape) == len(wanted) + leading and fits(shape[leading:], wanted):
             raise ValueError(
                 f"`{name}` must have the shape (tasks, {_EXAMPLES[name]}, *example), "
                 f"with examples of shape {wanted}. Write {name}[{axes}]. Received: "
@@ -128,9 +128,9 @@ def check_support_labels(learner: Checked, support: Any, labels: Any) -> None:
     if len(shape) != 3:
         rows = _shape_of(support) or (None, None)
         write = "support_labels[None]"
-        if len(shape) == 2 and regression and _fits(shape, rows[:2]):
+        if len(shape) == 2 and regression and fits(shape, rows[:2]):
             write = "support_labels[..., None]"
-        elif len(shape) < 2 or (dtype.is_integer and _fits(shape, rows[:2])):
+        elif len(shape) < 2 or (dtype.is_integer and fits(shape, rows[:2])):
             write = "tf.one_hot(support_labels, ways)"
         raise ValueError(f"{form}. Write {write}. Received: {dtype.name} {shape}")
     _check_same_tasks("support_labels", labels, "support", support, rows=True)
@@ -246,7 +246,7 @@ def described(value: Any) -> str:
 
 def _check_mask(name: str, mask: Any, rows: Any) -> None:
     given, wanted = _shape_of(mask), _shape_of(rows)
-    if given is not None and wanted is not None and not _fits(given, wanted[:2]):
+    if given is not None and wanted is not None and not fits(given, wanted[:2]):
         raise ValueError(
             f"`{name}` must have the shape {wanted[:2]} of what it masks, False for "
             f"padding. Received: shape {given}"
@@ -261,7 +261,7 @@ def _check_same_tasks(
     ours, theirs = _shape_of(value), _shape_of(reference)
     if ours is None or theirs is None or not theirs:
         return
-    if not _fits(ours[:count], theirs[:count]):
+    if not fits(ours[:count], theirs[:count]):
         axes = "(tasks, support)" if rows else "(tasks,)"
         raise ValueError(
             f"`{name}` and `{other}` must have the same {axes}. Received: "
@@ -281,10 +281,11 @@ def _shape_of(value: Any) -> tuple[int | None, ...] | None:
 
 
 def _is_one_of_each(shape: tuple | None, rows: tuple) -> bool:
-    return shape is None or _fits(shape, rows) or _fits(shape, (*rows, 1))
+    return shape is None or fits(shape, rows) or fits(shape, (*rows, 1))
 
 
-def _fits(shape: tuple, wanted: tuple) -> bool:
+def fits(shape: Sequence[int | None], wanted: Sequence[int | None]) -> bool:
+    """Whether shapes are the same, as far as they are known."""
     return len(shape) == len(wanted) and all(
         ours == theirs or None in (ours, theirs)
         for ours, theirs in zip(shape, wanted, strict=True)

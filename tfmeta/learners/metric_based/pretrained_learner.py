@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfmeta.episodes.arguments import check_count
 from tfmeta.learners.encoder_check import check_examples, check_gives_vectors
+from tfmeta.learners.form_checks import fits
 from tfmeta.learners.metric_based.embedding import encode
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
@@ -88,8 +89,8 @@ class PretrainedLearner(MetricLearner):
         if not hasattr(inputs, "shape"):
             super().check_inputs(inputs)
             return
-        shape, wanted = tuple(inputs.shape), self.encoder.inputs[0].shape[1:]
-        if len(shape) == len(wanted):
+        shape = tuple(inputs.shape)
+        if fits(shape, self.encoder.inputs[0].shape[1:]):
             raise ValueError(
                 "`inputs` must be a batch of examples (examples, *example), or an "
                 "episode batch. Write inputs[None] for one example. Received: shape "
