@@ -14,6 +14,8 @@ import tensorflow as tf
 # TensorFlow.
 _ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 _BLOCK = 4096
+# Sets of rows that are looked at one after the other without a loop in the graph.
+_UNROLLED = 32
 
 
 class RowTable:
@@ -54,15 +56,16 @@ class RowTable:
         """
         # A GPU would be sent the whole table.
         with tf.device("CPU"):
-            held = tf.raw_ops.ReadVariableOp(
-                resource=self._resource, dtype=self.rows.dtype
-            )
-            shape = [*places.shape, *self.rows.shape[1:]]
-            gathered = tf.ensure_shape(tf.gather(held, places), shape)
+            gathered = tf.gather(self.held(), places)
         known = _KNOWN.get()
         if known is not None:
             known[id(gathered)] = (gathered, Gathered(self, places))
         return gathered
+
+    def held(self) -> tf.Tensor:
+        """The whole table in the graph of the caller."""
+        held = tf.raw_ops.ReadVariableOp(resource=self._resource, dtype=self.rows.dtype)
+        return tf.ensure_shape(held, self.rows.shape)
 
     def once(self, function: Callable[[RowTable], Any]) -> Any:
         """What `function` makes of this table, outside of any graph; once."""
@@ -96,6 +99,49 @@ class Gathered(NamedTuple):
 
     table: RowTable
     places: tf.Tensor
+
+    def set_by_set(
+        self, function: Callable[..., tf.Tensor], *others: tf.Tensor, dtype: tf.DType
+    ) -> tf.Tensor:
+        """What `function` makes of one set of rows after the other.
+
+        Each set is gathered when it is its turn: those of all tasks of a batch, and
+        what is made of them on the way, would not stay in the cache of a core.
+
+        Args:
+            function: Of the rows `(rows, *row)` of one set, and of one each of
+                `others`; a tensor of static rank.
+            others: Tensors whose leading axes are those of the sets.
+            dtype: What `function` returns.
+
+        Returns:
+            `(*sets, ...)`.
+        """
+        if self.places.shape.rank == 1:
+            return function(self.table.gather(self.places), *others)
+
+        sets = self.places.shape[0]
+        if self.places.shape.rank > 2 or sets is None or sets > _UNROLLED:
+            return tf.map_fn(
+                lambda one: Gathered(self.table, one[0]).set_by_set(
+                    function, *one[1:], dtype=dtype
+                ),
+                (self.places, *others),
+                fn_output_signature=dtype,
+                parallel_iterations=1,
+            )
+        # A loop takes as long as some of what is in it.
+        with tf.device("CPU"):
+            held = self.table.held()
+            found: list[tf.Tensor] = []
+            for places, *rest in zip(
+                *(tf.unstack(part, num=sets) for part in (self.places, *others)),
+                strict=True,
+            ):
+                with tf.control_dependencies(found[-1:]):
+                    rows = tf.gather(held, places)
+                found.append(function(rows, *rest))
+        return tf.stack(found)
 
 
 # By the identity of a tensor, which is kept here so that no other gets its own.

@@ -90,27 +90,12 @@ def _squares_of_known(query: Gathered, reference: tf.Tensor) -> tf.Tensor:
     # On a CPU a product with the second factor turned beforehand takes half the time.
     # The number stands between, or a graph would be rewritten to do without turning.
     turned = -2.0 * tf.linalg.matrix_transpose(reference)
-    product = _products(query, turned)
-    return _not_negative(of_query + of_reference[..., None, :] + product)
-
-
-def _products(query: Gathered, factors: tf.Tensor) -> tf.Tensor:
-    """Of the rows with `(..., features, references)`, float64.
-
-    One set of rows after the other is gathered, made wide and multiplied: those of all
-    sets at once would not stay in the cache of a core.
-    """
-    if query.places.shape.rank == 1:
-        rows = query.table.gather(query.places)
-        return tf.matmul(tf.cast(rows, tf.float64), factors)
-    return tf.map_fn(
-        lambda one: _products(Gathered(query.table, one[0]), one[1]),
-        (query.places, factors),
-        fn_output_signature=tf.TensorSpec(
-            [*query.places.shape[1:], factors.shape[-1]], tf.float64
-        ),
-        parallel_iterations=1,
+    product = query.set_by_set(
+        lambda rows, factors: tf.matmul(tf.cast(rows, tf.float64), factors),
+        turned,
+        dtype=tf.float64,
     )
+    return _not_negative(of_query + of_reference[..., None, :] + product)
 
 
 def _about_the_offset(table: RowTable) -> tuple[tf.Tensor, RowTable]:

@@ -198,7 +198,11 @@ class EpisodePredictor:
             answer, num_parallel_calls=at_once or os.cpu_count(), deterministic=True
         )
         together = -(-_COUNTED_TOGETHER // episodes.tasks)
-        for lot in answers.batch(together).prefetch(_LOTS_AHEAD):
+        # A step for each core, and not each step on all of them.
+        options = tf.data.Options()
+        options.threading.max_intra_op_parallelism = 1
+        lots = answers.batch(together).prefetch(_LOTS_AHEAD).with_options(options)
+        for lot in lots:
             count = len(lot[0])
             participants, y, real, kept = _in_numpy(lot, batched=True)
             yield count, PredictedBatch(participants, y, real, kept, alone=None)
