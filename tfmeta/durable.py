@@ -19,6 +19,9 @@ _NO_ROOM = {
     errno.EFBIG: "files may not become that large",
 }
 
+# How h5py says that it could not do something.
+_OF_HDF5 = ("Can't ", "Can't\n", "Unable to ")
+
 
 def flush(path: Path) -> None:
     """Waits until the content of a file, or the entries of a folder, are on disk."""
@@ -125,7 +128,12 @@ def naming(target: Path) -> Iterator[None]:
         yield
     except (FolderInUseError, _NotWritten):
         raise
-    except (OSError, RuntimeError) as error:
+    except OSError as error:
+        raise _NotWritten.of(target, error) from error
+    except RuntimeError as error:
+        # Others are of whoever makes what is written.
+        if not str(error).startswith(_OF_HDF5):
+            raise
         raise _NotWritten.of(target, error) from error
 
 

@@ -46,7 +46,13 @@ def test_the_help_of_train_shows_every_default(call):
 def test_values_in_the_help_are_those_that_are_taken():
     """Every data set and learner that the words name takes the value they name."""
     words = defaults_in_words()
-    assert words["seed"] == "0" and words["learner"] == "prototypical"
+    assert words["seed"] == "0"
+    usual, *others = words["learner"].split("; ")
+    assert usual == "prototypical" and len(others) == 2
+    for other in others:
+        learner, _, names = other.partition(" for ")
+        for name in {*names.split(", ")} & {*DEFAULTS}:
+            assert default_config(name, {}).learner == learner
     for option, attribute in (
         ("train_ways", lambda c: c.training.ways),
         ("train_shots", lambda c: c.training.shots),

@@ -30,13 +30,16 @@ SHORT = (
     *("--validation-episodes", 2, "--test-episodes", 600),
 )
 
+# Photographs have learners that are not, by default.
+TRAINED = ("--learner", "prototypical")
+
 
 @pytest.mark.parametrize(
     ("sizes", "options", "message"),
     [
         ([3] * 2, (), "at least 6 classes.*Received: 2;"),
         ([3] * 5, (), "at least 6 classes.*Received: 5, split"),
-        ([2] * 6 + [1], (), "at least 2 examples.*1 example of 'class06'"),
+        ([2] * 6 + [1], TRAINED, "at least 2 examples.*1 example of 'class06'"),
         ([3] * 8, ("--ways", 5), "`--ways` must fit.*Received: --ways=5$"),
         ([3] * 8, ("--shots", 3), "`--shots` must fit.*1 of `--queries`.*--shots=3$"),
         ([3] * 8, ("--queries", 3), "`--queries` must fit.*--queries=3$"),
@@ -53,7 +56,7 @@ SHORT = (
             ("--encoder", "wordllama"),
             "`--encoder` must.*which takes text",
         ),
-        ([3] * 8, ("--size", 3), "encoder 'conv4' must take pictures of 3 x 3"),
+        ([3] * 8, (*TRAINED, "--size", 3), "encoder 'conv4' must take pictures of 3"),
         ([3] * 8, ("--argument", "x=1"), "among those of a Prototypical.*x"),
     ],
 )
@@ -129,7 +132,7 @@ def test_texts_of_a_csv_file(call, tmp_path):
     assert plan.train_table.examples.dtype == object
     assert plan.learner.encoder.inputs[0].dtype == "string"
     done = call("datasets", "describe", path)
-    assert f"train --dataset {path}: trains on 4-way 1-shot tasks with 3" in done.out
+    assert f"train --dataset {path}: trains a Prototypical Network on 4-way" in done.out
 
 
 def test_resuming_refuses_by_what_is_given(call, run_copy):

@@ -132,7 +132,7 @@ def test_every_task_draws_its_own_and_a_large_number_makes_them_equal():
         ({"query_dirichlet": float("nan")}, "`query_dirichlet` must be above 0.*nan"),
         ({"ways": (2, 3)}, r"`query_dirichlet` needs.*ways=\(2, 3\)"),
         ({"unlabelled": 1}, "`query_dirichlet` needs.*unlabelled=1"),
-        ({"queries": 14}, r"shots \+ ways \* queries = 1 \+ 42 = 43.*has 40"),
+        ({"queries": 14}, r"shots \+ ways \* queries` = 1 \+ 42 = 43.*has 40"),
     ],
 )
 def test_what_cannot_be_drawn_is_named(options, message):

@@ -34,9 +34,7 @@ def test_photographs_have_learners_of_their_own(photos, monkeypatch):
     # Nothing is put in the place of what was named.
     assert learner(encoder="conv4") == "prototypical"
     assert learner(learner="siamese") == "siamese"
-    with pytest.raises(
-        ValueError, match="`batch_size` must be left out for"
-    ):
+    with pytest.raises(ValueError, match="`batch_size` must be left out for"):
         learner(train_ways=3, batch_size=8)
     monkeypatch.setattr("tfmeta.runs.defaults.is_installed", lambda package: False)
     assert learner() == "baseline_plus_plus"

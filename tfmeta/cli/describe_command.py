@@ -175,7 +175,7 @@ def _print_plan(
     from tfmeta.datasets.describe import split_tasks
     from tfmeta.runs.data import split_sizes
     from tfmeta.runs.defaults import default_config
-    from tfmeta.runs.training_data import describe_tasks
+    from tfmeta.runs.run_in_words import describe_run
 
     console = Console()
     given = {option: value for option, value in chosen.items() if value is not None}
@@ -199,7 +199,7 @@ def _print_plan(
             "in Python, with an encoder of your own."
         )
         return
-    console.say(f"{command}: {describe_tasks(config)}")
+    console.say(f"{command}: {describe_run(config)}")
 
 
 def _has_encoder(source: ClassTable | LabelledFiles) -> bool:

@@ -23,7 +23,7 @@ from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.measuring.registry import protocols_in_tables
 from tfmeta.runs.plan import plan_training
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.training_data import describe_training, describe_validation
+from tfmeta.runs.run_in_words import describe_training, describe_validation
 
 
 def reproduce_rows(

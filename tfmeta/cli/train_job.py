@@ -23,15 +23,15 @@ from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.pictures import draw_curve, draw_episodes
 from tfmeta.runs.plan import plan_training
 from tfmeta.runs.run_folder import RunFolder
+from tfmeta.runs.run_in_words import describe_training, describe_validation
 from tfmeta.runs.train import train
-from tfmeta.runs.training_data import describe_training, describe_validation
 
 
 def run_training(
     config: TrainConfig,
     path: Path,
     *,
-    chosen: Collection[str],
+    chosen: Collection[str] = (),
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
@@ -55,7 +55,7 @@ def run_trainings(
     config: TrainConfig,
     paths: Mapping[int, Path],
     *,
-    chosen: Collection[str],
+    chosen: Collection[str] = (),
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
@@ -95,7 +95,7 @@ def _train_and_measure(
     config: TrainConfig,
     folder: RunFolder,
     *,
-    chosen: Collection[str],
+    chosen: Collection[str] = (),
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,

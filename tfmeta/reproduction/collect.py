@@ -22,7 +22,7 @@ from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import History, RunFolder
-from tfmeta.runs.training_data import describe_training
+from tfmeta.runs.run_in_words import describe_training
 
 # 2 has other intervals over test classes and alphabets than 1; in 3 a configuration
 # has a part each for the tasks of training, validation and test.

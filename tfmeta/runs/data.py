@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import os
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -14,8 +16,8 @@ from tfmeta.datasets import ClassTable, load
 from tfmeta.datasets.class_sizes import ClassSizes
 from tfmeta.datasets.hash_splits import TooFewClasses
 from tfmeta.datasets.own.own_split import OwnSplits, split_own
-from tfmeta.datasets.own.picture_files import common_form
 from tfmeta.datasets.reading.ground import common_ground, ground_of
+from tfmeta.datasets.reading.pictures import picture_kind
 from tfmeta.datasets.registry import DATASETS
 from tfmeta.datasets.splits import SPLITS
 from tfmeta.runs.config import TrainConfig
@@ -109,13 +111,19 @@ def are_photographs(
     """Whether the user's own data are pictures in colour; files are not read for it.
 
     Raises:
-        FileNotFoundError, ValueError: As `own_splits`, and when a file is no picture.
+        FileNotFoundError, ValueError: As `own_splits`.
     """
     whole = own_splits(config, data_dir).whole
     if isinstance(whole, ClassTable):
         return kind_of(whole) == "pictures" and whole.example_shape[-1] == 3
-    # Of any size: it is the channels that are asked for.
-    return whole.kind == "pictures" and common_form(whole.files, size=1).channels == 3
+    return whole.kind == "pictures" and any(map(_is_in_colour, whole.files))
+
+
+def _is_in_colour(file: Path) -> bool:
+    """Whether a picture is; what cannot be read is named when all are read."""
+    with contextlib.suppress(OSError, ValueError):
+        return not picture_kind(file).is_grey
+    return False
 
 
 def with_splits(config: TrainConfig, splits: OwnSplits) -> TrainConfig:

@@ -19,7 +19,7 @@ from tfmeta.evaluation.checks import (
 from tfmeta.learners import FewShotLearner
 from tfmeta.printable import short_name
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.training_data import describe_training, describe_validation
+from tfmeta.runs.run_in_words import describe_training, describe_validation
 
 RIGHT, WRONG = "#1a7f37", "#cf222e"
 _MOST_ROWS = 5

@@ -192,7 +192,7 @@ def test_a_csv_file_of_texts(texts):
     assert list(table.examples_of(1)) == ["text 1", "text 8", "text 15"]
     parts = [load_own_split(texts, s) for s in RATIOS]
     assert sorted(c for part in parts for c in part.class_names) == [*table.class_names]
-    with pytest.raises(ValueError, match="`size` must be None for texts.*size=4$"):
+    with pytest.raises(ValueError, match="`size` must be left out for texts.*size=4$"):
         open_own(texts, size=4)
     texts.write_text("text;label\n")
     with pytest.raises(ValueError, match="at least one text"):
