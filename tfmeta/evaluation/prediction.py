@@ -198,9 +198,12 @@ class EpisodePredictor:
             answer, num_parallel_calls=at_once or os.cpu_count(), deterministic=True
         )
         together = -(-_COUNTED_TOGETHER // episodes.tasks)
-        # A step for each core, and not each step on all of them.
+        # A step for each core, and not each step on all of them. There is nothing to
+        # find out about three operations, and looking takes as long as many episodes.
         options = tf.data.Options()
         options.threading.max_intra_op_parallelism = 1
+        options.autotune.enabled = False
+        options.experimental_optimization.apply_default_optimizations = False
         lots = answers.batch(together).prefetch(_LOTS_AHEAD).with_options(options)
         for lot in lots:
             count = len(lot[0])
