@@ -46,7 +46,7 @@ CANDIDATES: dict[str, dict[str, Any]] = {
     "simple_shot": {"learner": "simple_shot", "encoder": PRETRAINED},
     "logistic_regression": {"learner": "logistic_regression", "encoder": PRETRAINED},
 }
-EPOCHS, CALIBRATION_STEPS = 10, 10
+CALIBRATION_STEPS = 3
 SHOTS = (1, 5)
 # Of the episodes that are measured; those that choose the epoch have the run's seed.
 MEASURED_SEED = 1_000
@@ -58,6 +58,7 @@ def measure_run(
     options: dict[str, Any],
     seed: int,
     seconds: float,
+    epochs: int,
     episodes: int,
     threads: int,
     data_dir: str | None,
@@ -101,8 +102,8 @@ def measure_run(
             ]
             step = max((cost[1] - cost[0]) / (many - few), 1e-5)
             validation = max(cost[0] - few * step, 0.0)
-            steps = int((seconds / EPOCHS - validation) / step)
-            changes = {"epochs": EPOCHS, "steps_per_epoch": max(steps, 1)}
+            steps = int((seconds / epochs - validation) / step)
+            changes = {"epochs": epochs, "steps_per_epoch": max(steps, 1)}
         learner, marks = run(f"{folder}/run", **changes)
         timing = RunFolder(f"{folder}/run").timing_file
         trained = read_json(timing)["training_seconds"] if timing.exists() else 0.0
@@ -134,7 +135,7 @@ def measure_run(
     return {
         "figures": figures,
         "training_seconds": trained,
-        "steps": EPOCHS * changes["steps_per_epoch"] if changes else 0,
+        "steps": epochs * changes["steps_per_epoch"] if changes else 0,
         "feature_seconds": features[-1][0] - features[0][0] if features else 0.0,
         "pretrained_on": pretraining_data(learner.encoder),
     }
@@ -200,6 +201,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, help="folder or archive of classes")
     parser.add_argument("--data-dir", help="where miniImageNet is [the default]")
     parser.add_argument("--seconds", type=float, default=300, help="to train [300]")
+    parser.add_argument("--epochs", type=int, default=10, help="of these seconds [10]")
+    parser.add_argument(
+        "--validation-episodes", type=int, help="after each [the data set's default]"
+    )
+    parser.add_argument(
+        "--dtype-policy", help="of what trains from random weights [float32]"
+    )
     parser.add_argument("--seeds", type=int, default=3, help="trainings each [3]")
     parser.add_argument("--episodes", type=int, default=1000, help="measured [1000]")
     parser.add_argument("--threads", type=int, default=2, help="of each [2]")
@@ -209,6 +217,20 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", help="a candidate; may be repeated")
     parser.add_argument("--output", type=Path, default=RESULTS / f"{NAME}.json")
     return parser.parse_args()
+
+
+def _with_asked(
+    options: dict[str, Any], arguments: argparse.Namespace
+) -> dict[str, Any]:
+    """A candidate's options, and those of the command line that it makes use of."""
+    from tfmeta.registry import learner_entry
+
+    asked = {}
+    if learner_entry(options["learner"]).trains_on != "nothing":
+        asked["validation_episodes"] = arguments.validation_episodes
+    if options.get("encoder") != PRETRAINED:
+        asked["dtype_policy"] = arguments.dtype_policy
+    return {**options, **{n: v for n, v in asked.items() if v is not None}}
 
 
 def measure_all(arguments: argparse.Namespace, datasets: dict[str, str]) -> dict:
@@ -222,9 +244,10 @@ def measure_all(arguments: argparse.Namespace, datasets: dict[str, str]) -> dict
                 found = in_own_process(
                     measure_run,
                     dataset=where,
-                    options=options,
+                    options=_with_asked(options, arguments),
                     seed=seed,
                     seconds=arguments.seconds,
+                    epochs=arguments.epochs,
                     episodes=arguments.episodes,
                     threads=arguments.threads,
                     data_dir=arguments.data_dir,
@@ -249,7 +272,11 @@ def main() -> None:
         "commit": git_commit(),
         "machine": describe_machine(),
         "settings": {
-            name: getattr(arguments, name) for name in ("seconds", "seeds", "episodes")
+            name: getattr(arguments, name)
+            for name in (
+                *("seconds", "epochs", "validation_episodes", "dtype_policy"),
+                *("seeds", "episodes", "threads"),
+            )
         },
         "candidates": CANDIDATES,
         "figures": figures,

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
+# Lets tests share the modules beside this one, in every import mode of pytest.
+sys.path.insert(0, str(Path(__file__).parent))
+
 # A deadline would measure how busy the machine is: tests share it.
 hypothesis.settings.register_profile("tests", deadline=None)
 hypothesis.settings.load_profile("tests")
@@ -45,7 +48,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         not hasattr(config, "workerinput")
         and getattr(option, "numprocesses", 0) is None
         and option.dist == "no"
-        and option.markexpr in ("not slow", "slow")
+        and option.markexpr in ("not slow and not exhaustive", "slow", "exhaustive")
         and option.capture != "no"
         and not option.usepdb
         and not any(".py" in argument for argument in config.args)
@@ -62,7 +65,17 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Whole programs first: what takes minutes must not start when all else is done."""
+    """Whole programs first: what takes minutes must not start when all else is done.
+
+    Every test is of one suite: `-m slow` would run what is exhaustive as well.
+    """
+    both = [
+        item.nodeid
+        for item in items
+        if item.get_closest_marker("slow") and item.get_closest_marker("exhaustive")
+    ]
+    if both:
+        raise pytest.UsageError(f"slow and exhaustive at once: {both}")
     programs = ("test_tutorials.py", "test_readme.py")
     items.sort(key=lambda item: item.path.name not in programs)
 

@@ -1,11 +1,20 @@
 """Files come whole or not at all."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
+from full_disk import files_of_at_most
 
-from tfmeta.durable import check_folder, check_writable, flush, put_in_place
+from tfmeta.durable import (
+    check_folder,
+    check_room,
+    check_writable,
+    flush,
+    put_in_place,
+    writing,
+)
 
 
 def test_the_target_is_replaced_and_the_building_gone(tmp_path):
@@ -37,6 +46,50 @@ def test_the_content_is_flushed_before_and_the_name_after(tmp_path, monkeypatch)
 def test_a_missing_file_is_an_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         flush(tmp_path / "absent")
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "a.weights.h5"
+    with writing(target) as building:
+        assert building.parent == tmp_path and building.name.endswith(".weights.h5")
+        building.write_text("new")
+    assert target.read_text() == "new"
+    with writing(target):
+        pass  # Nothing was to be written.
+    with pytest.raises(KeyboardInterrupt), writing(target) as building:
+        building.write_text("half")
+        raise KeyboardInterrupt
+    assert target.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.weights.h5"]
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "x"), "the disk is full"),
+        (OSError(errno.EIO, "Input/output error"), "Input/output error"),
+        (RuntimeError("Can't\n decrement ids"), "Can't decrement ids"),
+        (OSError(), "OSError"),
+    ],
+)
+def test_whatever_goes_wrong_names_the_file(tmp_path, error, reason):
+    target = tmp_path / "a.json"
+    with pytest.raises(OSError) as raised, writing(target):
+        raise error
+    assert str(raised.value) == f"{target} could not be written: {reason}"
+    assert raised.value.errno == getattr(error, "errno", None)
+    target.write_text("old")
+    kept = pytest.raises(OSError, match="; what was there before is kept")
+    with kept, writing(target):
+        raise error
+    assert target.read_text() == "old"
+
+
+def test_room_is_looked_for_before_it_is_needed(tmp_path):
+    check_room(tmp_path / "x", 10_000)
+    with files_of_at_most(5_000), pytest.raises(OSError):
+        check_room(tmp_path / "x", 10_000)
+    assert os.listdir(tmp_path) == []
 
 
 def test_what_can_be_written_is_left_as_it_is(tmp_path):

@@ -68,6 +68,35 @@ def test_a_deep_nest_is_refused_and_no_crash():
         parse_json("[" * 100_000, "x.json")
 
 
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("[" * 101 + "]" * 101, "nested too deep"),
+        ('{"a": ' * 150 + "1" + "}" * 150, "nested too deep"),
+        ("[1e2, 18446744073709551616]", "beyond integers of 64 bits"),
+        ("9" * 10_000, "beyond integers of 64 bits"),
+        ("", "Expecting value"),
+    ],
+    ids=["lists", "mappings", "65 bits", "a long number", "nothing"],
+)
+def test_what_no_file_of_ours_holds_is_refused(tmp_path, text, reason):
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(ValueError, match=reason) as raised:
+        read_json(tmp_path / "a.json")
+    assert str(raised.value).startswith(f"{tmp_path / 'a.json'} must be a JSON file")
+    assert len(str(raised.value)) < 500
+
+
+def test_a_file_is_read_as_the_type_that_is_wanted(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"loss": [1.0, None]})
+    wanted = dict[str, list[float | None]]
+    assert read_json(path, wanted) == {"loss": [1.0, None]}
+    write_json(path, {"loss": ["x"]})
+    with pytest.raises(ValueError, match=r"`loss\[0\]` in .*a.json must be a finite"):
+        read_json(path, wanted)
+
+
 def test_finite_values_come_back_exactly(tmp_path):
     rng = np.random.default_rng(0)
     values = [

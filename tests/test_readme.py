@@ -28,6 +28,7 @@ def test_the_keras_api_runs(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
+    assert not [line for line in done.stderr.splitlines() if "Warning" in line]
     assert "5-way 1-shot on glyphs-seed0, 15 queries a class, inductive" in done.stdout
     assert "95 % over episode draws" in done.stdout
     assert (tmp_path / "glyphs.keras").is_file()

@@ -6,6 +6,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tfmeta.row_tables import RowTable, known_rows
 from tfmeta.squares import common_offset, pairwise_squares, root
 
 
@@ -41,6 +42,42 @@ def test_differences_survive(place, references, weighted):
     # Float32 itself knows no features closer than one unit in the last place.
     unit = np.spacing(np.abs(query).max(axis=1)).astype("float64")
     assert (np.abs(found.min(axis=1) - nearest) <= 1e-6 * nearest + 64 * unit**2).all()
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_differences_from_rows_of_a_table_survive(place, dtype):
+    """As they do from others, and no set of rows is made wide beside another."""
+    rng = np.random.default_rng(5)
+    tasks, queries, references = 6, 30, 5
+    rows = PLACES[place](rng, 40) + rng.normal(size=(40, 64))
+    rows = np.concatenate([np.zeros((1, 64)), rows]).astype(dtype)
+    places = rng.integers(1, 41, size=(tasks, queries))
+    own = rng.integers(1, 41, size=(tasks, references))
+    reference = (rows[own] + rng.normal(size=(tasks, references, 64))).astype(dtype)
+    table = RowTable(rows)
+
+    @tf.function(autograph=False)
+    def squares(places, reference):
+        with known_rows():
+            return pairwise_squares(table.gather(places), reference)
+
+    found = squares(tf.constant(places), tf.constant(reference)).numpy()
+    expected = by_differences(rows[places], reference)
+    np.testing.assert_array_equal(found.argmin(axis=-1), expected.argmin(axis=-1))
+    unit = np.spacing(np.abs(rows[places]).max(axis=-1).astype("float32"))
+    allowed = 1e-6 * expected + 64 * (unit.astype("float64") ** 2)[..., None]
+    assert (np.abs(found - expected) <= allowed).all() and (found >= 0).all()
+    if dtype == "float64":
+        return
+    graph = squares.get_concrete_function(tf.constant(places), tf.constant(reference))
+    widest = max(
+        np.prod(output.shape)
+        for operation in graph.graph.get_operations()
+        for output in operation.outputs
+        if output.dtype == tf.float64 and output.shape.rank
+    )
+    assert widest < tasks * queries * 64
 
 
 @settings(max_examples=50)

@@ -1,9 +1,9 @@
 """tfmeta: few-shot and meta-learning in Keras, from episodes to a served model."""
 
-import importlib
-from types import ModuleType
+from typing import Any
 
 from tfmeta._version import __version__
+from tfmeta.submodules import on_demand
 
 _SUBPACKAGES = (
     "callbacks",
@@ -26,15 +26,19 @@ _SUBPACKAGES = (
     "tuning",
 )
 
-__all__ = ["__version__", *_SUBPACKAGES]
+__all__ = ["__version__", "load", *_SUBPACKAGES]
+
+_subpackage = on_demand(__name__, _SUBPACKAGES)
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
     # Subpackages are imported when they are first used: `import tfmeta` and
     # `tfmeta --help` do not wait for TensorFlow.
-    if name in _SUBPACKAGES:
-        return importlib.import_module(f"tfmeta.{name}")
-    raise AttributeError(f"module 'tfmeta' has no attribute {name!r}")
+    if name == "load":
+        from tfmeta.loading import load
+
+        return load
+    return _subpackage(name)
 
 
 def __dir__() -> list[str]:

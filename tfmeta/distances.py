@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.layers.sphere import unit_vectors
+from tfmeta.row_tables import of_each_row
 from tfmeta.squares import pairwise_squares, root, wide_dtype
 
 
@@ -100,7 +101,8 @@ class Cosine(Distance):
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
         """Pairwise cosines; see `Distance.__call__`."""
         query, reference = _tensors(query, reference)
-        return tf.matmul(unit_vectors(query), unit_vectors(reference), transpose_b=True)
+        query, reference = (of_each_row(unit_vectors, x) for x in (query, reference))
+        return tf.matmul(query, reference, transpose_b=True)
 
 
 def _tensors(query: tf.Tensor, reference: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:

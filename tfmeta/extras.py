@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+
 
 class MissingExtraError(ImportError):
     """A package of an extra is not installed; the message names the command.
@@ -23,3 +25,12 @@ class MissingExtraError(ImportError):
             f"{what} needs the package {package}, which is not installed. Install it "
             f'with: pip install "tfmeta[{extra}]"'
         )
+
+
+def is_installed(package: str) -> bool:
+    """Whether a package of that name on PyPI is installed; it is not imported."""
+    try:
+        importlib.metadata.distribution(package)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return True

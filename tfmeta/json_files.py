@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tfmeta.durable import put_in_place
+from tfmeta.durable import writing
+from tfmeta.json_types import check_type
+
+# No file of ours comes near either; Python itself gives up at some thousand levels,
+# wherever it happens to look at such a value.
+_MOST_LEVELS = 100
+_MOST_BYTES = 2**30
 
 
 def json_text(value: Any, source: object, *, indent: int | None = None) -> str:
@@ -59,10 +65,15 @@ def parse_json(text: str | bytes, source: object) -> Any:
 
     Raises:
         ValueError: When it is not valid JSON, which numbers that are not finite
-            are not; names the source.
+            are not, is nested deeper than any file of this package, or holds integers
+            of more than 64 bits; names the source.
     """
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_finite)
+        value = json.loads(
+            text, parse_constant=_refuse, parse_float=_finite, parse_int=_of_64_bits
+        )
+        _check_levels(value)
+        return value
     except (ValueError, RecursionError) as error:
         reason = "nested too deep" if isinstance(error, RecursionError) else error
         raise ValueError(
@@ -75,28 +86,44 @@ def write_json(path: Path, value: Any) -> None:
 
     Raises:
         ValueError, TypeError: As `json_text`; what was there before stays.
+        OSError: As `tfmeta.durable.writing`.
     """
     text = json_text(value, path, indent=2)
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text + "\n", encoding="utf-8")
-    put_in_place(temporary, path)
+    with writing(path) as building:
+        building.write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, wanted: Any = Any) -> Any:
     """Reads JSON.
+
+    Args:
+        path: The file.
+        wanted: What it must hold, as of `check_type`.
 
     Raises:
         FileNotFoundError: When there is no such file.
-        ValueError: When it is not valid JSON; names the file.
+        OSError: When it cannot be read; names the file.
+        ValueError: When it is not valid JSON, or holds something else; names the file.
     """
     try:
-        return parse_json(path.read_text(encoding="utf-8"), path)
+        value = parse_json(_read_bounded(path), path)
     except ValueError as error:
+        cause = error.__cause__ or error
+        reason = "nested too deep" if isinstance(cause, RecursionError) else cause
         raise ValueError(
             f"{path} must be a JSON file. Received: one that does not parse "
-            f"({error.__cause__ or error}). It was cut short or edited: put an intact "
+            f"({reason}). It was cut short or edited: put an intact "
             "copy in its place"
         ) from error
+    return check_type(value, wanted, path)
+
+
+def _read_bounded(path: Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_MOST_BYTES + 1)
+    if len(content) > _MOST_BYTES:
+        raise ValueError(f"more than {_MOST_BYTES:,} bytes")
+    return content.decode("utf-8")
 
 
 def null_where_not_finite(value: Any) -> Any:
@@ -127,8 +154,31 @@ def _first_not_finite(value: Any, place: str) -> tuple[str, float] | None:
     return next(filter(None, (_first_not_finite(p, at) for p, at in parts)), None)
 
 
+def _check_levels(value: Any) -> None:
+    """Raises `RecursionError` for a value that is nested too deep."""
+    level = [value]
+    for _ in range(_MOST_LEVELS):
+        parts: list[Any] = []
+        for part in level:
+            if isinstance(part, dict):
+                parts += part.values()
+            elif isinstance(part, list):
+                parts += part
+        if not parts:
+            return
+        level = parts
+    raise RecursionError
+
+
 def _refuse(word: str) -> float:
     raise ValueError(f"{word}, which is no number in JSON")
+
+
+def _of_64_bits(word: str) -> int:
+    # Python counts on, and fails where such a number meets a float or an array.
+    if len(word) > 20 or not -(2**63) <= int(word) < 2**64:
+        raise ValueError(f"{word[:30]}..., which is beyond integers of 64 bits")
+    return int(word)
 
 
 def _finite(word: str) -> float:

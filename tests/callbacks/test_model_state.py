@@ -2,6 +2,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 # In a process of its own: the devices must be split before TensorFlow starts.
 REPLICAS = """
 import keras
@@ -63,6 +65,7 @@ print("passed")
 """
 
 
+@pytest.mark.slow
 def test_every_replica_keeps_its_own_copy():
     finished = subprocess.run(
         [sys.executable, "-c", REPLICAS],

@@ -68,7 +68,7 @@ def scaled_and_accumulated():
 @pytest.mark.parametrize(
     "optimizer, options",
     [
-        (adam_with_schedule, {}),
+        pytest.param(adam_with_schedule, {}, marks=pytest.mark.slow),
         pytest.param(averaged_sgd, {"jit_compile": True}, marks=pytest.mark.slow),
         (scaled_and_accumulated, {"steps_per_execution": 5}),
     ],

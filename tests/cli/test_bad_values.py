@@ -152,12 +152,12 @@ def test_names_of_arguments_of_the_learner_are_those_that_were_typed(call, tmp_p
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--train-ways", 9999], "`--train-ways` must be at most the number of"),
-        (["--ways", 9999], "`--ways` must be at most the number of"),
-        (["--train-shots", 99], r"`--train-shots \+ --train-queries` must be at most"),
-        (["--shots", 99], r"`--shots \+ --queries` must be at most"),
-        (["--same-group", "--train-ways", 99], "`--train-ways` must be at most"),
-        (["--distractors", 1], "`--distractors` have .* so `--unlabelled` must"),
+        (["--train-ways", 9999], "`--train-ways` must fit into the 600 train classes"),
+        (["--ways", 9999], "`--ways` must fit into the 160 validation classes"),
+        (["--train-shots", 99], "`--train-shots` .* beside 5 of `--train-queries`"),
+        (["--shots", 99], "`--shots` .* beside 15 of `--queries`"),
+        (["--same-group", "--train-ways", 99], "`--train-ways` must fit into the 20"),
+        (["--distractors", 1], "`--distractors` must come with `--unlabelled`"),
         (["--learner", "maml", "--ways", 3, "--train-ways", 4], "--train-ways=4"),
         (["--learner", "simple_shot", "--augment"], "Received: --augment$"),
         (["--learner", "baseline", "--batch-size", 999999], "`--batch-size` must be"),

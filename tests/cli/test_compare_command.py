@@ -21,7 +21,7 @@ def other_run(glyphs_run, tmp_path):
     lower = of_class[np.array(result["episode_classes"])].mean(axis=1)
     result["episode_accuracies"] = (result["episode_accuracies"] - lower).tolist()
     for of_class in result["classes"]:
-        of_class["correct"] -= of_class["total"] * 0.04 // 1 + 1
+        of_class["correct"] -= int(of_class["total"] * 0.04) + 1
     write_json(folder.metrics_file, values)
     return folder.path
 

@@ -11,7 +11,8 @@ from tfmeta.runs.defaults import DEFAULTS, default_config, defaults_in_words
 
 # As they were before they were made from the fields.
 OPTIONS = (
-    "--dataset --protocol --run --size --learner --argument --resume --seed --seeds "
+    "--dataset --protocol --run --size --skip-bad/--no-skip-bad --learner "
+    "--argument --resume --seed --seeds "
     "--train-ways --train-shots --train-queries --train-tasks --batch-size --ways "
     "--shots --queries --unlabelled --distractors --same-group/--any-group --filters "
     "--encoder --dtype-policy --augment/--no-augment --epochs --steps-per-epoch "
@@ -45,7 +46,13 @@ def test_the_help_of_train_shows_every_default(call):
 def test_values_in_the_help_are_those_that_are_taken():
     """Every data set and learner that the words name takes the value they name."""
     words = defaults_in_words()
-    assert words["seed"] == "0" and words["learner"] == "prototypical"
+    assert words["seed"] == "0"
+    usual, *others = words["learner"].split("; ")
+    assert usual == "prototypical" and len(others) == 2
+    for other in others:
+        learner, _, names = other.partition(" for ")
+        for name in {*names.split(", ")} & {*DEFAULTS}:
+            assert default_config(name, {}).learner == learner
     for option, attribute in (
         ("train_ways", lambda c: c.training.ways),
         ("train_shots", lambda c: c.training.shots),
@@ -124,4 +131,5 @@ def test_every_option_comes_to_its_field(call, monkeypatch, tmp_path):
         }
     )
     assert path == tmp_path / "run"
+    assert more.pop("chosen") >= {"protocol", "train_shots", "augment", "shots"}
     assert more == {"resume": False, "test_episodes_count": 700, "data_dir": tmp_path}

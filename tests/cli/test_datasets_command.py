@@ -24,7 +24,7 @@ def test_describe_counts_what_is_there(call):
 @pytest.mark.slow
 def test_describe_folds_rotations(call, omniglot_dir):
     done = call("datasets", "describe", "omniglot", "--data-dir", omniglot_dir)
-    train, validation, test, _ = done.out.splitlines()
+    train, validation, test, *_ = done.out.splitlines()
     assert "4,112 classes" in train and "1,028 without their rotations" in train
     assert "688 classes" in validation and "172 without" in validation
     assert "1,692 classes" in test and "423 without" in test

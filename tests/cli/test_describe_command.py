@@ -68,13 +68,14 @@ def test_arrays_tables_and_csv_files(call, tmp_path):
     lines = lines_of(call("datasets", "describe", tmp_path / "series").out)
     assert "stored as 5 float64" in lines
     assert "per class 6 each" in lines
-    assert lines[-1] == "Warning: 1 example holds NaN or infinity: b/2.npy"
+    assert lines[-2] == "Warning: 1 example holds NaN or infinity: b/2.npy"
+    assert "refuses: data set" in lines[-1] and "at least 6 classes" in lines[-1]
 
     path = tmp_path / "list.csv"
     path.write_text("path,label\nseries/a/1.npy,x\nseries/b/1.npy,y\n")
     lines = lines_of(call("datasets", "describe", path).out)
     assert lines[0] == f"list {path}"
-    assert lines[-1] == "No equal examples."
+    assert lines[-2] == "No equal examples."
 
     glyphs = load("glyphs", split="test").take_classes(range(4)).with_rotations()
     save_table(glyphs, tmp_path / "table")
@@ -82,6 +83,49 @@ def test_arrays_tables_and_csv_files(call, tmp_path):
     assert "classes 16, 4 without their rotations" in lines
     assert "alphabets 1, of 16 classes" in lines
     assert "5 15 4 the number of classes" in lines
+
+
+def test_what_the_splits_of_train_allow(call, tmp_path):
+    for number in range(20):
+        folder = tmp_path / "photos" / f"class{number:02d}"
+        folder.mkdir(parents=True)
+        for i in range(7 if number else 30):
+            Image.new("L", (8 + i, 8), 9 * number + i).save(folder / f"{i}.jpg")
+    (tmp_path / "photos" / "README.md").write_text("mine")
+    (tmp_path / "photos" / "empty").mkdir()
+    done = call("datasets", "describe", tmp_path / "photos")
+    assert (done.code, done.err) == (0, "")
+    lines = lines_of(done.out)
+    assert "train 13 13 none none none 7 (class04)" in lines
+    assert "validation 4 4 none none none 7 (class02)" in lines
+    assert "test 3 3 none none none 7 (class01)" in lines
+    assert lines[-1] == (
+        f"tfmeta train --dataset {tmp_path / 'photos'}: trains a Prototypical Network "
+        "on 13-way 1-shot tasks with 5 queries a class, and is tested on 3-way 1-shot "
+        "tasks with 6 queries a class"
+    )
+    assert [line for line in lines if "README.md" in line or line.endswith(": empty")]
+    assert "Pictures differ in size: `tfmeta train` takes --size PIXELS." in lines
+
+
+def test_what_train_has_no_encoder_for(call, tmp_path):
+    for number in range(6):
+        (tmp_path / "series" / f"c{number}").mkdir(parents=True)
+        for i in range(2):
+            np.save(tmp_path / "series" / f"c{number}" / f"{i}.npy", [number, i])
+    lines = lines_of(call("datasets", "describe", tmp_path / "series").out)
+    assert any(line.startswith("test 2 none none none none 2 (c") for line in lines)
+    assert "has encoders for pictures and for text" in lines[-1]
+
+
+def test_folders_of_splits(call, tmp_path):
+    for place in ("train/a", "train/b", "val/c", "val/d", "test/e", "test/f"):
+        (tmp_path / "divided" / place).mkdir(parents=True)
+        for i in range(3):
+            grey = Image.new("L", (8, 8), 10 * ord(place[-1]) % 200 + i)
+            grey.save(tmp_path / "divided" / place / f"{i}.png")
+    lines = lines_of(call("datasets", "describe", tmp_path / "divided").out)
+    assert "classes 6" in lines and "validation 2 none none none none 3 (c)" in lines
 
 
 def test_a_split_of_a_named_data_set(call, tmp_path):
@@ -137,3 +181,16 @@ def test_what_is_not_there_is_named(call, tmp_path, photos):
     assert "tfds build mnist" in done.error
     done = call("datasets", "describe", photos, "--contact-sheet", "sheet.jpg")
     assert "'--contact-sheet': must name a .png file" in done.usage_error
+
+
+def test_bad_files_are_named_at_once_or_left_out(call, photos, tmp_path):
+    bad = [photos / name / "bad.png" for name in ("cup", "spoon")]
+    for path in bad:
+        path.write_bytes(b"no picture")
+    error = call("datasets", "describe", photos).error
+    assert all(str(path) in error for path in bad) and "--skip-bad" in error
+    done = call("datasets", "describe", photos, "--skip-bad")
+    assert (done.code, done.err) == (0, "")
+    assert "Note: 2 of " in done.out and "pictures are left out: " in done.out
+    error = call("datasets", "describe", "glyphs", "--skip-bad").usage_error
+    assert error.endswith("--protocol and --seed. Received: --skip-bad")

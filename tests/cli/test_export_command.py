@@ -18,6 +18,7 @@ def test_the_next_version(call, run_copy, hash_tree):
     assert about["description"]["training_data"] == "glyphs-seed0"
 
 
+@pytest.mark.slow
 def test_elsewhere(call, run_copy, tmp_path, hash_tree):
     before = hash_tree(run_copy)
     done = call("export", run_copy, "--to", tmp_path / "served" / "glyphs")

@@ -102,6 +102,7 @@ def test_from_training_to_the_figure(call, omniglot_dir, lake_dir, tmp_path):
     assert len(kept["runs"]) == 20
 
 
+@pytest.mark.slow
 def test_a_run_of_dark_on_light_is_measured_on_such(
     evaluate_lake, run_copy, glyphs, tmp_path
 ):

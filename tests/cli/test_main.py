@@ -1,6 +1,10 @@
 import importlib.metadata
+import os
+import signal
 import subprocess
 import sys
+import tempfile
+import time
 
 import click
 import pytest
@@ -104,10 +108,46 @@ def test_the_traceback_is_there_when_asked_for(call, monkeypatch):
         call()
 
 
-def test_a_fault_of_the_program_is_not_hidden(call, monkeypatch):
-    monkeypatch.setattr(tfmeta.cli.main, "tfmeta", raising(ZeroDivisionError("x")))
-    with pytest.raises(ZeroDivisionError):
-        call()
+def test_a_fault_of_the_program_is_one_line_and_its_traceback_a_file(
+    call, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(tfmeta.cli.main, "tfmeta", raising(KeyError("shape")))
+    done = call()
+    (file,) = tmp_path.iterdir()
+    assert (done.code, done.out) == (tfmeta.cli.main.FAULT, "")
+    assert done.err == (
+        f"Error: a fault of tfmeta, KeyError: 'shape'. The traceback is in {file}\n"
+    )
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith(f"tfmeta {__version__}, tfmeta\nTraceback")
+    assert text.endswith("KeyError: 'shape'\n")
+
+
+def test_a_traceback_that_cannot_be_kept_is_not_shown_either(
+    call, monkeypatch, tmp_path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    monkeypatch.setattr(tfmeta.cli.main, "tfmeta", raising(KeyError("shape")))
+    assert call().err == (
+        "Error: a fault of tfmeta, KeyError: 'shape'. TFMETA_TRACEBACK=1 in the "
+        "environment shows where\n"
+    )
+
+
+def test_sigterm_ends_it_in_order(call, monkeypatch, tmp_path):
+    @click.command()
+    def command():
+        with tempfile.TemporaryDirectory(dir=tmp_path):
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(10)
+
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr(tfmeta.cli.main, "tfmeta", command)
+    done = call()
+    assert (done.code, done.err) == (143, "Terminated. What was saved is kept.\n")
+    assert list(tmp_path.iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_interrupted(call, monkeypatch):

@@ -81,9 +81,15 @@ def test_a_finished_run_is_measured_again_and_kept(call, run_copy, tiny_options)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--train-ways", 5000), "`--train-ways`.*600. Received: --train-ways=5000"),
-        (("--ways", 5000), "`--ways`.*160. Received: --ways=5000"),
-        (("--train-shots", 16), "16 + 5 = 21"),
+        (
+            ("--train-ways", 5000),
+            "`--train-ways`.*the 600 train classes.*Received: --train-ways=5000",
+        ),
+        (
+            ("--ways", 5000),
+            "`--ways`.*the 160 validation classes.*Received: --ways=5000",
+        ),
+        (("--train-shots", 16), "20 examples.*5 of `--train-queries` by default.*=16"),
         (("--protocol", "lake"), "`--protocol` is no option of data set 'glyphs'"),
         (("--dataset", "imagenet"), "`--dataset` must be one of glyphs.*'imagenet'"),
     ],

@@ -29,11 +29,18 @@ SHORT = (
 
 def test_a_folder_of_photos(call, photos, tmp_path):
     run = tmp_path / "run"
-    done = call(
+    for name in ("class03", "class07"):
+        (photos / name / "bad.png").write_bytes(b"no picture")
+    train = (
         *("train", "--dataset", photos, "--size", 16, "--augment"),
         *("--run", run, "--ways", 2, *SHORT),
     )
+    error = call(*train).error
+    assert "class03/bad.png" in error and "class07/bad.png" in error
+    assert "--skip-bad leaves them out" in error and not run.exists()
+    done = call(*train, "--skip-bad")
     assert (done.code, done.err) == (0, "")
+    assert "Note: 2 of 110 pictures are left out: " in done.out
     config = json.loads((run / "config.json").read_text())["config"]
     assert config["dataset"] == str(photos) and config["size"] == 16
     # Seven, two and three classes.

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import tfmeta.datasets
 from tfmeta.datasets.data_dir import resolve_data_dir
@@ -62,3 +63,51 @@ def test_data_dir(monkeypatch):
     assert resolve_data_dir("~/x") == Path.home() / "x"
     monkeypatch.setenv("TFMETA_DATA_DIR", "")
     assert resolve_data_dir() == Path.home() / ".cache" / "tfmeta"
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Ten classes of two pictures each, as folders and as a CSV file."""
+    rows = ["path,label"]
+    for number in range(10):
+        folder = tmp_path / "photos" / f"class{number}"
+        folder.mkdir(parents=True)
+        for index in range(2):
+            file = folder / f"{index}.png"
+            Image.fromarray(np.full((4, 4), 10 * number, np.uint8)).save(file)
+            rows.append(f"{file},class{number}")
+    (tmp_path / "photos.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+@pytest.mark.parametrize("as_path", [str, Path])
+@pytest.mark.parametrize("name", ["photos", "photos.csv"])
+def test_data_of_ones_own_is_loaded_by_its_path(photos, name, as_path):
+    path = as_path(photos / name)
+    splits = [
+        tfmeta.datasets.load(path, split=split)
+        for split in ("train", "validation", "test")
+    ]
+    classes = [set(table.class_names) for table in splits]
+    assert sum(map(len, classes)) == len(set.union(*classes)) == 10
+    assert splits[0].example_shape == (4, 4, 1)
+    larger = tfmeta.datasets.load(path, split="test", size=8, protocol=None)
+    assert larger.example_shape == (8, 8, 1)
+    assert larger.class_names == splits[2].class_names
+
+
+def test_a_folder_is_found_by_its_name_too(photos, monkeypatch):
+    monkeypatch.chdir(photos)
+    assert tfmeta.datasets.load("photos").class_names
+    assert tfmeta.datasets.load("photos/").class_names
+
+
+def test_of_ones_own_what_is_wrong_is_said(photos):
+    with pytest.raises(ValueError, match="`rotations` is no option.*`size`.*True"):
+        tfmeta.datasets.load(photos / "photos", rotations=True)
+    with pytest.raises(ValueError, match="`split` must be one of.*'val'"):
+        tfmeta.datasets.load(photos / "photos", split="val")
+    with pytest.raises(FileNotFoundError, match="must be a folder.*nothing there"):
+        tfmeta.datasets.load(photos / "pictures")
+    with pytest.raises(ValueError, match="omniglot.*tfds:NAME.*'omniglt'"):
+        tfmeta.datasets.load("omniglt")

@@ -26,6 +26,20 @@ def test_any_step_at_once_and_the_same_in_a_graph():
         np.testing.assert_array_equal(alone, in_graph[step])
 
 
+def test_a_stream_is_the_seed_with_step_and_number_folded_in():
+    """Published figures and kept runs name their episodes by the seed alone."""
+    for seed, step in ((0, 0), (7, 5), (2**63 - 1, 10**6)):
+        at_step = tf.random.fold_in(
+            tf.constant([seed, 0], tf.int64), tf.constant(step, tf.int64)
+        )
+        expected = [
+            tf.random.fold_in(at_step, tf.constant(number, tf.int64))
+            for number in range(16)
+        ]
+        made = step_streams(seed, tf.constant(step), 16)
+        np.testing.assert_array_equal(np.stack(made), np.stack(expected))
+
+
 def test_int32_steps_are_the_same_steps():
     narrow = np.stack(step_streams(7, tf.constant(9, tf.int32), 3))
     wide = np.stack(step_streams(7, tf.constant(9, tf.int64), 3))

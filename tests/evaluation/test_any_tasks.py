@@ -113,6 +113,7 @@ def test_the_figure_of_regression_is_the_mean_squared_error():
         _ = found.accuracy
 
 
+@pytest.mark.slow
 def test_regression_of_maml_after_one_step():
     episodes = Sinusoids(tasks=50)
     learner = MAML(MLP((1,)), 1, task="regression", inner_learning_rate=0.01, seed=0)

@@ -65,15 +65,8 @@ KINDS = {
 }
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name
-        if name.startswith("20 classes, 5-way 5")
-        else pytest.param(name, marks=pytest.mark.slow)
-        for name in KINDS
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", KINDS)
 def test_coverage_where_classes_are_competitors_of_each_other(name):
     count, kind, redraws = KINDS[name]
     generator = np.random.default_rng(11)

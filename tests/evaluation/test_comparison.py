@@ -55,8 +55,8 @@ def many_episodes(seed):
 
 def of_twenty(accuracies, classes):
     names = tuple(f"class{number}" for number in range(20))
-    made = made_result(accuracies, classes=classes)
-    return dataclasses.replace(made, class_names=names, class_clusters=names)
+    named = {"class_names": names, "class_clusters": names}
+    return made_result(accuracies, classes=classes, named=named)
 
 
 def test_the_interval_is_that_of_the_differences_of_the_episodes():

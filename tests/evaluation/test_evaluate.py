@@ -1,3 +1,4 @@
+import functools
 import json
 from collections import Counter
 
@@ -83,6 +84,18 @@ FIXED = {"ways": 4, "shots": 2, "queries": 5, "tasks": 7, "seed": 3}
 VARIED = {"ways": (2, 6), "shots": (1, 3), "queries": 4, "tasks": 7, "seed": 3}
 
 
+@pytest.fixture(scope="module")
+def figures_of(learner, table):
+    """The learner's figures on episodes of these settings, which are measured once."""
+
+    @functools.cache
+    def figures_of(**settings):
+        episodes = Episodes(table, **settings)
+        return evaluate(learner, episodes, num_episodes=600, seen_classes=())
+
+    return figures_of
+
+
 def assert_same_figures(first, second):
     np.testing.assert_allclose(
         first.episode_accuracies, second.episode_accuracies, rtol=0, atol=1e-6
@@ -118,9 +131,9 @@ def test_encoding_once_changes_no_figure(learner, table, settings):
 
 
 @pytest.mark.parametrize("settings", [FIXED, VARIED], ids=["fixed", "padded"])
-def test_figures_recounted_by_hand(learner, table, settings):
+def test_figures_recounted_by_hand(learner, table, settings, figures_of):
     episodes = Episodes(table, **settings)
-    found = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    found = figures_of(**settings)
     embeddings = learner.encoder(table.examples, training=False).numpy()
     accuracies, correct, total = [], Counter(), Counter()
     for episode in range(600):
@@ -210,11 +223,9 @@ def test_episodes_of_two_ways_have_an_area_under_the_curve(learner, table, encod
     assert f"{found.auroc:.4f}" in str(found)
 
 
-def test_episodes_of_more_ways_have_none(learner, table):
+def test_episodes_of_more_ways_have_none(figures_of):
     for settings in (FIXED, {**VARIED, "ways": (2, 3)}):
-        episodes = Episodes(table, **settings)
-        found = evaluate(learner, episodes, num_episodes=600, seen_classes=())
-        assert found.episode_auroc is None
+        assert figures_of(**settings).episode_auroc is None
 
 
 def test_keras_own_evaluate_agrees(learner, table):
@@ -232,12 +243,12 @@ def test_keras_own_evaluate_agrees(learner, table):
     )
 
 
-def test_the_seed_of_the_episodes_fixes_the_figures(learner, table):
+def test_the_seed_of_the_episodes_fixes_the_figures(learner, table, figures_of):
     def measured(seed):
         episodes = Episodes(table, **{**FIXED, "seed": seed})
         return evaluate(learner, episodes, num_episodes=600, seen_classes=())
 
-    first, again, other = measured(3), measured(3), measured(4)
+    first, again, other = figures_of(**FIXED), measured(3), measured(4)
     np.testing.assert_array_equal(first.episode_accuracies, again.episode_accuracies)
     assert first.to_json() == again.to_json()
     assert np.any(first.episode_accuracies != other.episode_accuracies)
@@ -257,10 +268,8 @@ def test_learners_are_told_what_is_padding(learner, table):
         )
 
 
-def test_it_comes_back_from_json(learner, table):
-    found = evaluate(
-        learner, Episodes(table, **VARIED), num_episodes=600, seen_classes=()
-    )
+def test_it_comes_back_from_json(figures_of):
+    found = figures_of(**VARIED)
     again = EvaluationResult.from_json(json.loads(json.dumps(found.to_json())))
     assert again.to_json() == found.to_json()
     assert compare(found, again).difference == 0
@@ -294,14 +303,12 @@ def test_no_figure_from_few_episodes(learner, table):
         evaluate(learner, Episodes(table, **FIXED), num_episodes=599, seen_classes=())
 
 
-def test_augmented_examples_cannot_be_encoded_once(learner, table):
+def test_augmented_examples_cannot_be_encoded_once(learner, table, figures_of):
     episodes = Episodes(table, **FIXED, augment=RandomAffine())
     with pytest.raises(ValueError, match="`encode_once=True`.*augment=RandomAffine"):
         evaluate(learner, episodes, seen_classes=(), encode_once=True)
     augmented = evaluate(learner, episodes, num_episodes=600, seen_classes=())
-    plain = evaluate(
-        learner, Episodes(table, **FIXED), num_episodes=600, seen_classes=()
-    )
+    plain = figures_of(**FIXED)
     assert np.any(augmented.episode_accuracies != plain.episode_accuracies)
     only_support = Episodes(table, **FIXED, support_augment=RandomAffine())
     with pytest.raises(ValueError, match="`encode_once=True`.*support_augment=Random"):
@@ -310,17 +317,18 @@ def test_augmented_examples_cannot_be_encoded_once(learner, table):
         compare(augmented, plain)
 
 
-def test_a_learner_that_may_look_at_the_episode_is_not_encoded_once(learner, table):
+def test_a_learner_that_may_look_at_the_episode_is_not_encoded_once(
+    learner, table, figures_of
+):
     bound = EpisodeBound(learner.encoder)
     episodes = Episodes(table, **VARIED)
     with pytest.raises(ValueError, match="`encode_once=True`.*EpisodeBound"):
         evaluate(bound, episodes, seen_classes=(), encode_once=True)
     found = evaluate(bound, episodes, num_episodes=600, seen_classes=())
-    expected = evaluate(learner, episodes, num_episodes=600, seen_classes=())
-    assert_same_figures(found, expected)
+    assert_same_figures(found, figures_of(**VARIED))
 
 
-def test_unlabelled_examples_reach_the_learner(learner, table):
+def test_unlabelled_examples_reach_the_learner(learner, table, figures_of):
     settings = {**FIXED, "queries": 3, "unlabelled": 2, "distractors": 1}
     episodes = Episodes(table, **settings)
     refined = SemiSupervisedPrototypicalNetwork(learner.encoder)
@@ -335,22 +343,22 @@ def test_unlabelled_examples_reach_the_learner(learner, table):
     plain = measured(learner)
     assert np.any(found.episode_accuracies != plain.episode_accuracies)
     assert found.protocol["distractors"] == 1
-    others = Episodes(table, **{**FIXED, "queries": 3})
+    others = figures_of(**{**FIXED, "queries": 3})
     with pytest.raises(ValueError, match="`distractors` must agree.*1 and None"):
-        compare(found, evaluate(learner, others, num_episodes=600, seen_classes=()))
+        compare(found, others)
 
 
 @pytest.mark.parametrize(
     ("encode_once", "settings"),
     [
         pytest.param(False, FIXED, id="fixed", marks=pytest.mark.slow),
-        pytest.param(False, VARIED, id="padded"),
+        pytest.param(False, VARIED, id="padded", marks=pytest.mark.slow),
         pytest.param(True, FIXED, id="encoded once"),
         pytest.param(True, VARIED, id="encoded once, padded", marks=pytest.mark.slow),
     ],
 )
 def test_a_transductive_figure_has_others_beside_it(
-    learner, table, settings, encode_once
+    learner, table, settings, encode_once, figures_of
 ):
     episodes = Episodes(table, **settings)
     found = evaluate(
@@ -360,7 +368,7 @@ def test_a_transductive_figure_has_others_beside_it(
         seen_classes=(),
         encode_once=encode_once,
     )
-    plain = evaluate(learner, episodes, num_episodes=600, seen_classes=())
+    plain = figures_of(**settings)
     assert found.transductive and found.to_json()["transductive"]
     assert ", transductive" in str(found)
     assert np.any(found.episode_accuracies != plain.episode_accuracies)

@@ -57,6 +57,7 @@ def test_by_hand():
     assert modified_hausdorff_distance(c, b) == pytest.approx(4 / 3)
 
 
+@pytest.mark.slow
 def test_on_the_authors_pictures_it_is_wrong_155_times_of_400(lake_dir):
     reports = []
     result = evaluate_modified_hausdorff(

@@ -208,7 +208,7 @@ def test_pictures_of_episodes_are_not_drawn(tmp_path):
     learner = Spoiled(identity((6, 6, 1)))
     learner.above = -INF
     episodes = Episodes(table(shape=(6, 6, 1)), **SETTINGS)
-    with pytest.raises(ValueError, match="others for 900 of 900 queries"):
+    with pytest.raises(ValueError, match="others for 45 of 45 queries, in 3 of 3"):
         draw_episodes(learner, episodes, tmp_path / "a.png")
     assert not list(tmp_path.iterdir())
 

@@ -127,17 +127,31 @@ def examples(encoder, count, dtype=None):
     return tf.cast(tf.constant(numbers), dtype or own)
 
 
-# One of each mechanism; the others take a minute together.
+def spec_of_any_size(rows):
+    """Of any number of tasks with any number of such rows."""
+    return tf.TensorSpec([None, None, *rows.shape[1:]], rows.dtype)
+
+
+# One of each mechanism. Of the others those that have an export of their own are slow.
 USUAL = {
-    *("prototypical-conv4", "prototypical-koch", "matching-context", "relation"),
-    *("semi", "siamese", "maml-dense", "maml-query_batch", "maml-regression"),
+    *("prototypical-conv4", "matching-context", "relation", "semi", "siamese"),
+    *("maml-query_batch", "maml-regression"),
+}
+RARER = {
+    *("prototypical-text", "gaussian", "baseline", "simple-shot", "zero-shot"),
+    *("logistic-regression", "maml-prototypes", "lstm"),
 }
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=[] if name in USUAL else [pytest.mark.slow])
+        name
+        if name in USUAL
+        else pytest.param(
+            name,
+            marks=pytest.mark.slow if name in RARER else pytest.mark.exhaustive,
+        )
         for name in LEARNERS
     ],
 )
@@ -156,7 +170,9 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
         assert tuple(found.shape) == shape and found.dtype == tf.float32
 
     # In Python and in a graph; no queries, no tasks.
-    for function in (logits, tf.function(logits)):
+    sizes = [spec_of_any_size(x) for x in (support, labels, query)]
+    graph = tf.function(logits, input_signature=sizes, autograph=False)
+    for function in (logits, graph):
         expect(function(support[None], labels[None], query[None, :0]), 1, 0, outputs)
         expect(
             function(support[None][:0], labels[None][:0], query[None][:0]),

@@ -242,8 +242,8 @@ def test_keras_layer_from_the_export(learner, exported, pictures, endpoint):
     ("dtype", "direct_dtype", "exported_dtype"),
     [
         ("mixed_bfloat16", "bfloat16", "float32"),
-        ("float16", "float16", "float32"),
-        ("float64", "float64", "float64"),
+        pytest.param("float16", "float16", "float32", marks=pytest.mark.slow),
+        pytest.param("float64", "float64", "float64", marks=pytest.mark.slow),
     ],
 )
 def test_outputs_are_at_least_float32(
@@ -324,7 +324,10 @@ def test_raw_float_input_leaves_one_embed(tmp_path, learner):
     }
 
 
-def test_versions_follow_each_other(tmp_path, learner):
+def test_versions_follow_each_other(tmp_path):
+    learner = PrototypicalNetwork(
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    )
     assert export.save(learner, tmp_path / "m", version=3) == tmp_path / "m" / "3"
     before = (tmp_path / "m" / "3" / "saved_model.pb").read_bytes()
     with pytest.raises(FileExistsError, match="version=3"):

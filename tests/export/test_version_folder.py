@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tfmeta import locks
 from tfmeta.export import version_folder
 from tfmeta.export.version_folder import list_versions, write_version
 
@@ -94,7 +95,7 @@ def test_what_a_killed_writer_leaves_is_removed(tmp_path):
     assert {p.name for p in tmp_path.iterdir()} == {"1", ".lock", ".tmp-notes"}
 
 
-@pytest.mark.skipif(version_folder.fcntl is None, reason="needs file locks")
+@pytest.mark.skipif(locks.fcntl is None, reason="needs file locks")
 def test_writers_at_the_same_time_wait_for_each_other(tmp_path):
     busy = threading.Lock()
 

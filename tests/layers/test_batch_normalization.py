@@ -60,7 +60,11 @@ def test_training_follows_the_definition(
 
 @pytest.mark.parametrize(
     ("shape", "axis"),
-    [((8, 6, 6, 3), -1), ((8, 6, 6, 3), 1), ((8, 6), -1), ((8, 5, 4), -1)],
+    [
+        *(((8, 6, 6, 3), 1), ((8, 6), -1)),
+        pytest.param((8, 6, 6, 3), -1, marks=pytest.mark.slow),
+        pytest.param((8, 5, 4), -1, marks=pytest.mark.slow),
+    ],
 )
 def test_fit_equals_keras(shape, axis):
     rng = np.random.default_rng(3)
@@ -294,6 +298,7 @@ for part, value in zip((inputs[:4], inputs[4:]), moving, strict=True):
 """
 
 
+@pytest.mark.slow
 def test_each_replica_has_its_own_statistics():
     # Logical devices must be set before TensorFlow starts.
     result = subprocess.run(

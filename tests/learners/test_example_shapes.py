@@ -70,7 +70,10 @@ def test_other_shapes_than_the_encoders_are_refused_before_training(
         np.testing.assert_array_equal(ours, theirs)
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+@pytest.mark.parametrize(
+    "name",
+    ["prototypical", pytest.param("maml", marks=pytest.mark.slow), "baseline"],
+)
 def test_grey_pictures_without_channels_go_all_the_way(name, tmp_path):
     data = table((28, 28))
     learner = LEARNERS[name](grey())
@@ -117,7 +120,14 @@ def test_grey_pictures_are_served_as_pixels(encoder, dtype):
 
 
 @pytest.mark.parametrize(
-    "dtype", ["uint16", "int64", "int8", "bool", "float16", "float64"]
+    "dtype",
+    [
+        *("uint16", "bool", "float16"),
+        *(
+            pytest.param(d, marks=pytest.mark.slow)
+            for d in ("int64", "int8", "float64")
+        ),
+    ],
 )
 def test_other_dtypes_go_all_the_way(dtype, tmp_path):
     inputs = keras.Input((6,), dtype=dtype)

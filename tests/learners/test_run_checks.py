@@ -35,7 +35,7 @@ def results_of(folder, *names):
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory):
-    return results_of(tmp_path_factory.mktemp("shares"), "maml")
+    return results_of(tmp_path_factory.mktemp("shares"), "maml", "reptile")
 
 
 def check_refusals(found):
@@ -55,18 +55,22 @@ def check_refusals(found):
         assert not act["moved"], name
 
 
-def test_tasks_that_replicas_cannot_share_are_refused(results):
-    check_refusals(results["maml"])
-
-
+# Those with a step of training of their own.
 @pytest.mark.slow
+@pytest.mark.parametrize("name", ["maml", "reptile"])
+def test_tasks_that_replicas_cannot_share_are_refused(results, name):
+    check_refusals(results[name])
+
+
+@pytest.mark.exhaustive
 def test_of_other_learners_too(tmp_path):
-    names = ("prototypical", "siamese", "anil", "reptile")
+    names = ("prototypical", "siamese", "anil")
     found = results_of(tmp_path, *names)
     for name in names:
         check_refusals(found[name])
 
 
+@pytest.mark.slow
 def test_ordinary_batches_are_shared_evenly_or_refused(results):
     found = results["baseline"]
     assert found["uneven"]["error"] == "ValueError"
@@ -79,6 +83,7 @@ def test_ordinary_batches_are_shared_evenly_or_refused(results):
     assert found["difference"] < 1e-6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [5, 47])
 def test_ordinary_batches_are_measured_as_on_one_device(results, size):
     """Every example counts by itself, whichever replica has it."""

@@ -27,6 +27,7 @@ LOSSES = [
     *((TripletLoss, triplet_by_hand, {"mining": mining}) for mining in MININGS),
 ]
 PARAMETERS = ("kind", "by_hand", "options")
+COMPILED = (LOSSES[0], LOSSES[-1])
 
 
 def batch(seed=0, rows=12, classes=4, features=3):
@@ -167,8 +168,19 @@ def test_tasks_are_not_compared_with_each_other(kind, by_hand, options):
     np.testing.assert_allclose(together, np.mean(separate), rtol=1e-9)
 
 
-@pytest.mark.parametrize(PARAMETERS, LOSSES)
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    ("jit_compile", *PARAMETERS),
+    [
+        pytest.param(
+            jit_compile,
+            *loss,
+            # Of each kind one is compiled by default.
+            marks=pytest.mark.slow if jit_compile and loss not in COMPILED else (),
+        )
+        for jit_compile in (False, True)
+        for loss in LOSSES
+    ],
+)
 def test_in_graphs_of_unknown_sizes(kind, by_hand, options, jit_compile):
     loss = kind(**options)
 
@@ -253,12 +265,18 @@ def test_config(loss):
     assert again(labels, embeddings) == loss(labels, embeddings)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize(
-    "loss",
+    ("loss", "jit_compile"),
     [
-        ContrastiveLoss(2.0),
-        pytest.param(TripletLoss(mining="all"), marks=pytest.mark.slow),
+        (ContrastiveLoss(2.0), False),
+        *(
+            pytest.param(*case, marks=pytest.mark.slow)
+            for case in [
+                (ContrastiveLoss(2.0), True),
+                (TripletLoss(mining="all"), False),
+                (TripletLoss(mining="all"), True),
+            ]
+        ),
     ],
 )
 def test_trains_a_plain_keras_model(tmp_path, loss, jit_compile):

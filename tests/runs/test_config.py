@@ -186,3 +186,15 @@ def test_values_given_replace_those_of_a_task():
     task = HeldOutEpisodeConfig(ways=3, shots=2)
     assert task.with_given(ways=None, shots=None) == task
     assert task.with_given(ways=4, queries=None).ways == 4
+
+
+def test_splits_differ_by_their_classes():
+    one = {"train": ["a", "b"], "test": ["c"]}
+    ours, theirs = (
+        TrainConfig(splits=splits) for splits in (one, {"train": ["a"], "test": ["b"]})
+    )
+    assert from_text(ours) == ours
+    (found,) = ours.differences(theirs)
+    assert found == ("splits", {"b": "train", "c": "test"}, {"b": "test", "c": "none"})
+    # What nobody says is for the other to say.
+    assert not [*ours.differences(TrainConfig()), *TrainConfig().differences(ours)]

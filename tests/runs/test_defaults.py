@@ -19,6 +19,28 @@ def test_what_is_chosen_wins():
     config = default_config("omniglot", {"ways": 7, "seed": 3})
     assert (config.test.ways, config.seed, config.training.ways) == (7, 3, 60)
     assert default_config("glyphs", {}) == TrainConfig()
+    assert default_config("clinc150", {}).learner == "prototypical"
+
+
+def test_photographs_have_learners_of_their_own(photos, monkeypatch):
+    def learner(dataset=str(photos), **chosen):
+        return default_config(dataset, chosen).learner
+
+    assert learner() == learner(seed=1) == "logistic_regression"
+    # The first that makes use of what is chosen.
+    assert learner(epochs=1) == learner("mini_imagenet") == "baseline_plus_plus"
+    assert learner(train_ways=3) == "prototypical"
+    assert learner("cifar_fs", train_shots=2) == "prototypical"
+    # Nothing is put in the place of what was named.
+    assert learner(encoder="conv4") == "prototypical"
+    assert learner(learner="siamese") == "siamese"
+    with pytest.raises(ValueError, match="`batch_size` must be left out for"):
+        learner(train_ways=3, batch_size=8)
+    monkeypatch.setattr("tfmeta.runs.defaults.is_installed", lambda package: False)
+    assert learner() == "baseline_plus_plus"
+    for path in photos.rglob("*.png"):
+        Image.open(path).convert("L").save(path)
+    assert learner() == "prototypical"
 
 
 def test_an_unknown_data_set_is_named():
@@ -42,16 +64,38 @@ def photos(tmp_path):
 def test_own_data_lower_what_was_not_chosen(photos):
     config = default_config(str(photos), {"shots": 2})
     assert config.dataset == str(photos)
-    # 12, 4 and 4 classes of at least 7 pictures.
+    # 13, 4 and 3 classes of at least 7 pictures.
+    assert {s: len(origins) for s, origins in config.splits.items()} == {
+        **{"train": 13, "validation": 4, "test": 3}
+    }
     training = config.training
-    assert (training.ways, training.shots, training.queries) == (12, 1, 5)
+    assert (training.ways, training.shots, training.queries) == (13, 1, 5)
     for task in (config.validation, config.test):
-        assert (task.ways, task.shots, task.queries) == (4, 2, 5)
-    assert default_config(str(photos), {"ways": 5, "queries": 15}).test.ways == 5
+        assert (task.ways, task.shots, task.queries) == (3, 2, 5)
+    assert default_config(str(photos), {"ways": 2, "queries": 4}).test.ways == 2
+    with pytest.raises(ValueError, match=r"`ways` must fit.*Received: ways=5$"):
+        default_config(str(photos), {"ways": 5})
+    with pytest.raises(ValueError, match="`protocol` must be left out for data of you"):
+        default_config(str(photos), {"protocol": "lake"})
 
 
-def test_own_data_of_few_classes_are_for_no_training(photos):
-    for number in range(5, 20):
+@pytest.mark.parametrize("count", range(1, 9))
+def test_own_data_of_few_classes(photos, count):
+    for number in range(count, 20):
         shutil.rmtree(photos / f"class{number:02d}")
-    with pytest.raises(ValueError, match="2 classes in each.*3, 1, 1;.*classify"):
+    if count >= 6:
+        for learner in ("prototypical", "maml", "reptile", "baseline", "simple_shot"):
+            config = default_config(str(photos), {"learner": learner})
+            assert config.test.ways == 2
+            assert sum(map(len, config.splits.values())) == count
+        return
+    message = rf"at least 6 classes, 2 in each.*Received: {count}[,;].*classify"
+    with pytest.raises(ValueError, match=message):
         default_config(str(photos), {"learner": "simple_shot"})
+
+
+def test_splits_that_lack_one(photos):
+    for place in ("train/a", "train/b", "test/c"):
+        shutil.copytree(photos / "class00", photos.parent / "divided" / place)
+    with pytest.raises(ValueError, match="a folder for each of train, validation, te"):
+        default_config(str(photos.parent / "divided"), {})

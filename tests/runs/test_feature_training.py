@@ -31,7 +31,7 @@ def few_glyphs(tables, monkeypatch):
     def load_split(config, split, data_dir=None):
         return tables[split]
 
-    for module in ("train", "data"):
+    for module in ("plan", "data"):
         monkeypatch.setattr(f"tfmeta.runs.{module}.load_split", load_split)
 
 
@@ -99,6 +99,7 @@ class StopAfterEpoch(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_glyphs")
 def test_goes_on_bit_for_bit(config, tmp_path):
     whole = train(config, RunFolder(tmp_path / "whole"), data_dir=tmp_path / "data")
@@ -111,11 +112,9 @@ def test_goes_on_bit_for_bit(config, tmp_path):
     assert weights(resumed) == weights(whole)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("few_glyphs")
-@pytest.mark.parametrize(
-    "learner",
-    ["baseline_plus_plus", pytest.param("anil", marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("learner", ["baseline_plus_plus", "anil"])
 def test_trains_other_learners(learner, config, tmp_path):
     options = {"batch_size": 8} if learner.startswith("base") else {"ways": 4}
     config = config.with_options({"learner": learner, **options})

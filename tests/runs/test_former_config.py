@@ -108,6 +108,7 @@ class StopAfterAnEpoch(keras.callbacks.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("glyphs_drawn_once")
 def test_a_run_of_before_goes_on_bit_for_bit(tmp_path):
     config = TrainConfig().with_options(

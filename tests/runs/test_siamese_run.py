@@ -72,7 +72,7 @@ def test_the_encoder_of_the_paper_is_one_to_choose():
     learner = build_learner(config_of(encoder="koch", filters=2), table)
     assert learner.encoder.name == "koch_conv_net"
     assert learner.encoder.output_shape == (None, 128)
-    with pytest.raises(ValueError, match="`dataset`.*65 pixels"):
+    with pytest.raises(ValueError, match="`pictures`.*65 pixels"):
         build_learner(config_of(encoder="koch"), load_split(TrainConfig(), "test"))
 
 

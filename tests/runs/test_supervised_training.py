@@ -49,7 +49,7 @@ def tables(draw_glyphs_once):
 @pytest.fixture
 def few_glyphs(tables, monkeypatch):
     monkeypatch.setattr(
-        "tfmeta.runs.train.load_split", lambda config, split, data_dir: tables[split]
+        "tfmeta.runs.plan.load_split", lambda config, split, data_dir: tables[split]
     )
 
 

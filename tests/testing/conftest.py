@@ -1,6 +1,7 @@
-"""Lets the tests here share `broken_learners`, in every import mode of pytest."""
+"""Lets the tests here share `broken_learners` and the marks of those of learners."""
 
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+HERE = Path(__file__).parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "learners")]

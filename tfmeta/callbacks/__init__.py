@@ -6,10 +6,12 @@ from tfmeta.callbacks.stop_at_non_finite import (
     NonFiniteTrainingError,
     StopAtNonFinite,
 )
+from tfmeta.callbacks.whole_model_checkpoint import WholeModelCheckpoint
 
 __all__ = [
     "NonFiniteTrainingError",
     "Resume",
     "StopAtNonFinite",
     "TrainingProgress",
+    "WholeModelCheckpoint",
 ]

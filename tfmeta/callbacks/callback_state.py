@@ -10,13 +10,18 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfmeta.callbacks.whole_model_checkpoint import WholeModelCheckpoint
+
 # The attributes that change in the course of a `fit`. Keras keeps them public,
 # and resets those of the first two whenever a `fit` begins.
 _ATTRIBUTES: dict[type, tuple[str, ...]] = {
     keras.callbacks.EarlyStopping: ("best", "wait", "best_epoch", "stopped_epoch"),
     keras.callbacks.ReduceLROnPlateau: ("best", "wait", "cooldown_counter"),
     keras.callbacks.ModelCheckpoint: ("best",),
+    WholeModelCheckpoint: ("best",),
 }
+# They can take over from each other.
+_NAMES = {WholeModelCheckpoint: keras.callbacks.ModelCheckpoint.__name__}
 
 
 def check_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> None:
@@ -53,14 +58,18 @@ def check_callbacks(callbacks: Sequence[keras.callbacks.Callback]) -> None:
 
 def describe(callback: keras.callbacks.Callback) -> dict[str, str]:
     """What must be equal for a state to be given back to a callback."""
-    return {"class": type(callback).__name__, "monitor": callback.monitor}
+    name = _NAMES.get(type(callback), type(callback).__name__)
+    return {"class": name, "monitor": callback.monitor}
+
+
+def attributes(callback: keras.callbacks.Callback) -> tuple[str, ...]:
+    """Names of the scalars a callback remembers."""
+    return _ATTRIBUTES[type(callback)]
 
 
 def get_state(callback: keras.callbacks.Callback) -> dict[str, Any]:
     """The scalars a callback remembers, as JSON holds them."""
-    return {
-        name: plain(getattr(callback, name)) for name in _ATTRIBUTES[type(callback)]
-    }
+    return {name: plain(getattr(callback, name)) for name in attributes(callback)}
 
 
 def get_arrays(callback: keras.callbacks.Callback) -> list[np.ndarray] | None:
@@ -74,7 +83,7 @@ def set_state(
     arrays: list[np.ndarray] | None,
 ) -> None:
     """Gives back what `get_state` and `get_arrays` have read."""
-    for name in _ATTRIBUTES[type(callback)]:
+    for name in attributes(callback):
         setattr(callback, name, state[name])
     if isinstance(callback, keras.callbacks.EarlyStopping):
         callback.best_weights = arrays

@@ -14,14 +14,17 @@ import math
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
-from tfmeta.durable import flush, put_in_place
+from tfmeta.durable import flush, naming, put_in_place, remove, writing
 from tfmeta.json_files import json_text, read_json
+from tfmeta.json_types import check_type
+from tfmeta.model_files import check_model_file, first_line
+from tfmeta.one_writer import check_owned
 
 # 2 writes numbers that are not finite, such as the best value of a callback before
 # the first epoch, as JSON has them; 1 is read as well.
@@ -33,6 +36,34 @@ _ARRAYS = "arrays.npz"
 _NOT_FINITE = "not finite"
 _NAME = re.compile(r"checkpoint-(\d{8,})")
 _BUILDING, _REMOVING = ".building-", ".removing-"
+
+
+class _Versioned(TypedDict):
+    """What a manifest holds, of whatever version."""
+
+    format_version: int
+
+
+class _Manifest(_Versioned):
+    """What the manifest of this version holds."""
+
+    environment: dict[str, Any]
+    sha256: dict[str, str]
+
+
+class _Layout(TypedDict):
+    """How an array is stored."""
+
+    dtype: str
+    shape: list[int]
+
+
+class _State(TypedDict):
+    """What `state.json` holds."""
+
+    state: dict[str, Any]
+    arrays: dict[str, _Layout]
+    files: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +109,9 @@ def save_checkpoint(
 
     Raises:
         FileExistsError: When there is a checkpoint of this number or above.
+        OSError: When it cannot be written, as on a full disk; the ones before stay.
     """
+    check_owned(root)
     root.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(root)
     older = list_checkpoints(root)
@@ -89,6 +122,32 @@ def save_checkpoint(
             f"run writing to the same folder? Received: {older[-1]}"
         )
     building = root / f"{_BUILDING}{target.name}"
+    with naming(target):
+        try:
+            _build(building, target, environment, state, arrays, files)
+            # Flushed, or a power failure could undo the rename but not the removals.
+            put_in_place(building, target)
+        except BaseException:
+            remove(building)
+            raise
+    for folder in older:
+        # Renamed first: a removal that is cut short must not leave a folder
+        # that looks like a checkpoint.
+        removing = folder.with_name(_REMOVING + folder.name)
+        os.rename(folder, removing)
+        shutil.rmtree(removing, ignore_errors=True)
+    return target
+
+
+def _build(
+    building: Path,
+    target: Path,
+    environment: Mapping[str, Any],
+    state: Mapping[str, Any],
+    arrays: Mapping[str, np.ndarray],
+    files: Mapping[str, Path],
+) -> None:
+    """Writes what becomes a checkpoint, down to the disk."""
     building.mkdir()
     for name, source in files.items():
         shutil.copyfile(source, building / name)
@@ -116,17 +175,6 @@ def save_checkpoint(
     (building / _MANIFEST).write_text(text, "utf-8")
     for path in building.iterdir():
         flush(path)
-    flush(building)
-    os.rename(building, target)
-    # Without this a power failure could undo the rename but not the removals.
-    flush(root)
-    for folder in older:
-        # Renamed first: a removal that is cut short must not leave a folder
-        # that looks like a checkpoint.
-        removing = folder.with_name(_REMOVING + folder.name)
-        os.rename(folder, removing)
-        shutil.rmtree(removing, ignore_errors=True)
-    return target
 
 
 def list_checkpoints(root: Path) -> list[Path]:
@@ -153,13 +201,14 @@ def load_checkpoint(root: Path) -> Checkpoint | None:
         return None
     folder = folders[-1]
     try:
-        manifest = read_json(folder / _MANIFEST)
-        version = int(manifest["format_version"])
+        manifest = read_json(folder / _MANIFEST, _Versioned)
+        version = manifest["format_version"]
         # A later version may have renamed whatever else there is.
         readable = version <= FORMAT_VERSION
-        digests = dict(manifest["sha256"]) if readable else {}
-        environment = dict(manifest["environment"]) if readable else {}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        if readable:
+            check_type(manifest, _Manifest, folder / _MANIFEST)
+            _check_names(manifest["sha256"])
+    except (OSError, ValueError) as error:
         raise _damaged(folder, _MANIFEST, f"{type(error).__name__}: {error}") from error
     if not readable:
         raise ValueError(
@@ -167,26 +216,55 @@ def load_checkpoint(root: Path) -> Checkpoint | None:
             "resume from it, or give another folder to start anew. This version "
             f"reads format {FORMAT_VERSION} and below. Received: format {version}"
         )
-    for name, digest in digests.items():
+    for name, digest in manifest["sha256"].items():
         path = folder / name
         found = _sha256(path) if path.is_file() else "no such file"
         if found != digest:
             raise _damaged(folder, name, f"SHA-256 {found} instead of {digest}")
-    # Format 1 may hold words that are no JSON; the digest shows that they are ours.
-    text = (folder / _STATE).read_text("utf-8")
-    content = json.loads(text, object_hook=_unnamed)
-    with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
-        arrays = {
-            key: stored[key].view(np.dtype(layout["dtype"])).reshape(layout["shape"])
-            for key, layout in content["arrays"].items()
-        }
+    content = _read_state(folder)
+    try:
+        check_model_file(folder / _ARRAYS)
+        with np.load(folder / _ARRAYS, allow_pickle=False) as stored:
+            arrays = {
+                key: stored[key]
+                .view(np.dtype(layout["dtype"]))
+                .reshape(layout["shape"])
+                for key, layout in content["arrays"].items()
+            }
+    # What NumPy raises on files that others have made is of many types.
+    except Exception as error:
+        raise _damaged(folder, _ARRAYS, first_line(error)) from error
     return Checkpoint(
         folder=folder,
-        environment=environment,
+        environment=manifest["environment"],
         state=content["state"],
         arrays=arrays,
         files={name: folder / name for name in content["files"]},
     )
+
+
+def _read_state(folder: Path) -> dict[str, Any]:
+    """The content of `state.json`.
+
+    Raises:
+        ValueError: When it is not that; names it.
+    """
+    try:
+        # Format 1 may hold words that are no JSON.
+        text = (folder / _STATE).read_text("utf-8")
+        content = json.loads(text, object_hook=_unnamed)
+        check_type(content, _State, _STATE)
+        _check_names(content["files"])
+    except (OSError, ValueError, TypeError, RecursionError) as error:
+        raise _damaged(folder, _STATE, first_line(error)) from error
+    return content
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuses names that lead out of the folder."""
+    for name in names:
+        if not name or name != os.path.basename(name) or name in (".", ".."):
+            raise ValueError(f"{name[:80]!r}, which is no name of a file in the folder")
 
 
 def _named(value: Any) -> Any:
@@ -208,9 +286,8 @@ def _unnamed(value: dict[str, Any]) -> Any:
 def replace_file(source: Path, target: Path) -> None:
     """Copies `source` over `target` such that `target` is never half-written."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    building = target.with_name(f"{_BUILDING}{target.name}")
-    shutil.copyfile(source, building)
-    put_in_place(building, target)
+    with writing(target) as building:
+        shutil.copyfile(source, building)
 
 
 def _number(folder: Path) -> int:

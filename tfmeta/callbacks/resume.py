@@ -26,6 +26,7 @@ from tfmeta.callbacks.model_state import (
     prepare_model,
     set_model_state,
 )
+from tfmeta.callbacks.resume_state import check_state
 from tfmeta.callbacks.stop_at_non_finite import NonFiniteTrainingError
 from tfmeta.finite_checks import count_not_finite
 
@@ -167,7 +168,7 @@ class Resume(keras.callbacks.Callback):
         prepare_model(model)
         checkpoint = load_checkpoint(self.folder)
         if checkpoint is not None:
-            self._check_same_callbacks(checkpoint)
+            check_state(checkpoint, self.callbacks)
             _check_finite(checkpoint.arrays, f"checkpoint {checkpoint.folder}")
             set_model_state(model, checkpoint.arrays, f"checkpoint {checkpoint.folder}")
             self._warn_of_differences(checkpoint, model)
@@ -320,17 +321,6 @@ class Resume(keras.callbacks.Callback):
                 "`steps_per_epoch` must be given beside Resume, as a multiple of "
                 f"steps_per_execution={at_once}, or batches could not be counted. "
                 f"Received: {'none' if steps is None else steps} steps an epoch"
-            )
-
-    def _check_same_callbacks(self, checkpoint: Checkpoint) -> None:
-        names = ("class", "monitor")
-        saved = [{n: kept[n] for n in names} for kept in checkpoint.state["callbacks"]]
-        given = [callback_state.describe(callback) for callback in self.callbacks]
-        if saved != given:
-            raise ValueError(
-                "`callbacks` must hold the callbacks of the run that was stopped, in "
-                f"the same order: checkpoint {checkpoint.folder} keeps {saved}. "
-                f"Received: {given}"
             )
 
     def _warn_of_differences(self, checkpoint: Checkpoint, model: keras.Model) -> None:

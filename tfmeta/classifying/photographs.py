@@ -11,9 +11,13 @@ import keras
 import numpy as np
 
 from tfmeta.classifying.task import Task
-from tfmeta.classifying.unreadable import find_unreadable, left_out, refuse_unreadable
 from tfmeta.datasets.reading.photographs import read_photograph
-from tfmeta.datasets.reading.pictures import UnreadablePicture
+from tfmeta.datasets.reading.pictures import ACCEPTED_PICTURE, UnreadablePicture
+from tfmeta.datasets.reading.unreadable import (
+    find_unreadable,
+    left_out,
+    refuse_unreadable,
+)
 from tfmeta.features import features_of
 from tfmeta.layers import ResizedPictures
 
@@ -67,7 +71,7 @@ def embed_files(
         if not unreadable:
             raise
     if not skip_bad:
-        refuse_unreadable(unreadable, len(files))
+        refuse_unreadable(unreadable, len(files), ACCEPTED_PICTURE)
     task = task.without(unreadable)
     return task, features(task), [left_out(unreadable, len(files))]
 

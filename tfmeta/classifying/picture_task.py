@@ -11,6 +11,7 @@ from tfmeta.classifying.query_files import QueryFiles
 from tfmeta.classifying.task import Task, number_labels
 from tfmeta.datasets.own.class_folders import list_class_files
 from tfmeta.datasets.own.csv_file import list_csv
+from tfmeta.datasets.own.given_splits import refuse_given_splits
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 
 
@@ -20,7 +21,8 @@ def find_picture_task(
     """Lists the files of a task; none is opened.
 
     Args:
-        support: Folder with a sub-folder of pictures per class, or a CSV file with
+        support: Folder with a sub-folder of pictures per class, as of
+            `tfmeta.datasets.own.class_folders.list_class_files`, or a CSV file with
             the columns `path` and `label`.
         query: A picture, a folder of pictures, or one with a sub-folder of them per
             class, named as in `support`.
@@ -49,6 +51,7 @@ def find_picture_task(
         query=queries.paths,
         query_names=queries.names,
         query_labels=queries.labels,
+        notes=files.notes,
     )
 
 
@@ -93,4 +96,5 @@ def check_classes(class_names: Sequence[str], source: Path) -> None:
 def _labelled(support: Path) -> LabelledFiles:
     if support.is_file():
         return list_csv(support)
+    refuse_given_splits(support)
     return list_class_files(support, what="picture")

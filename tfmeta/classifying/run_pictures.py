@@ -16,15 +16,23 @@ from tfmeta.classifying.inversion import (
 )
 from tfmeta.classifying.saved_model import read_description
 from tfmeta.classifying.task import Task
-from tfmeta.classifying.unreadable import find_unreadable, left_out, refuse_unreadable
 from tfmeta.datasets.own.picture_files import PictureForm, read_in_form
 from tfmeta.datasets.reading.ground import Ground, ground_of, invert_pictures
 from tfmeta.datasets.reading.pictures import (
+    ACCEPTED_PICTURE,
     PictureKind,
     UnreadablePicture,
     picture_kind,
     read_picture,
 )
+from tfmeta.datasets.reading.unreadable import (
+    find_unreadable,
+    left_out,
+    refuse_unreadable,
+)
+
+# In pixels; no encoder takes more, and all pictures of a task are held at once.
+_LONGEST_SIDE = 2**13
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,13 +120,14 @@ def _form_of(model_folder: Path, example: dict[str, Any]) -> PictureForm:
         shape = [*shape, 1]
     if (
         len(shape) != 3
-        or None in shape
+        or any(side is None or not 0 < side <= _LONGEST_SIDE for side in shape)
         or shape[2] not in (1, 3)
         or dtype not in ("uint8", "uint16")
     ):
         raise ValueError(
             f"{model_folder} must take uint8 pictures (or uint16) of a fixed size and "
-            f"of 1 or 3 channels. Received: one for {dtype} examples of shape {shape}"
+            f"of 1 or 3 channels. Received: one for {dtype:.20} examples of shape "
+            f"{shape[:5]}"
         )
     return PictureForm((shape[0], shape[1]), shape[2], dtype)
 
@@ -141,7 +150,7 @@ def _read(
         if not unreadable:
             raise
     if not skip_bad:
-        refuse_unreadable(unreadable, len(files))
+        refuse_unreadable(unreadable, len(files), ACCEPTED_PICTURE)
     task = task.without(unreadable)
     pictures = read_in_form([*task.support, *task.query], form)
     return task, pictures, [left_out(unreadable, len(files))]

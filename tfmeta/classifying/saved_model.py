@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -13,6 +13,37 @@ from tfmeta.runs.run_folder import RunFolder, read_versioned
 # Of `tfmeta.json`; `tfmeta.export` has it too, but imports TensorFlow, and
 # pictures are read and checked without.
 _NEWEST_DESCRIPTION = 1
+
+
+class _Example(TypedDict):
+    """What one example is."""
+
+    shape: list[int | None]
+    dtype: str
+
+
+class _Tensors(TypedDict, total=False):
+    """What a signature takes, by the names of its tensors."""
+
+    inputs: dict[str, _Example]
+
+
+class _About(TypedDict, total=False):
+    """What an export says of the data."""
+
+    light_ground: bool | None
+
+
+class _DescribedAtLeast(TypedDict):
+    example: _Example
+
+
+class _Described(_DescribedAtLeast, total=False):
+    """Of `tfmeta.json`, what is read."""
+
+    learner: str
+    description: _About
+    signatures: dict[str, _Tensors]
 
 
 def find_saved_model(path: Path) -> Path:
@@ -26,19 +57,23 @@ def find_saved_model(path: Path) -> Path:
         return path
     folder = RunFolder(path)
     folder.read_config()
-    versions = [
-        int(entry.name)
-        for entry in (
-            folder.saved_model.iterdir() if folder.saved_model.is_dir() else ()
-        )
-        if entry.name.isdecimal() and (entry / "saved_model.pb").is_file()
-    ]
-    if not versions:
+    newest = newest_version(folder.saved_model)
+    if newest is None:
         raise FileNotFoundError(
             f"{folder.saved_model} must hold a SavedModel. Received: none; write one "
             f"with `tfmeta export {shell_word(path)}`"
         )
-    return folder.saved_model / str(max(versions))
+    return newest
+
+
+def newest_version(folder: Path) -> Path | None:
+    """The version folder with the highest number, `None` where there is none."""
+    versions = [
+        int(entry.name)
+        for entry in (folder.iterdir() if folder.is_dir() else ())
+        if entry.name.isdecimal() and (entry / "saved_model.pb").is_file()
+    ]
+    return folder / str(max(versions)) if versions else None
 
 
 def read_description(model_folder: Path) -> dict[str, Any]:
@@ -54,7 +89,7 @@ def read_description(model_folder: Path) -> dict[str, Any]:
             f"{model_folder} must be a SavedModel that tfmeta wrote. Received: a "
             f"folder without {file.name}"
         )
-    return read_versioned(file, _NEWEST_DESCRIPTION, ("example",))
+    return read_versioned(file, _NEWEST_DESCRIPTION, ("example",), _Described)
 
 
 def check_takes_descriptions(model_folder: Path) -> None:
@@ -94,27 +129,30 @@ def ask_saved_model(
     import tensorflow as tf
 
     from tfmeta.finite_checks import check_finite_weights
+    from tfmeta.model_files import loading
 
-    try:
+    advice = "write another with `tfmeta export`"
+    whole = "a whole SavedModel with a signature `classify`"
+    with loading(whole, model_folder, advice):
         loaded: Any = tf.saved_model.load(str(model_folder))
         classify = loaded.signatures["classify"]
-    # TensorFlow raises errors of many types on damaged files.
-    except Exception as error:
-        raise ValueError(
-            f"{model_folder} must be a whole SavedModel with a signature `classify`. "
-            f"Received: one that cannot be used ({type(error).__name__}: {error}); "
-            "write another with `tfmeta export`"
-        ) from error
     check_finite_weights(str(model_folder), classify.variables)
-    of_model = classify.structured_input_signature[1]
-    answer = classify(
-        support_labels=tf.constant(support_labels),
-        **{
-            name: tf.reshape(examples, [-1, *of_model[name].shape[1:]])
-            for name, examples in (("support", support), ("query", query))
-        },
-    )
-    probabilities = answer["probabilities"].numpy()
+    with loading("one that classifies what its tfmeta.json says", model_folder, advice):
+        of_model = classify.structured_input_signature[1]
+        answer = classify(
+            support_labels=tf.constant(support_labels),
+            **{
+                name: tf.reshape(examples, [-1, *of_model[name].shape[1:]])
+                for name, examples in (("support", support), ("query", query))
+            },
+        )
+        probabilities = answer["probabilities"].numpy()
+    shape = (len(query), int(support_labels.max()) + 1)
+    if probabilities.shape != shape:
+        raise ValueError(
+            f"{model_folder} must answer with a probability of each class, {shape} of "
+            f"them. Received: {probabilities.shape}"
+        )
     check_probabilities(probabilities, str(model_folder))
     return probabilities
 

@@ -27,6 +27,7 @@ class Task(Generic[Example]):
         query_names: What each of them is called in the answers.
         query_labels: Int32 `(queries,)`, -1 for a class that the support does not
             have; `None` where the queries come without classes.
+        notes: What was passed over where the support was listed.
     """
 
     class_names: tuple[str, ...]
@@ -35,6 +36,7 @@ class Task(Generic[Example]):
     query: tuple[Example, ...]
     query_names: tuple[str, ...]
     query_labels: np.ndarray | None = None
+    notes: tuple[str, ...] = ()
 
     def without(self, examples: Collection[Example]) -> Task[Example]:
         """The task without some of its examples.

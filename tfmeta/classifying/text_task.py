@@ -10,35 +10,14 @@ import numpy as np
 
 from tfmeta.classifying.picture_task import check_classes
 from tfmeta.classifying.task import Task, number_labels
-from tfmeta.datasets.own.csv_rows import csv_rows, has_columns
+from tfmeta.datasets.own.csv_rows import csv_rows
+from tfmeta.datasets.own.csv_texts import CSV_SUFFIXES, read_labelled_texts
 from tfmeta.datasets.reading.text_files import read_text
-
-_CSV = (".csv", ".tsv")
-
-
-def holds_texts(support: Path) -> bool:
-    """Whether `--support` is a CSV file of texts, not of pictures.
-
-    Raises:
-        ValueError: When its first line names neither the columns of texts nor those
-            of pictures.
-    """
-    if support.suffix.lower() not in _CSV or not support.is_file():
-        return False
-    if has_columns(support, ("text", "label")):
-        return True
-    if not has_columns(support, ("path", "label")):
-        raise ValueError(
-            f"the first line of {support} must name the columns `text` and `label`, "
-            "or `path` and `label` for pictures, separated by commas, semicolons or "
-            "tabs. Received: others"
-        )
-    return False
 
 
 def is_text_file(query: Path) -> bool:
     """Whether `--query` is one of texts, by its name, where no `--support` says it."""
-    return query.suffix.lower() in (*_CSV, ".txt") and not query.is_dir()
+    return query.suffix.lower() in (*CSV_SUFFIXES, ".txt") and not query.is_dir()
 
 
 def read_text_task(
@@ -66,13 +45,7 @@ def read_text_task(
     task.class_names  # ('balance', 'transfer')
     ```
     """
-    rows = [fields for _, fields in csv_rows(support, ["text", "label"])]
-    if not rows:
-        raise ValueError(
-            f"{support} must list at least one text. Received: a header alone"
-        )
-    texts, labels = zip(*rows, strict=True)
-    labels = tuple(unicodedata.normalize("NFC", label) for label in labels)
+    texts, labels = read_labelled_texts(support)
     names = tuple(sorted(set(labels)))
     check_classes(names, support)
     queries, query_labels = _queries(query, names, unknown_classes)
@@ -119,7 +92,7 @@ def _queries(
             f"`--query` must be a file of texts, as --support is. Received: {path}, "
             + ("a folder" if path.is_dir() else "and nothing is there")
         )
-    if path.suffix.lower() not in _CSV:
+    if path.suffix.lower() not in CSV_SUFFIXES:
         lines = read_text(path.parent, path.name).split("\n")
         texts = tuple(line.strip() for line in lines if line.strip())
         labels = None

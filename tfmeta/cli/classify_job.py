@@ -65,12 +65,13 @@ class ClassifyJob:
 
     def answer(self) -> tuple[Answers, Sequence[Path]]:
         """The answers, and the files of the queries where they are pictures."""
-        from tfmeta.classifying.text_task import holds_texts, is_text_file
+        from tfmeta.classifying.text_task import is_text_file
+        from tfmeta.datasets.own.csv_texts import is_text_csv
 
         if self.support is None:
             texts = is_text_file(self.query)
         else:
-            texts = holds_texts(self.support)
+            texts = is_text_csv(self.support)
         if self.run is not None:
             return self._texts_by_run() if texts else self._pictures_by_run()
         return self._texts_by_encoder() if texts else self._pictures_by_encoder()
@@ -183,6 +184,7 @@ class ClassifyJob:
             task = find_picture_task(
                 self.support, self.query, unknown_classes=self.open_set
             )
+            warn(task.notes)
         self.check_sides(True, task.query_labels is not None)
         return task
 

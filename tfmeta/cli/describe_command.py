@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from tfmeta.cli.command import Command
 from tfmeta.cli.options import DATA_DIR, SEED, WORD, PictureFile, WholeRange
 from tfmeta.cli.output import say
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.printable import shell_word
 from tfmeta.runs.config import MOST_PIXELS
 
 if TYPE_CHECKING:
@@ -48,6 +50,13 @@ if TYPE_CHECKING:
     metavar="FILE.png",
     help="Draw some classes with a few examples each into a new file.",
 )
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    default=None,
+    help="Leave out files of a folder or CSV file, its lines and class folders that "
+    "something is wrong with. By default all of them are listed.",
+)
 @DATA_DIR
 def describe(
     name: str,
@@ -56,26 +65,38 @@ def describe(
     seed: int | None,
     size: int | None,
     contact_sheet: Path | None,
+    skip_bad: bool | None,
     data_dir: Path | None,
 ) -> None:
     """Print what data hold and which tasks they allow.
 
     NAME is one of `tfmeta datasets list`. PATH is data of your own: a folder with
     one sub-folder of pictures or .npy files for each class, a CSV file with the
-    columns path and label, the folder of a prepared table, or tfds:NAME. Equal
-    examples, values that are not finite and classes too small for the usual tasks
-    are pointed out.
+    columns path and label or text and label, the folder of a prepared table, or
+    tfds:NAME. Equal examples, values that are not finite and classes too small for
+    the usual tasks are pointed out. The last lines say which tasks the splits allow
+    that `tfmeta train` makes, and what it would train.
     """
     from tfmeta.datasets import load
     from tfmeta.datasets.registry import DATASETS
 
     known = name in DATASETS
-    _check_options(name, known, split=split, protocol=protocol, seed=seed, size=size)
+    _check_options(
+        name,
+        known,
+        split=split,
+        protocol=protocol,
+        seed=seed,
+        size=size,
+        skip_bad=skip_bad,
+    )
     source: ClassTable | LabelledFiles
     if not known:
-        source = _open(name, split, size, data_dir)
+        source = _open(name, split, size, data_dir, skip_bad=bool(skip_bad))
     elif split is None and contact_sheet is None:
         _print_splits(name, protocol, seed, data_dir)
+        if seed is None:  # `tfmeta train` has no other.
+            _print_plan(name, {"protocol": protocol}, None, data_dir)
         return
     else:
         source = load(
@@ -86,6 +107,8 @@ def describe(
             data_dir=data_dir,
         )
     _print_facts(source)
+    if not known and split in (None, "train"):
+        _print_plan(name, {"size": size, "skip_bad": skip_bad}, source, data_dir)
     if contact_sheet is not None:
         from tfmeta.datasets.contact_sheet import draw_contact_sheet
 
@@ -96,32 +119,101 @@ def describe(
 def _check_options(name: str, known: bool, **options: object) -> None:
     """Refuses what would have no effect."""
     of_tfds = ("split", "size") if name.startswith("tfds:") else ()
-    accepted = ("split", "protocol", "seed") if known else of_tfds
+    accepted: tuple[str, ...] = ("split", "protocol", "seed") if known else of_tfds
+    if not known and not of_tfds:
+        accepted = ("skip_bad",)
     for option, value in options.items():
         if value is not None and option not in accepted:
-            takes = " and ".join(f"--{a}" for a in accepted) or "none of these options"
+            takes = " and ".join(f"--{a}" for a in accepted if a != "skip_bad")
+            flag = f"--{option.replace('_', '-')}"
             raise click.UsageError(
-                f"'{name}' takes {takes}. Received: --{option} {value}"
+                f"'{name}' takes {takes or 'none of these options'}. Received: {flag}"
+                f"{'' if value is True else f' {value}'}"
             )
 
 
 def _open(
-    name: str, split: str | None, size: int | None, data_dir: Path | None
+    name: str,
+    split: str | None,
+    size: int | None,
+    data_dir: Path | None,
+    *,
+    skip_bad: bool,
 ) -> ClassTable | LabelledFiles:
-    from tfmeta.datasets.own.open_own import is_table, is_tfds, list_own_files, open_own
+    from tfmeta.datasets import ClassTable
+    from tfmeta.datasets.own.given_splits import given_splits
+    from tfmeta.datasets.own.open_own import is_tfds, is_whole, list_own_files, open_own
+    from tfmeta.datasets.own.own_split import split_own
     from tfmeta.datasets.registry import DATASETS
 
     if is_tfds(name):
         start_tensorflow("metric")
         return open_own(name, size=size, tfds_split=split or "train", data_dir=data_dir)
-    if is_table(name):
+    if is_whole(name):
         return open_own(name)
     if not Path(name).exists():
         raise FileNotFoundError(
             f"{name!r} must be the name of a data set ({', '.join(DATASETS)}), a path, "
             "or 'tfds:NAME'. Received: no such name, and nothing there"
         )
-    return list_own_files(name)
+    if given_splits(name):
+        whole = split_own(name, skip_bad=skip_bad).whole
+        assert not isinstance(whole, ClassTable), "splits are given in folders"
+        return whole
+    return list_own_files(name, skip_bad=skip_bad)
+
+
+def _print_plan(
+    name: str,
+    chosen: Mapping[str, str | int | None],
+    source: ClassTable | LabelledFiles | None,
+    data_dir: Path | None,
+) -> None:
+    """Prints which tasks each split allows, and what `tfmeta train` makes of them."""
+    from tfmeta.cli.description import print_split_tasks
+    from tfmeta.console import Console
+    from tfmeta.datasets.describe import split_tasks
+    from tfmeta.runs.data import split_sizes
+    from tfmeta.runs.defaults import default_config
+    from tfmeta.runs.run_in_words import describe_run
+
+    console = Console()
+    given = {option: value for option, value in chosen.items() if value is not None}
+    options = "".join(
+        f" --{option.replace('_', '-')}" + ("" if value is True else f" {value}")
+        for option, value in given.items()
+    )
+    command = f"tfmeta train --dataset {shell_word(name)}{options}"
+    try:
+        config = default_config(name, given, data_dir=data_dir)
+    except ValueError as error:
+        console.say(f"{command} refuses: {error}")
+        return
+    print_split_tasks(
+        console,
+        [split_tasks(*found) for found in split_sizes(config, data_dir).items()],
+    )
+    if source is not None and not _has_encoder(source):
+        console.say(
+            "`tfmeta train` has encoders for pictures and for text; these are trained "
+            "in Python, with an encoder of your own."
+        )
+        return
+    console.say(f"{command}: {describe_run(config)}")
+
+
+def _has_encoder(source: ClassTable | LabelledFiles) -> bool:
+    """Whether `tfmeta train` has an encoder for such examples."""
+    from tfmeta.datasets import ClassTable
+    from tfmeta.datasets.own.array_files import common_array_form
+    from tfmeta.runs.data import kind_of, kind_of_examples
+
+    if isinstance(source, ClassTable):
+        return kind_of(source) != "other"
+    if source.kind == "pictures":
+        return True
+    form = common_array_form(source.files)
+    return kind_of_examples(form.shape, form.dtype) != "other"
 
 
 def _print_splits(
@@ -157,11 +249,17 @@ def _print_facts(source: ClassTable | LabelledFiles) -> None:
     from tfmeta.console import Console
     from tfmeta.datasets import ClassTable
     from tfmeta.datasets.describe import describe_files, describe_table
+    from tfmeta.datasets.own.readable import naming_all_unreadable
 
     console = Console()
     with progress_bar(console, "looking at every example") as report:
         if isinstance(source, ClassTable):
             facts = describe_table(source, on_progress=report)
         else:
-            facts = describe_files(source, on_progress=report)
+            with naming_all_unreadable(source):
+                facts = describe_files(source, on_progress=report)
     print_description(console, facts)
+    for note in () if isinstance(source, ClassTable) else source.notes:
+        console.say(f"Note: {note}")
+    if facts.sides_differ:
+        console.say("Pictures differ in size: `tfmeta train` takes --size PIXELS.")

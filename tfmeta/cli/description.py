@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfmeta.console import Console
-from tfmeta.datasets.describe import Description
+from tfmeta.datasets.describe import TASKS, Description, SplitTasks
 from tfmeta.datasets.duplicates import MOST_NAMED, Duplicates
 from tfmeta.printable import one_line
 
@@ -30,6 +30,30 @@ def print_description(console: Console, facts: Description) -> None:
     console.print(overview)
     console.print(_tasks(facts))
     console.say(*_warnings(facts))
+
+
+def print_split_tasks(console: Console, splits: Sequence[SplitTasks]) -> None:
+    """Prints which tasks each split allows, of all its classes."""
+    table = Table(
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        title="largest ways in each split of `tfmeta train`, by shots + queries",
+        title_justify="left",
+        title_style="",
+    )
+    table.add_column("split")
+    table.add_column("classes", justify="right")
+    for shots, queries in TASKS:
+        table.add_column(f"{shots} + {queries}", justify="right")
+    table.add_column("smallest class", overflow="fold")
+    for found in splits:
+        name, size = found.smallest
+        ways = [f"{count:,}" if count else "none" for count in found.ways]
+        smallest = Text(one_line(f"{size:,} ({name})"))
+        table.add_row(
+            Text(one_line(found.split)), f"{found.classes:,}", *ways, smallest
+        )
+    console.print(table)
 
 
 def _overview(facts: Description) -> list[tuple[str, str]]:

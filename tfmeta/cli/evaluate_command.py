@@ -72,19 +72,24 @@ def evaluate(
 
     from tfmeta.console import Console
     from tfmeta.runs.building import build_learner
+    from tfmeta.runs.changed_data import changes_of_data
     from tfmeta.runs.data import load_split
-    from tfmeta.runs.train import load_learner
+    from tfmeta.runs.train import check_has_learner, load_learner
 
     console = Console()
-    for folder in () if untrained else folders:
-        protocol.check_keepable(folder, folder.read_config())
+    configs = [folder.read_config() for folder in folders]
+    # All before the first is measured: what cannot be is said at once.
+    for folder, config in () if untrained else zip(folders, configs, strict=True):
+        check_has_learner(folder)
+        protocol.check_keepable(folder, config)
+    all_drawn = [protocol.draw(config, data_dir=data_dir) for config in configs]
+    changed = changes_of_data(configs[0], data_dir)
+    if changed is not None:
+        console.say(f"Note: {changed}")
     measured = []
-    for folder in folders:
-        config = folder.read_config()
+    for folder, config, drawn in zip(folders, configs, all_drawn, strict=True):
         if len(folders) > 1 and protocol.names_runs:
             console.say(f"{folder.path}, training seed {config.seed}")
-        # All before the first is measured: what cannot be drawn is said at once.
-        drawn = protocol.draw(config, data_dir=data_dir)
         if untrained:
             learner = build_learner(config, load_split(config, "train", data_dir))
         else:

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import signal
 import sys
+import tempfile
+import threading
+import traceback
+from collections.abc import Iterator
 
 import click
 
@@ -16,6 +22,11 @@ from tfmeta.cli.output import (
     say,
 )
 from tfmeta.extras import MissingExtraError
+
+# A fault of the program itself, as in sysexits.h.
+FAULT = 70
+# What is raised of arguments, files and the machine.
+_BY_INPUT = (ValueError, TypeError, OSError, MemoryError, MissingExtraError)
 
 _COMMANDS = {
     "train": "Train a learner on episodes into a run folder.",
@@ -54,10 +65,14 @@ def tfmeta() -> None:
 
 
 def main() -> None:
-    """Entry point: bad input ends in one clear line and exit code 2."""
+    """Entry point: every error ends in one clear line, and an exit code.
+
+    2 is bad input, 130 and 143 a signal, and 70 a fault of the program, whose traceback
+    is in a file. With TFMETA_TRACEBACK=1 in the environment errors are raised.
+    """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     accept_all_characters()
-    with quiet_when_closed():
+    with quiet_when_closed(), _ended_in_order():
         _run()
 
 
@@ -73,11 +88,51 @@ def _run() -> None:
     except click.Abort:
         say("Interrupted. What was saved is kept.", err=True)
         sys.exit(130)
-    except (ValueError, TypeError, OSError, MissingExtraError) as error:
+    except _BY_INPUT as error:
         if os.environ.get("TFMETA_TRACEBACK"):
             raise
         _show(str(error) or type(error).__name__)
         sys.exit(2)
+    except Exception as error:
+        if os.environ.get("TFMETA_TRACEBACK"):
+            raise
+        what = f"a fault of tfmeta, {type(error).__name__}: {error}"
+        _show(f"{what}. {_kept_traceback()}")
+        sys.exit(FAULT)
+
+
+def _kept_traceback() -> str:
+    """Writes the traceback to a file of its own, and says where."""
+    try:
+        handle, path = tempfile.mkstemp(prefix="tfmeta-traceback-", suffix=".txt")
+        with open(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(f"tfmeta {__version__}, {' '.join(sys.argv)}\n")
+            traceback.print_exc(file=file)
+    except OSError:
+        return "TFMETA_TRACEBACK=1 in the environment shows where"
+    return f"The traceback is in {path}"
+
+
+@contextlib.contextmanager
+def _ended_in_order() -> Iterator[None]:
+    """Lets other signals end it as Ctrl-C does: what is temporary goes with it."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has the first alone.
+            # `nohup` has them ignored.
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, _end)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(number: int, _frame: object) -> None:
+    say("Terminated. What was saved is kept.", err=True)
+    sys.exit(128 + number)
 
 
 def _show_click(error: click.ClickException) -> None:

@@ -16,13 +16,14 @@ from tfmeta.printable import one_line
 from tfmeta.reproduction.collect import collect
 from tfmeta.reproduction.files import read_earlier, read_result, write_table
 from tfmeta.reproduction.markdown import figure_rows, header, markdown
-from tfmeta.reproduction.measure import measure_row, train_row
+from tfmeta.reproduction.measure import check_config, measure_row, train_row
 from tfmeta.reproduction.readme import check_readme, put_into_readme
 from tfmeta.reproduction.row import Row
 from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.measuring.registry import protocols_in_tables
+from tfmeta.runs.plan import plan_training
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.training_data import describe_training, describe_validation
+from tfmeta.runs.run_in_words import describe_training, describe_validation
 
 
 def reproduce_rows(
@@ -67,7 +68,8 @@ def reproduce_rows(
         for seed in seeds:
             folder = RunFolder(directory / row.folder_name(seed=seed, budget=budget))
             try:
-                _run(console, row, folder, seed, budget, test_episodes, data_dir)
+                with folder.only_writer():
+                    _run(console, row, folder, seed, budget, test_episodes, data_dir)
             except (ValueError, TypeError, OSError) as error:
                 failed.append(row.name)
                 console.say(f"Error in row {row.name}: {' '.join(str(error).split())}")
@@ -100,14 +102,7 @@ def put_result_into_readme(result: Path, name: str, readme: Path) -> None:
         raise ValueError(
             f"{result} must hold table {name!r}. Received: {content['table']!r}"
         )
-    try:
-        text = markdown(content)
-    except (KeyError, TypeError) as error:
-        raise ValueError(
-            f"{result} must be a table that `tfmeta reproduce` wrote. Received: a file "
-            f"that lacks something ({type(error).__name__}: {error})"
-        ) from error
-    put_into_readme(readme, name, text)
+    put_into_readme(readme, name, markdown(content))
     Console().say(f"written to {readme}")
 
 
@@ -121,6 +116,9 @@ def _run(
     data_dir: Path | None,
 ) -> None:
     config = row.train_config(seed=seed, budget=budget)
+    check_config(folder, config)
+    # Before it is announced: what cannot be trained is not.
+    plan = None if folder.is_trained else plan_training(config, data_dir=data_dir)
     if folder.is_trained:
         state = "is trained already,"
     elif folder.exists:
@@ -135,7 +133,13 @@ def _run(
     )
     try:
         train_row(
-            row, folder, seed=seed, budget=budget, data_dir=data_dir, callbacks=[bar]
+            row,
+            folder,
+            seed=seed,
+            budget=budget,
+            data_dir=data_dir,
+            callbacks=[bar],
+            plan=plan,
         )
     finally:
         bar.stop()  # Ctrl-C must not leave a terminal without its cursor.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from tfmeta.cli.options import DATA_DIR, EPISODES, AnyPath, number_of_seeds
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.registry import family_of
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.defaults import default_config
+from tfmeta.runs.defaults import default_config, with_full_paths
 from tfmeta.runs.run_folder import RunFolder
 
 _RUN = click.option(
@@ -67,10 +69,10 @@ def train(
     learner; the run's config.json says what was taken.
     """
     chosen = {name: value for name, value in options.items() if value is not None}
-    dataset = chosen.pop("dataset", TrainConfig.dataset)
+    dataset = chosen.pop("dataset", None)
     if seeds is not None and "seed" in chosen:
         raise click.UsageError("--seeds names the seeds; it does not go with --seed.")
-    base = Path("runs") / _short_name(dataset)
+    base = Path("runs") / _short_name(dataset or TrainConfig.dataset)
     if seeds is not None:
         base = run_path or base
         paths = {n: base.with_name(f"{base.name}-seed{n}") for n in range(seeds)}
@@ -80,28 +82,63 @@ def train(
     # All of them before the first is trained.
     for path in paths.values():
         RunFolder(path).check_startable(resume=resume)
-    start_tensorflow(family_of(chosen.get("learner", TrainConfig.learner)))
-
-    from tfmeta.cli.train_job import run_training, run_trainings
-
-    config = default_config(dataset, chosen, data_dir=data_dir)
-    if seeds is not None:
-        run_trainings(
-            config,
+    with contextlib.ExitStack() as owned:
+        for path in paths.values():
+            owned.enter_context(RunFolder(path).only_writer())
+        _train_into(
             paths,
+            dataset,
+            chosen,
+            several=seeds is not None,
             resume=resume,
             test_episodes_count=test_episodes,
             data_dir=data_dir,
         )
+
+
+def _train_into(
+    paths: dict[int, Path],
+    dataset: str | None,
+    chosen: dict[str, Any],
+    *,
+    several: bool,
+    resume: bool,
+    test_episodes_count: int,
+    data_dir: Path | None,
+) -> None:
+    """Trains one run, or one for each seed, into folders that nobody else writes."""
+    begun = {
+        seed: RunFolder(path) for seed, path in paths.items() if RunFolder(path).exists
+    }
+    kept = next((folder.read_config() for folder in begun.values()), None)
+    learner = TrainConfig.learner if kept is None else kept.learner
+    start_tensorflow(family_of(chosen.get("learner", learner)))
+
+    from tfmeta.cli.train_job import run_training, run_trainings
+    from tfmeta.runs.train import as_begun
+
+    if kept is None:
+        config = default_config(
+            dataset or TrainConfig.dataset, chosen, data_dir=data_dir
+        )
+    else:
+        # What nobody chooses is as it was when the run began.
+        named = {} if dataset is None else {"dataset": dataset}
+        config = kept.with_options(with_full_paths({**chosen, **named}))
+        for seed, folder in begun.items():
+            same = dataclasses.replace(config, seed=seed) if several else config
+            as_begun(same, folder)
+    shared: dict[str, Any] = {
+        "chosen": set(chosen),
+        "resume": resume,
+        "test_episodes_count": test_episodes_count,
+        "data_dir": data_dir,
+    }
+    if several:
+        run_trainings(config, paths, **shared)
         return
     (path,) = paths.values()
-    run_training(
-        config,
-        path,
-        resume=resume,
-        test_episodes_count=test_episodes,
-        data_dir=data_dir,
-    )
+    run_training(config, path, **shared)
 
 
 def _short_name(dataset: str) -> str:

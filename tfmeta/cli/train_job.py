@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from tfmeta.callbacks import TrainingProgress
@@ -13,23 +13,25 @@ from tfmeta.datasets.registry import DATASETS
 from tfmeta.evaluation import EvaluationResult
 from tfmeta.evaluation.training_seeds import over_training_seeds
 from tfmeta.export.version_folder import list_versions
-from tfmeta.json_files import read_json
 from tfmeta.printable import shell_word
 from tfmeta.registry import learner_entry
+from tfmeta.runs.changed_data import changes_of_data
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import kind_of, load_split
+from tfmeta.runs.data import kind_of, own_splits
 from tfmeta.runs.export import export_run
 from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.pictures import draw_curve, draw_episodes
+from tfmeta.runs.plan import plan_training
 from tfmeta.runs.run_folder import RunFolder
+from tfmeta.runs.run_in_words import describe_training, describe_validation
 from tfmeta.runs.train import train
-from tfmeta.runs.training_data import describe_training, describe_validation
 
 
 def run_training(
     config: TrainConfig,
     path: Path,
     *,
+    chosen: Collection[str] = (),
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
@@ -41,6 +43,7 @@ def run_training(
         console,
         config,
         folder,
+        chosen=chosen,
         resume=resume,
         test_episodes_count=test_episodes_count,
         data_dir=data_dir,
@@ -52,6 +55,7 @@ def run_trainings(
     config: TrainConfig,
     paths: Mapping[int, Path],
     *,
+    chosen: Collection[str] = (),
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
@@ -61,6 +65,7 @@ def run_trainings(
     Args:
         config: What to train, but for the seed.
         paths: The run folder of each seed.
+        chosen: Names of the options that somebody chose.
         resume: Whether to go on with what the folders hold.
         test_episodes_count: Test episodes after each training, the same for all.
         data_dir: Where data sets are kept, `None` for the default.
@@ -73,6 +78,7 @@ def run_trainings(
                 console,
                 dataclasses.replace(config, seed=seed),
                 RunFolder(path),
+                chosen=chosen,
                 resume=resume,
                 test_episodes_count=test_episodes_count,
                 data_dir=data_dir,
@@ -89,15 +95,23 @@ def _train_and_measure(
     config: TrainConfig,
     folder: RunFolder,
     *,
+    chosen: Collection[str] = (),
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
 ) -> EvaluationResult:
+    # All of it before the first line: nothing is announced that is then refused.
+    plan = plan_training(config, chosen=chosen, data_dir=data_dir)
+    config, table = plan.config, plan.train_table
+    episodes = draw_test_episodes(config, chosen=chosen, data_dir=data_dir)
+    changed = changes_of_data(config, data_dir)
+    if changed is not None:
+        console.say(f"Note: {changed}")
+    if config.skip_bad:
+        for note in own_splits(config, data_dir).whole_notes:
+            console.say(f"Note: {note}")
     verb = "Going on with" if resume and folder.exists else "Training"
     entry = learner_entry(config.learner)
-    table = None
-    if entry.trains_on == "examples":  # The line names the number of its classes.
-        table = load_split(config, "train", data_dir)
     training = describe_training(config, table)
     work = f"{training}, {config.steps:,} steps"
     if entry.trains_on == "nothing":
@@ -116,18 +130,17 @@ def _train_and_measure(
             resume=resume,
             data_dir=data_dir,
             callbacks=[bar],
-            train_table=table,
+            plan=plan,
             on_features=features,
         )
     finally:
         # Ctrl-C must not leave a terminal without its cursor.
         bar.stop()
         features.stop()
-    history = read_json(folder.history_file)
+    history = folder.read_history()
     if history:
         draw_curve(history, config, folder.curve_picture)
 
-    episodes = draw_test_episodes(config, data_dir=data_dir)
     with progress_bar(console, "evaluating") as report:
         result = evaluate_run(
             folder,
@@ -153,7 +166,7 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
     for name, what in (
         (
             folder.learner_file.name,
-            "for keras.saving.load_model, after `import tfmeta.learners`",
+            "the learner, for tfmeta.load",
         ),
         (folder.metrics_file.name, "the figures, per episode and per class"),
         *(

@@ -77,14 +77,7 @@ def split_by_group(
     set(splits["train"].groups) & set(splits["test"].groups)  # set()
     ```
     """
-    groups = _groups(table)
-    group_of: dict[str, str] = {}
-    for origin, group in zip(table.origins, groups, strict=True):
-        if group_of.setdefault(origin, group) != group:
-            raise ValueError(
-                f"classes of one origin must be in one {table.group_level}. Received: "
-                f"{origin!r} in {group_of[origin]!r} and {group!r}"
-            )
+    groups = groups_with_origins(table)
     assigned = assign_by_ratio(groups, ratios, seed=seed, what=f"{table.group_level}s")
     return _taken(table, assigned, ratios)
 
@@ -188,18 +181,7 @@ def assign_by_ratio(
     assign_by_ratio(["a", "b", "c"], {"train": 0.6, "test": 0.4})
     ```
     """
-    if not ratios or not all(0 < r <= 1 for r in ratios.values()):
-        raise ValueError(
-            f"`ratios` must be above 0, one for each split. Received: {dict(ratios)}"
-        )
-    if abs(sum(ratios.values()) - 1) > 1e-6:
-        raise ValueError(
-            f"`ratios` must sum to 1. Received: {dict(ratios)}, which sum to "
-            f"{sum(ratios.values()):g}"
-        )
-    seed = operator.index(seed)
-    if seed < 0:
-        raise ValueError(f"`seed` must be an int from 0. Received: {seed}")
+    seed = check_ratios(ratios, seed)
     different = sorted(set(units))
     counts = _apportion(len(different), list(ratios.values()))
     if len(different) < len(ratios):
@@ -216,6 +198,29 @@ def assign_by_ratio(
     return [split_of[unit] for unit in units]
 
 
+def check_ratios(ratios: Mapping[str, float], seed: int) -> int:
+    """Checks what a split is drawn by; returns the seed as an int.
+
+    Raises:
+        TypeError: When `seed` is no integer.
+        ValueError: When ratios are not above 0 or do not sum to 1, or `seed` is
+            negative.
+    """
+    if not ratios or not all(0 < r <= 1 for r in ratios.values()):
+        raise ValueError(
+            f"`ratios` must be above 0, one for each split. Received: {dict(ratios)}"
+        )
+    if abs(sum(ratios.values()) - 1) > 1e-6:
+        raise ValueError(
+            f"`ratios` must sum to 1. Received: {dict(ratios)}, which sum to "
+            f"{sum(ratios.values()):g}"
+        )
+    seed = operator.index(seed)
+    if seed < 0:
+        raise ValueError(f"`seed` must be an int from 0. Received: {seed}")
+    return seed
+
+
 def _apportion(total: int, ratios: Sequence[float]) -> list[int]:
     """Whole numbers of that total: largest remainders, and none of them 0."""
     shares = [total * ratio for ratio in ratios]
@@ -227,6 +232,24 @@ def _apportion(total: int, ratios: Sequence[float]) -> list[int]:
         counts[counts.index(max(counts))] -= 1
         counts[counts.index(0)] += 1
     return counts
+
+
+def groups_with_origins(table: ClassTable) -> tuple[str, ...]:
+    """The group of each class, all classes of one origin being in one.
+
+    Raises:
+        ValueError: When the table has no groups, or a class and one made from it are
+            in two.
+    """
+    groups = _groups(table)
+    group_of: dict[str, str] = {}
+    for origin, group in zip(table.origins, groups, strict=True):
+        if group_of.setdefault(origin, group) != group:
+            raise ValueError(
+                f"classes of one origin must be in one {table.group_level}. Received: "
+                f"{origin!r} in {group_of[origin]!r} and {group!r}"
+            )
+    return groups
 
 
 def _groups(table: ClassTable) -> tuple[str, ...]:

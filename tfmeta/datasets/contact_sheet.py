@@ -17,7 +17,7 @@ from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.own.array_files import open_array
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.reading.pictures import picture_kind, read_picture
-from tfmeta.durable import check_writable, put_in_place
+from tfmeta.durable import check_writable, writing
 from tfmeta.printable import one_line, short_name
 
 _CELL = 0.95  # inches
@@ -65,12 +65,10 @@ def draw_contact_sheet(
     path = check_target(path)
     rows = _chosen(source, classes, examples)
     figure = _draw(rows, _title(source, len(rows)))
-    building = path.with_name(f".{path.stem}.tmp.png")
-    with warnings.catch_warnings():
+    with writing(path) as building, warnings.catch_warnings():
         # A class name in a script that no font here has is drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure.savefig(building, dpi=150)
-    put_in_place(building, path)
     return path
 
 

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from tfmeta.locks import locked_file
+
 ENVIRONMENT_VARIABLE = "TFMETA_DATA_DIR"
 
 
@@ -54,10 +56,5 @@ def one_at_a_time(data_dir: str | os.PathLike[str] | None, name: str) -> Iterato
     """
     path = resolve_data_dir(data_dir) / "locks" / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The lock ends with this process, however it ends.
-    with path.open("wb") as file:
-        with contextlib.suppress(ImportError):  # Windows has none
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
+    with locked_file(path):
         yield

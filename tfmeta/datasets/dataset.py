@@ -6,7 +6,7 @@ import dataclasses
 import inspect
 import os
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfmeta.datasets.data_dir import resolve_data_dir
@@ -34,6 +34,8 @@ class Dataset:
         forms: The same as a list, one form to a line, where there are many.
         training: What differs from the defaults of a training run, by name of the
             run's setting; plain values.
+        learners: Names of the learners to train by default: the first that makes use
+            of all that is chosen, and behind them the one of all other data.
         cut_from: Name of a larger data set that its classes are part of, e.g.
             `"imagenet"`, or `None`. An encoder that was pre-trained on that has seen
             them, and the evaluator says so.
@@ -62,6 +64,7 @@ class Dataset:
     needs: str = ""
     forms: str = ""
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    learners: tuple[str, ...] = ()
     cut_from: str | None = None
 
     def __post_init__(self) -> None:
@@ -80,17 +83,8 @@ class Dataset:
     ) -> ClassTable:
         """One split; see `tfmeta.datasets.load`."""
         loader = pkgutil.resolve_name(self.loader)
-        accepted = set(inspect.signature(loader).parameters)
-        given = {name: value for name, value in options.items() if value is not None}
-        for option, value in given.items():
-            if option not in accepted - {"split", "data_dir"}:
-                own = sorted(accepted - {"split", "data_dir"})
-                takes = ", ".join(f"`{a}`" for a in own) or "no options"
-                raise ValueError(
-                    f"`{option}` is no option of data set {self.name!r}, which takes "
-                    f"{takes}. Received: {option}={value!r}"
-                )
-        if "data_dir" in accepted:
+        given = options_of(loader, options, self.name)
+        if "data_dir" in inspect.signature(loader).parameters:
             given["data_dir"] = data_dir
         table = loader(split, **given)
         if self.cut_from is None or table.cut_from is not None:
@@ -150,3 +144,23 @@ class Dataset:
             f"{self.name} is not in {folder}{because and ' and ' + because}. {how}"
             f"Received: data_dir {str(folder)!r}"
         )
+
+
+def options_of(
+    loader: Callable[..., ClassTable], options: Mapping[str, Any], name: str
+) -> dict[str, Any]:
+    """The options for the loader of a data set, without those that are `None`.
+
+    Raises:
+        ValueError: When it does not take one; names those that it takes.
+    """
+    accepted = set(inspect.signature(loader).parameters) - {"path", "split", "data_dir"}
+    given = {option: value for option, value in options.items() if value is not None}
+    for option, value in given.items():
+        if option not in accepted:
+            takes = ", ".join(f"`{a}`" for a in sorted(accepted)) or "no options"
+            raise ValueError(
+                f"`{option}` is no option of data set {name!r}, which takes {takes}. "
+                f"Received: {option}={value!r}"
+            )
+    return given

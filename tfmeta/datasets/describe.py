@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tfmeta.datasets.class_sizes import ClassSizes
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.duplicates import Duplicates, find_duplicates
 from tfmeta.datasets.own.array_files import open_array
@@ -39,6 +40,24 @@ class TaskLimit:
     queries: int
     ways: int
     left_out: int
+
+
+@dataclasses.dataclass(frozen=True)
+class SplitTasks:
+    """What tasks of all classes of a split can be.
+
+    Args:
+        split: Name of the split.
+        classes: The number of classes; those of one origin count once.
+        smallest: The smallest class, and its size.
+        ways: For each of `TASKS` the largest number of ways, 0 where the smallest
+            class has too few examples.
+    """
+
+    split: str
+    classes: int
+    smallest: tuple[str, int]
+    ways: tuple[int, ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +97,12 @@ class Description:
     across: Duplicates
     within: Duplicates
     tasks: tuple[TaskLimit, ...]
+
+    @property
+    def sides_differ(self) -> bool:
+        """Whether pictures are stored in several sizes."""
+        sides = {form.rpartition(" ")[0] for form, _ in self.forms}
+        return self.shorter_sides is not None and len(sides) > 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,6 +217,33 @@ def largest_tasks(
         kept = {o for o, ok in zip(origins, enough, strict=True) if ok}
         limits.append(TaskLimit(shots, queries, len(kept), enough.count(False)))
     return tuple(limits)
+
+
+def split_tasks(split: str, sizes: ClassSizes) -> SplitTasks:
+    """What tasks of a split can be, whose classes are all drawn from.
+
+    Args:
+        split: Its name.
+        sizes: Its classes.
+
+    Example:
+
+    ```python
+    table = tfmeta.datasets.load("glyphs", split="test")
+    split_tasks("test", ClassSizes.of(table)).ways  # (240, 240, 240, 240)
+    ```
+    """
+    name, size = sizes.smallest()
+    ways = sizes.most_ways()
+    return SplitTasks(
+        split=split,
+        classes=ways,
+        smallest=(name, size),
+        ways=tuple(
+            ways if ways > 1 and size >= shots + queries else 0
+            for shots, queries in TASKS
+        ),
+    )
 
 
 def _describe(

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import pkgutil
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from tfmeta.datasets.class_table import ClassTable
-from tfmeta.datasets.dataset import Dataset
+from tfmeta.datasets.dataset import Dataset, options_of
 from tfmeta.datasets.import_report import ImportReport, OnProgress
 
 # The list: one line for each data set, where its record is.
@@ -56,17 +57,20 @@ def importable() -> list[str]:
 
 
 def load(
-    name: str,
+    name: str | os.PathLike[str],
     *,
     split: str = "train",
     data_dir: str | os.PathLike[str] | None = None,
     **options: Any,
 ) -> ClassTable:
-    """Loads one split of a data set by its name.
+    """Loads one split of a data set, by its name or by the path of your own.
 
     Args:
         name: One of `tfmeta datasets list`. `"glyphs"` is made by a program and
-            needs neither file nor connection.
+            needs neither file nor connection. Or data of your own: a folder with a
+            sub-folder for each class, or with splits of such, a CSV file, the folder
+            of a prepared table, or `"tfds:NAME"`; see
+            `tfmeta.datasets.own.load_own_split`.
         split: `"train"`, `"validation"` or `"test"`, which share no class; some
             data sets know further ones.
         data_dir: Where data is kept; by default the environment variable
@@ -74,27 +78,49 @@ def load(
             use it.
         **options: What else the data set's own function takes, such as
             `protocol` and `rotations` of
-            `tfmeta.datasets.omniglot.load.load_omniglot`, or `seed` of glyphs.
-            `None` stands for its default.
+            `tfmeta.datasets.omniglot.load.load_omniglot`, `seed` of glyphs, or
+            `size` of your own pictures. `None` stands for its default.
 
     Returns:
         The table.
 
     Raises:
         ValueError: For an unknown name or split, or for an option that the
-            data set does not have.
-        FileNotFoundError: When the data is not here and cannot be downloaded.
+            data set does not have; for your own as `load_own_split`.
+        FileNotFoundError: When the data is not here and cannot be downloaded, or
+            when nothing is at the path.
 
     Example:
 
     ```python
     train = tfmeta.datasets.load("glyphs", split="train")
     test = tfmeta.datasets.load("omniglot", split="test", data_dir="~/data")
+    own = tfmeta.datasets.load("photos/", split="train", size=84)
     ```
     """
-    if name not in DATASETS:
-        raise ValueError(f"`name` must be one of {list(DATASETS)}. Received: {name!r}")
-    return DATASETS[name].load(split, data_dir=data_dir, **options)
+    if name in DATASETS:
+        return DATASETS[str(name)].load(split, data_dir=data_dir, **options)
+    if not _is_of_ones_own(name):
+        raise ValueError(
+            f"`name` must be one of {list(DATASETS)}; for your own a folder, a CSV "
+            f"file or 'tfds:NAME'. Received: {name!r}, where nothing is"
+        )
+    from tfmeta.datasets.own.own_split import load_own_split
+
+    given = options_of(load_own_split, options, str(name))
+    path = name if str(name).startswith("tfds:") else Path(name).expanduser()
+    return load_own_split(path, split, data_dir=data_dir, **given)
+
+
+def _is_of_ones_own(name: str | os.PathLike[str]) -> bool:
+    """Whether it is a path, or a name of TFDS, and no mistyped name."""
+    text = os.fspath(name)
+    return (
+        not isinstance(name, str)
+        or text.startswith("tfds:")
+        or any(mark in text for mark in ("/", os.sep, "."))
+        or Path(text).exists()
+    )
 
 
 def import_dataset(

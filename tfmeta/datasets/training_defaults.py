@@ -1,4 +1,4 @@
-"""Training defaults that several data sets share, as `Dataset.training` has them."""
+"""Training defaults that several data sets share, as a `Dataset` has them."""
 
 from __future__ import annotations
 
@@ -16,3 +16,10 @@ NATURAL_PICTURES: Mapping[str, Any] = {
     "steps_per_epoch": 100,
     "augment": True,
 }
+
+# By `benchmarks/results/photo_defaults.md`: the best at equal time from random weights,
+# on validation classes of miniImageNet and of a folder. Encoders that were trained on
+# ImageNet are better, and have seen the classes of these data sets, or ones like them.
+NATURAL_LEARNERS = ("baseline_plus_plus",)
+# Of the user's own: the first needs an extra, and no training.
+PHOTOGRAPH_LEARNERS = ("logistic_regression", *NATURAL_LEARNERS)

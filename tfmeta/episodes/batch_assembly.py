@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
 import tensorflow as tf
 
 from tfmeta.datasets.storage.gathering import Gather
@@ -48,10 +49,9 @@ def assemble_batch(
         gathered = gather(tf.reshape(rows, [tasks, -1]))
         return gathered if augment is None else _augmented(gathered, augment, stream)
 
-    way = tf.range(ways)
-    labels = tf.broadcast_to(
-        tf.one_hot(tf.repeat(way, shots), ways), [tasks, ways * shots, ways]
-    )
+    # A constant: what a learner makes of labels alone is known when it is traced.
+    one_hot = np.repeat(np.eye(ways, dtype=np.float32), shots, axis=0)
+    labels = tf.constant(np.broadcast_to(one_hot, [tasks, *one_hot.shape]))
     y = tf.reshape(drawn.query_ways, [tasks, ways * queries])
     if gather_attributes is None:
         support = examples(drawn.support, support_augment, streams.support_augment)

@@ -300,8 +300,7 @@ class Episodes(EpisodeSequence):
         # them, more than once.
         def draw(step: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
             drawn = self.indices(step)
-            ways = tf.where(drawn.query_mask[:, :, 0], drawn.classes, -1)
-            return ways, drawn.distractors
+            return drawn.way_ids, drawn.distractors
 
         @tf.function
         def draw_each(steps: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -311,9 +310,15 @@ class Episodes(EpisodeSequence):
 
     def batch(self, step: int | tf.Tensor) -> tuple:
         """Batch `step` as `(inputs, y)` or `(inputs, y, sample_weight)`."""
+        _, batch = self.drawn_batch(step)
+        return batch
+
+    def drawn_batch(self, step: int | tf.Tensor) -> tuple[EpisodeIndices, tuple]:
+        """The `indices` of batch `step`, and the batch made of them."""
         streams = EpisodeStreams.at(self.seed, step)
-        return assemble_batch(
-            self._sampler.draw(streams),
+        drawn = self._sampler.draw(streams)
+        batch = assemble_batch(
+            drawn,
             self._gather,
             self._settings,
             streams,
@@ -321,6 +326,7 @@ class Episodes(EpisodeSequence):
             query_augment=self.query_augment,
             gather_attributes=self._gather_attributes,
         )
+        return drawn, batch
 
     @functools.cached_property
     def _gather(self) -> Gather:

@@ -44,6 +44,11 @@ class EpisodeIndices(NamedTuple):
     unlabelled: tf.Tensor
     unlabelled_mask: tf.Tensor
 
+    @property
+    def way_ids(self) -> tf.Tensor:
+        """Int32 `(tasks, ways)`: class ids, -1 where padded."""
+        return tf.where(self.query_mask[:, :, 0], self.classes, -1)
+
 
 class IndexSampler:
     """Draws the classes and examples of batches from a class table.

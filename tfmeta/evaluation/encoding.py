@@ -73,7 +73,7 @@ def encode_table(
     )
 
     # One graph, though the last batch is smaller.
-    @tf.function(input_signature=[spec])
+    @tf.function(input_signature=[spec], autograph=False)
     def embed(examples: tf.Tensor) -> tf.Tensor:
         return tf.cast(learner.embed(examples[None])[0], tf.float32)
 

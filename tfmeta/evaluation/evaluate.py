@@ -6,6 +6,8 @@ import os
 from collections.abc import Callable, Iterable
 from typing import Any
 
+import numpy as np
+
 from tfmeta.episodes import Episodes
 from tfmeta.episodes.task_sequence import (
     TaskSequence,
@@ -15,7 +17,6 @@ from tfmeta.episodes.task_sequence import (
 from tfmeta.evaluation.checks import check_num_episodes, check_unseen
 from tfmeta.evaluation.encoding_plan import EncodingPlan
 from tfmeta.evaluation.fingerprint import fingerprint
-from tfmeta.evaluation.participants import all_participants
 from tfmeta.evaluation.pretraining import Pretraining
 from tfmeta.evaluation.progress import Progress
 from tfmeta.evaluation.result import EvaluationResult
@@ -94,20 +95,23 @@ def evaluate(
     progress = Progress(on_progress, work + plan.work)
     predictor = plan.predictor(progress)
 
-    def tally(drawn: TaskSequence, *, alone: bool) -> Tally:
+    def tally(drawn: TaskSequence, *, alone: bool) -> tuple[Tally, np.ndarray | None]:
         added = _make_tally(learner, drawn, None if classes is None else classes.names)
+        participants: list[np.ndarray] = []
         for batch in predictor.batches(drawn, num_episodes, progress, alone=alone):
             added.add(batch)
-        return added
+            if batch.participants is not None:
+                participants.append(batch.participants)
+        return added, np.concatenate(participants) if participants else None
 
-    found = tally(episodes, alone=learner.transductive)
+    found, participants = tally(episodes, alone=learner.transductive)
     transduction = None
     if learner.transductive:
         transduction = Transduction(
             alone=found.per_episode_alone,
             unequal=None
             if unequal is None
-            else tally(unequal, alone=False).per_episode,
+            else tally(unequal, alone=False)[0].per_episode,
             unequal_queries=0 if unequal is None else unequal.queries,
         )
     return EvaluationResult(
@@ -115,7 +119,7 @@ def evaluate(
         transductive=learner.transductive,
         class_names=() if classes is None else classes.names,
         class_clusters=() if classes is None else classes.origins,
-        episode_classes=all_participants(episodes, num_episodes),
+        episode_classes=participants,
         transduction=transduction,
         pretraining=Pretraining.of(learner, () if classes is None else classes.tables),
         **found.found(),

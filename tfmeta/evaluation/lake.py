@@ -43,6 +43,15 @@ class LakeResult:
     predicted: np.ndarray
     pretraining: Pretraining | None = None
 
+    def __post_init__(self) -> None:
+        shape = np.shape(self.labels)
+        fits = len(shape) == 2 and shape[0] == len(self.alphabets) and 0 not in shape
+        if not fits or np.shape(self.predicted) != shape:
+            raise ValueError(
+                "`labels` and `predicted` must be of shape (runs, queries). Received: "
+                f"{shape} and {np.shape(self.predicted)} of {len(self.alphabets)} runs"
+            )
+
     @property
     def protocol(self) -> dict[str, Any]:
         """What was measured, in plain values."""

@@ -9,10 +9,11 @@ import numpy as np
 
 from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
 from tfmeta.evaluation.intervals import over_episode_draws
+from tfmeta.evaluation.kept import check_ids
 from tfmeta.evaluation.participants import padded_rows, rows_of
 from tfmeta.evaluation.pretraining import Pretraining, setting
 from tfmeta.evaluation.threshold import Threshold
-from tfmeta.finite_checks import check_finite
+from tfmeta.finite_checks import check_finite, check_some
 from tfmeta.printable import one_line
 
 _FIGURES = (
@@ -83,6 +84,7 @@ class OpenSetResult:
     def __post_init__(self) -> None:
         for name in _FIGURES:
             check_finite(name, getattr(self, name))
+            check_some(name, getattr(self, name))
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values with every per-episode result."""
@@ -114,7 +116,7 @@ class OpenSetResult:
     def from_json(cls, values: dict[str, Any]) -> OpenSetResult:
         """The result of a `to_json`."""
         figures, classes = values["figures"], values.get("classes", [])
-        return cls(
+        read = cls(
             protocol=values["protocol"],
             transductive=values["transductive"],
             threshold=Threshold.from_json(values["threshold"]),
@@ -127,6 +129,8 @@ class OpenSetResult:
             episode_classes=padded_rows(values.get("episode_classes")),
             pretraining=Pretraining.from_json(values.get("pretraining")),
         )
+        check_ids(read.episode_classes, len(read.class_names), len(read.auroc))
+        return read
 
     def __str__(self) -> str:
         p, t = self.protocol, self.threshold

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -18,32 +18,32 @@ from tfmeta.evaluation.checks import (
     check_learner_is_finite,
     check_task,
 )
+from tfmeta.evaluation.embedded_steps import (
+    EmbeddedSteps,
+    embedding_table,
+    without_support_of_others,
+)
 from tfmeta.evaluation.outputs import Inputs, Kept, reader_of
 from tfmeta.evaluation.progress import Progress
 from tfmeta.learners import FewShotLearner
+from tfmeta.row_tables import RowTable, known_rows
 
 # Queries of a task that are classified by themselves at the same time: the state
 # is repeated for each.
 _ALONE_TOGETHER = 32
-_STEPS_AHEAD = 16
-
-
-class _Answer(NamedTuple):
-    """What a learner answered to a batch, padded tasks included."""
-
-    kept: Kept
-    real: tf.Tensor
-    y: tf.Tensor
-    alone: Kept | None
+# Episodes whose answers are counted at a time, and how many such lots are prepared
+# ahead: a call of NumPy for each of a few episodes takes longer than they do.
+_COUNTED_TOGETHER = 128
+_LOTS_AHEAD = 2
 
 
 @dataclasses.dataclass(frozen=True)
 class PredictedBatch:
-    """A batch of tasks and what the learner answered.
+    """Tasks, of one batch or of several, and what the learner answered.
 
     Attributes:
-        class_ids: Int32 `(tasks, ways)`: class of each way, -1 where padded; `None`
-            where tasks have no classes.
+        participants: Int32 `(tasks, ways + distractors)`: class of each way, and of
+            each distractor, -1 where padded; `None` where tasks have no classes.
         y: Of each query its way, int32 `(tasks, queries)`, in open-set episodes also
             beyond the ways of the support; or its target.
         real: Bool `(tasks, queries)`: False is padding.
@@ -52,7 +52,7 @@ class PredictedBatch:
             nobody asked.
     """
 
-    class_ids: np.ndarray | None
+    participants: np.ndarray | None
     y: np.ndarray
     real: np.ndarray
     answers: dict[str, np.ndarray]
@@ -60,8 +60,12 @@ class PredictedBatch:
 
     def classes(self, ways: np.ndarray) -> np.ndarray:
         """Int32 `(tasks, queries)`: class of a way of each query; of padding any."""
-        assert self.class_ids is not None
-        return np.take_along_axis(np.maximum(self.class_ids, 0), ways, axis=1)
+        assert self.participants is not None
+        return np.take_along_axis(np.maximum(self.participants, 0), ways, axis=1)
+
+    def first(self, tasks: int) -> PredictedBatch:
+        """The first tasks."""
+        return PredictedBatch(**_each(lambda part: part[:tasks], vars(self)))
 
 
 class EpisodePredictor:
@@ -116,34 +120,24 @@ class EpisodePredictor:
             ValueError: When the episodes are of another task than the learner, or
                 fewer; at the end, when some answer was not finite; counts them.
         """
-        classes = classes_of(episodes)
         steps = -(-num_episodes // episodes.tasks)
         unanswered = UnansweredQueries(self._learner)
         left = num_episodes
-        stream = self._stream(episodes)
-        for step, answer in enumerate(
-            self._answers_of_steps(stream, steps, support_ways)
+        for count, batch in (
+            self._answers_of_steps(episodes, steps, support_ways)
             if self._can_answer_in_steps(alone)
-            else self._answers_of_batches(stream, steps, support_ways, alone=alone)
+            else self._answers_of_batches(episodes, steps, support_ways, alone=alone)
         ):
-            answers, real, y = (
-                _first(left, part) for part in (answer.kept, answer.real, answer.y)
-            )
-            by_itself = None if answer.alone is None else _first(left, answer.alone)
-            answered = answers["answered"]
-            if by_itself is not None:
-                answered = answered & by_itself["answered"]
+            batch = batch.first(left)
+            answered = batch.answers["answered"]
+            if batch.alone is not None:
+                answered = answered & batch.alone["answered"]
             # All are counted, but where one is missing there is no figure.
-            if unanswered.add(np.where(answered, 0, -1), real):
-                yield PredictedBatch(
-                    class_ids=None if classes is None else classes.of_ways(step)[:left],
-                    y=y,
-                    real=real,
-                    answers=answers,
-                    alone=by_itself,
-                )
-            left -= len(real)
-            progress.step()
+            if unanswered.add(np.where(answered, 0, -1), batch.real):
+                yield batch
+            left -= len(batch.y)
+            for _ in range(count):
+                progress.step()
             if not left:
                 break
         unanswered.check()
@@ -160,49 +154,71 @@ class EpisodePredictor:
         support_ways: int | None,
         *,
         alone: bool,
-    ) -> Iterator[_Answer]:
-        """The answers to batches that come from a sequence, one after the other."""
-        for batch in episodes.as_dataset(steps=steps):
+    ) -> Iterator[tuple[int, PredictedBatch]]:
+        """Answers to batches that come from a sequence, and how many batches it are."""
+        classes = classes_of(episodes)
+        for step, batch in enumerate(self._stream(episodes).as_dataset(steps=steps)):
             inputs, y, *_ = tf.nest.map_structure(tf.convert_to_tensor, batch)
             check_task(self._learner, y)
             if support_ways is not None:
-                inputs = _without_support_of_others(inputs, support_ways)
-            yield _Answer(
-                self._answer(inputs, y),
-                _real(inputs),
-                y,
-                self._answer_alone(inputs, y) if alone else None,
+                inputs = without_support_of_others(inputs, support_ways)
+            answers = self._answer(inputs, y)
+            by_itself = self._answer_alone(inputs, y) if alone else None
+            yield (
+                1,
+                PredictedBatch(
+                    None if classes is None else classes.participants(step),
+                    *_in_numpy((y, _real(inputs), answers, by_itself)),
+                ),
             )
 
     def _answers_of_steps(
         self, episodes: TaskSequence, steps: int, support_ways: int | None
-    ) -> Iterator[_Answer]:
+    ) -> Iterator[tuple[int, PredictedBatch]]:
         """The same, where a step draws, gathers and answers in one graph.
 
         Several steps run at a time, and what leaves the graph is small: embeddings of
         a batch stay in the caches of the core that gathered them.
         """
         assert isinstance(episodes, Episodes)
+        drawn = EmbeddedSteps(episodes, self._table)
         logits_of, _, _ = self._verbs
 
-        def answer(step: tf.Tensor) -> tuple[Kept, tf.Tensor, tf.Tensor]:
-            inputs, y, *_ = episodes.batch(step)
-            check_task(self._learner, y)
-            if support_ways is not None:
-                inputs = _without_support_of_others(inputs, support_ways)
-            return self._read(logits_of(inputs), inputs, y), _real(inputs), y
+        # Nor does Keras convert what a learner does, in whatever it traces.
+        @tf.autograph.experimental.do_not_convert
+        def answer(step: tf.Tensor) -> tuple[tf.Tensor, ...]:
+            with known_rows():
+                inputs, y, participants = drawn.at(step, support_ways)
+                check_task(self._learner, y)
+                kept = self._read(logits_of(inputs), inputs, y)
+            return participants, y, _real(inputs), kept
 
         at_once = tf.config.threading.get_inter_op_parallelism_threads()
         answers = tf.data.Dataset.range(steps).map(
             answer, num_parallel_calls=at_once or os.cpu_count(), deterministic=True
         )
-        for kept, real, y in answers.prefetch(_STEPS_AHEAD):
-            yield _Answer(kept, real, y, None)
+        together = -(-_COUNTED_TOGETHER // episodes.tasks)
+        # A step for each core, and not each step on all of them. There is nothing to
+        # find out about three operations, and looking takes as long as many episodes.
+        options = tf.data.Options()
+        options.threading.max_intra_op_parallelism = 1
+        options.autotune.enabled = False
+        options.experimental_optimization.apply_default_optimizations = False
+        lots = answers.batch(together).prefetch(_LOTS_AHEAD).with_options(options)
+        for lot in lots:
+            count = len(lot[0])
+            participants, y, real, kept = _in_numpy(lot, batched=True)
+            yield count, PredictedBatch(participants, y, real, kept, alone=None)
 
     def _can_answer_in_steps(self, alone: bool) -> bool:
         # `tf.data` runs on the host, where the learner's variables must lie.
         on_host = not tf.config.list_logical_devices("GPU")
         return self._embeddings is not None and on_host and not alone
+
+    @functools.cached_property
+    def _table(self) -> RowTable:
+        assert self._embeddings is not None
+        return embedding_table(self._embeddings)
 
     def _stream(self, episodes: TaskSequence) -> TaskSequence:
         if self._examples is None:
@@ -230,7 +246,7 @@ class EpisodePredictor:
     def _answer(self) -> Callable[[Inputs, tf.Tensor], Kept]:
         logits_of, _, _ = self._verbs
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def answer(inputs: Inputs, y: tf.Tensor) -> Kept:
             return self._read(logits_of(inputs), inputs, y)
 
@@ -251,11 +267,11 @@ class EpisodePredictor:
     def _graphs_alone(self) -> tuple[Callable, Callable]:
         _, adapt_verb, each_verb = self._verbs
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def adapt(inputs: Inputs) -> dict[str, tf.Tensor]:
             return adapt_verb(inputs)
 
-        @tf.function(reduce_retracing=True)
+        @tf.function(reduce_retracing=True, autograph=False)
         def answer_each(
             state: dict[str, tf.Tensor], inputs: Inputs, query: tf.Tensor, y: tf.Tensor
         ) -> Kept:
@@ -264,9 +280,21 @@ class EpisodePredictor:
         return adapt, answer_each
 
 
-def _first(count: int, values: Any) -> Any:
-    """The first tasks of a tensor, or of each of a dict, in NumPy."""
-    return tf.nest.map_structure(lambda part: part.numpy()[:count], values)
+def _in_numpy(values: Any, *, batched: bool = False) -> Any:
+    """Tensors `(tasks, ...)`, or `(batches, tasks, ...)` one after the other."""
+
+    def convert(part: tf.Tensor) -> np.ndarray:
+        array = part.numpy()
+        return array.reshape(-1, *array.shape[2:]) if batched else array
+
+    return _each(convert, values)
+
+
+def _each(function: Callable[[Any], Any], values: Any) -> Any:
+    """`function` of each part of what may be nested; `None` stays."""
+    return tf.nest.map_structure(
+        lambda part: None if part is None else function(part), values
+    )
 
 
 def _real(inputs: Inputs) -> tf.Tensor:
@@ -274,17 +302,3 @@ def _real(inputs: Inputs) -> tf.Tensor:
     if "query_mask" in inputs:
         return inputs["query_mask"]
     return tf.ones(tf.shape(inputs["query"])[:2], tf.bool)
-
-
-def _without_support_of_others(inputs: Inputs, ways: int) -> Inputs:
-    """The inputs with the support of the first `ways` ways alone."""
-    # Support rows are in the order of their ways, equally many of each.
-    all_ways = inputs["support_labels"].shape[-1]
-    rows = inputs["support"].shape[1] // all_ways * ways
-    kept = {
-        name: part[:, :rows]
-        for name, part in inputs.items()
-        if name in ("support", "support_labels", "support_mask")
-    }
-    kept["support_labels"] = kept["support_labels"][..., :ways]
-    return {**inputs, **kept}

@@ -16,6 +16,7 @@ from tfmeta.evaluation.class_interval import (
 from tfmeta.evaluation.confusion import Confusion
 from tfmeta.evaluation.figure import ACCURACY, SQUARED_ERROR, Figure
 from tfmeta.evaluation.intervals import over_episode_draws
+from tfmeta.evaluation.kept import check_ids
 from tfmeta.evaluation.participants import padded_rows, rows_of
 from tfmeta.evaluation.pretraining import Pretraining, setting
 from tfmeta.evaluation.transduction import Transduction
@@ -274,7 +275,7 @@ class EvaluationResult:
         per_episode = {of_figure: np.array(values[of_figure], np.float64)}
         reliability = values.get("reliability")
         transduction = values.get("transduction")
-        return cls(
+        read = cls(
             protocol=values["protocol"],
             transductive=values["transductive"],
             episode_accuracies=per_episode.get("episode_accuracies"),
@@ -290,6 +291,8 @@ class EvaluationResult:
             episode_squared_errors=per_episode.get("episode_squared_errors"),
             pretraining=Pretraining.from_json(values.get("pretraining")),
         )
+        check_ids(read.episode_classes, len(read.class_names), len(read.per_episode))
+        return read
 
     def __str__(self) -> str:
         return _text(self)

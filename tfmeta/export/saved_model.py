@@ -97,6 +97,7 @@ def save(
         FileExistsError: When the version exists; it is left as it is.
         TypeError: When `learner` is no `FewShotLearner`, `version` no integer,
             `input_dtype` no dtype, or `description` nothing that JSON holds.
+        OSError: When it cannot be written, as on a full disk; names the version.
         ValueError: When `version` is below 1, the encoder does not have one
             input, or it cannot take `input_dtype` without loss; when weights are NaN
             or infinite, or what a signature answers to trial examples is.
@@ -146,8 +147,11 @@ def _write_archive(
             "inputs": {spec.name: _tensor(spec) for spec in endpoint.inputs},
             "outputs": {name: _tensor(spec) for name, spec in outputs.items()},
         }
-    with _quiet_tensorflow():
-        archive.write_out(folder, verbose=False)
+    try:
+        with _quiet_tensorflow():
+            archive.write_out(folder, verbose=False)
+    except tf.errors.OpError as error:  # Of a disk without room, for one.
+        raise OSError(f"TensorFlow: {error.message}") from error
     return signatures
 
 

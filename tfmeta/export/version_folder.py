@@ -6,19 +6,14 @@ a version must never be seen half-written. Needs no TensorFlow.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from tfmeta.durable import flush
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from tfmeta.durable import flush, naming, put_in_place, remove
+from tfmeta.locks import locked_file
 
 _BUILDING = re.compile(r"\.tmp-[0-9]+")
 _LOCK = ".lock"
@@ -47,6 +42,7 @@ def write_version(
         FileExistsError: When the version exists; it is left as it is.
         ValueError: When `version` is below 1.
         TypeError: When `version` is no integer.
+        OSError: When the disk is full; names the version.
 
     Example:
 
@@ -57,7 +53,9 @@ def write_version(
     """
     check_version(version)
     path.mkdir(parents=True, exist_ok=True)
-    with _locked(path):
+    # Where a network's file system has no locks, it is up to the caller to write one
+    # version at a time.
+    with locked_file(path / _LOCK):
         for entry in path.iterdir():
             if _BUILDING.fullmatch(entry.name):
                 shutil.rmtree(entry)
@@ -72,15 +70,15 @@ def write_version(
                 f"Received: version={version}"
             )
         building = path / f".tmp-{version}"
-        building.mkdir()
-        try:
-            write(building)
-            _flush_tree(building)
-            os.rename(building, target)
-        except BaseException:
-            shutil.rmtree(building, ignore_errors=True)
-            raise
-        flush(path)
+        with naming(target):
+            try:
+                building.mkdir()
+                write(building)
+                _flush_tree(building)
+                put_in_place(building, target)
+            except BaseException:
+                remove(building)
+                raise
     return target
 
 
@@ -107,20 +105,6 @@ def check_version(version: int | None) -> None:
         )
     if version < 1:
         raise ValueError(f"`version` must be at least 1. Received: version={version}")
-
-
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    """Holds the lock of `path`; the system drops it when the process dies."""
-    if fcntl is None:
-        yield
-        return
-    with (path / _LOCK).open("w") as file:
-        # Some network file systems have no locks. There it is up to the caller
-        # to write one version at a time.
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _flush_tree(folder: Path) -> None:

@@ -47,7 +47,8 @@ def frozen_part(learner: FewShotLearner) -> FrozenPart | None:
     ```
     """
     encoder = learner.encoder
-    if encoder is None:
+    # One that was frozen after the learner was made, tasks may still adapt.
+    if encoder is None or "encoder_trainable" in learner.get_config():
         return None
     if _is_frozen(encoder) and not _begins_with_features(encoder):
         features = keras.Input(encoder.output_shape[1:], dtype="float32")

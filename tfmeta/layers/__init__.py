@@ -9,6 +9,7 @@ from tfmeta.layers.rgb_pictures import RGBPictures
 from tfmeta.layers.sphere import Sphere
 from tfmeta.layers.term_counts import TermCounts
 from tfmeta.layers.weighted_l1 import WeightedL1
+from tfmeta.submodules import on_demand
 
 __all__ = [
     "BatchNormalization",
@@ -21,3 +22,5 @@ __all__ = [
     "WeightedL1",
     "batch_statistics",
 ]
+
+__getattr__ = on_demand(__name__)

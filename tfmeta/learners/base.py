@@ -11,8 +11,10 @@ import keras
 import tensorflow as tf
 
 from tfmeta.finite import finite_rows, nan_unless
+from tfmeta.learners.checked_verbs import check_batch, check_verbs, checked_step
 from tfmeta.learners.contract import LearnerContract
 from tfmeta.learners.encoder_check import check_encoder
+from tfmeta.learners.fit_data import batches_of, check_has_end
 from tfmeta.learners.logit_losses import logit_loss, logit_metrics
 from tfmeta.learners.run_checks import (
     check_class_weight,
@@ -51,6 +53,16 @@ class FewShotLearner(LearnerContract, keras.Model):
         # Everything with weights exists now. Keras would otherwise trace `call`
         # to find out, and keras-tuner would build from shapes it does not know.
         self.built = True
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        check_verbs(cls)
+
+    def __call__(self, *args: Any, **kwargs: Any) -> tf.Tensor:
+        """Calls the learner, as `keras.Model.__call__`."""
+        # Before Keras, who would tell an error by all that it was called with.
+        self.check_inputs(args[0] if args else kwargs.get("inputs"))
+        return super().__call__(*args, **kwargs)
 
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Logits `(tasks, queries, ways)` of an episode batch."""
@@ -133,41 +145,102 @@ class FewShotLearner(LearnerContract, keras.Model):
     @functools.wraps(keras.Model.fit)
     def fit(self, *args: Any, **kwargs: Any) -> keras.callbacks.History:
         check_trainable(self)
-        given = inspect.signature(keras.Model.fit).bind(self, *args, **kwargs).arguments
-        self._check_run(given, "steps_per_epoch", training=True)
-        check_class_weight(given.get("x"), given.get("class_weight"))
-        validation = given.get("validation_data")
-        if validation is not None:
-            if isinstance(validation, tuple):
-                validation = validation[0]
-            size = given.get("validation_batch_size") or given.get("batch_size")
-            check_shares(validation, size, self._replicas, training=False)
-            self._check_steps("validation_steps", given.get("validation_steps"))
+        run = _bound(keras.Model.fit, self, args, kwargs)
+        epochs = run.get("epochs", 1)
+        self._check_run(run, "steps_per_epoch", passes=epochs, training=True)
+        check_class_weight(run.get("x"), run.get("class_weight"))
+        if isinstance(run.get("x"), tf.data.Dataset):
+            # Keras would warn that its own default does nothing.
+            run.setdefault("shuffle", False)
+        if run.get("validation_data") is not None:
+            self._check_validation(run)
         with refused_in_words():
-            return super().fit(*args, **kwargs)
+            return super().fit(**run)
 
     @functools.wraps(keras.Model.evaluate)
     def evaluate(self, *args: Any, **kwargs: Any) -> Any:
-        signature = inspect.signature(keras.Model.evaluate)
-        self._check_run(signature.bind(self, *args, **kwargs).arguments, "steps")
+        run = _bound(keras.Model.evaluate, self, args, kwargs)
+        self._check_run(run, "steps")
         with refused_in_words():
-            return super().evaluate(*args, **kwargs)
+            return super().evaluate(**run)
 
     @functools.wraps(keras.Model.predict)
     def predict(self, *args: Any, **kwargs: Any) -> Any:
-        signature = inspect.signature(keras.Model.predict)
-        self._check_run(signature.bind(self, *args, **kwargs).arguments, "steps")
+        run = _bound(keras.Model.predict, self, args, kwargs)
+        self._check_run(run, "steps", labelled=False)
         with refused_in_words():
-            return super().predict(*args, **kwargs)
+            return super().predict(**run)
+
+    @functools.wraps(keras.Model.train_on_batch)
+    def train_on_batch(self, *args: Any, **kwargs: Any) -> Any:
+        run = _bound(keras.Model.train_on_batch, self, args, kwargs)
+        check_class_weight(run.get("x"), run.get("class_weight"))
+        return super().train_on_batch(**run)
+
+    def export(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: `tfmeta.export.save` writes a learner with its signatures.
+
+        Raises:
+            ValueError: Always; says what to write.
+        """
+        path = args[0] if args else kwargs.get("filepath", "served/model")
+        raise ValueError(
+            "`export` must be that of tfmeta, which writes the signatures `classify` "
+            "and, where there is one, `embed`: Keras' own knows of neither. Write "
+            f"tfmeta.export.save(learner, {str(path)!r}). Received: "
+            f"{type(self).__name__}.export"
+        )
 
     def _check_run(
-        self, given: dict[str, Any], steps: str, *, training: bool = False
+        self,
+        run: dict[str, Any],
+        steps: str,
+        *,
+        passes: int = 1,
+        training: bool = False,
+        labelled: bool = True,
     ) -> None:
-        """Refuses what would go wrong in a later step, or without a word."""
-        self._check_steps(steps, given.get(steps))
-        check_shares(
-            given.get("x"), given.get("batch_size"), self._replicas, training=training
-        )
+        """Refuses what would go wrong in a later step, or without a word.
+
+        Args:
+            run: The arguments by name; `Episodes` become their batches.
+            steps: How the number of steps is called.
+            passes: How often so many steps are taken.
+            training: Whether gradients are taken.
+            labelled: Whether labels are needed.
+        """
+        self._check_steps(steps, run.get(steps))
+        data = batches_of(run.get("x"), steps, run.get(steps), passes=passes)
+        run["x"] = data
+        check_has_end(data, steps, run.get(steps), batch_size=run.get("batch_size"))
+        self._check_form(data, run.get("y"), run.get("sample_weight"), labelled)
+        check_shares(data, run.get("batch_size"), self._replicas, training=training)
+
+    def _check_validation(self, run: dict[str, Any]) -> None:
+        """As `_check_run`, of what `fit` validates on."""
+        self._check_steps("validation_steps", run.get("validation_steps"))
+        steps = run.get("validation_steps")
+        data = batches_of(run["validation_data"], "validation_steps", steps)
+        run["validation_data"] = data
+        check_has_end(data, "validation_steps", steps)
+        if isinstance(data, tuple):
+            data, y, weight = keras.utils.unpack_x_y_sample_weight(data)
+            self._check_form(data, y, weight, labelled=True)
+        else:
+            self._check_form(data, None, None, labelled=True)
+        size = run.get("validation_batch_size") or run.get("batch_size")
+        check_shares(data, size, self._replicas, training=False)
+
+    def _check_form(self, x: Any, y: Any, weight: Any, labelled: bool) -> None:
+        """Refuses batches of another form, where it is known before the first."""
+        if isinstance(x, tf.data.Dataset):
+            x, y, weight = keras.utils.unpack_x_y_sample_weight(x.element_spec)
+        elif not (isinstance(x, dict) or hasattr(x, "shape")):
+            return
+        if labelled:
+            check_batch(self, (x, y, weight))
+        else:
+            self.check_inputs(x)
 
     def _check_steps(self, argument: str, steps: int | None) -> None:
         check_steps(argument, steps, getattr(self, "steps_per_execution", None) or 1)
@@ -176,10 +249,12 @@ class FewShotLearner(LearnerContract, keras.Model):
     def _replicas(self) -> int:
         return self.distribute_strategy.num_replicas_in_sync
 
+    @checked_step
     def train_step(self, data: Any) -> dict[str, Any]:
         """One step on a batch, as `keras.Model.train_step`."""
         return super().train_step(evenly_shared(data, training=True))
 
+    @checked_step
     def test_step(self, data: Any) -> dict[str, Any]:
         """Metrics of a batch, as `keras.Model.test_step`."""
         return super().test_step(evenly_shared(data, training=False))
@@ -254,3 +329,11 @@ class FewShotLearner(LearnerContract, keras.Model):
                 config[name], custom_objects=custom_objects
             )
         return cls(**config)
+
+
+def _bound(verb: Any, learner: Any, args: tuple, kwargs: dict) -> dict[str, Any]:
+    """The arguments that a verb of Keras was given, by name."""
+    bound = dict(inspect.signature(verb).bind(learner, *args, **kwargs).arguments)
+    further = bound.pop("kwargs", {})
+    del bound["self"]
+    return {**bound, **further}

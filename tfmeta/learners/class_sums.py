@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import tensorflow as tf
 
-from tfmeta.finite import finite_or_nan, nan_unless
+from tfmeta.finite import all_finite, finite_or_nan, nan_unless
+from tfmeta.row_tables import RowTable, rows_known
 from tfmeta.squares import wide_dtype
 
 
@@ -34,6 +36,9 @@ def sound_support(
     embeddings = tf.convert_to_tensor(embeddings)
     support_labels = tf.convert_to_tensor(support_labels)
     if not support_labels.dtype.is_floating:
+        return embeddings, support_labels
+    constant = tf.get_static_value(support_labels)
+    if constant is not None and np.isfinite(constant).all():
         return embeddings, support_labels
     sound = tf.math.is_finite(support_labels)
     one = tf.ones([], support_labels.dtype)
@@ -69,18 +74,28 @@ def class_means(
         dtype; and the number of rows of each, or the sum of their weights,
         `(..., ways)`.
     """
-    real = tf.reduce_any(labels > 0, axis=-1, keepdims=True)
-    # In float32 a large common offset takes the digits of what differs.
-    rows, shares = (
-        tf.cast(values, tf.float64)
-        for values in (tf.where(real, embeddings, 0.0), labels)
-    )
+    shares = tf.cast(labels, tf.float64)
     counts = tf.reduce_sum(shares, axis=-2)
-    sums = tf.matmul(shares, rows, transpose_a=True)
+    known = rows_known(embeddings)
+    if known is not None and known.table.once(_is_finite):
+        sums = known.set_by_set(_weighted_sums, shares, dtype=tf.float64)
+    else:
+        real = tf.reduce_any(labels > 0, axis=-1, keepdims=True)
+        sums = _weighted_sums(tf.where(real, embeddings, 0.0), shares)
     # A row may weigh less than one.
     divisors = tf.where(counts > 0.0, counts, 1.0)
     means = sums / divisors[..., None]
     return tf.cast(means, embeddings.dtype), tf.cast(counts, embeddings.dtype)
+
+
+def _weighted_sums(rows: tf.Tensor, shares: tf.Tensor) -> tf.Tensor:
+    # In float32 a large common offset takes the digits of what differs.
+    return tf.matmul(shares, tf.cast(rows, tf.float64), transpose_a=True)
+
+
+def _is_finite(table: RowTable) -> bool:
+    # Then what is of no class has a share of 0 in a sum.
+    return bool(all_finite([table.rows]))
 
 
 def only_present(logits: tf.Tensor, present: tf.Tensor) -> tf.Tensor:

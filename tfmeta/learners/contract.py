@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfmeta.encoders.pretrained.features import pretraining_data
 from tfmeta.learners.each_query import State, each_query_alone
+from tfmeta.learners.form_checks import check_episode
 from tfmeta.learners.task_endpoints import task_endpoints
 from tfmeta.learners.traced_state import traced_state_spec
 from tfmeta.signatures.endpoint import Endpoint
@@ -26,6 +27,9 @@ class LearnerContract:
             logits are predictions.
         transductive: Whether the prediction for a query depends on the other
             queries. The evaluator prints it beside the figure.
+        labelled_support: Whether a support has labels. A learner that draws its own, as
+            a policy does that acts, says `False`: the form of what it takes is then
+            its own, and not checked.
         uses_unlabelled: Whether `adapt` also takes `unlabelled`, `(tasks,
             unlabelled, *example)`, and `unlabelled_mask`. Episodes may have
             unlabelled examples for every learner; others ignore them.
@@ -45,6 +49,7 @@ class LearnerContract:
 
     task: str = "classification"
     transductive: bool = False
+    labelled_support: bool = True
     uses_unlabelled: bool = False
     independent_embeddings: bool = False
     needs_base_mean: bool = False
@@ -81,7 +86,10 @@ class LearnerContract:
 
         A learner may draw its own support, as a policy does that acts: `support` is
         then what it draws from, with a leading task axis, and `support_labels` are
-        `None`.
+        `None`; it says `labelled_support = False`.
+
+        Support and labels may be lists or NumPy arrays; in a method of a subclass of
+        `FewShotLearner` they are tensors, and their form is checked.
 
         Args:
             support: `(tasks, support, *example)`.
@@ -159,6 +167,18 @@ class LearnerContract:
             Logits `(tasks, queries, ways)`.
         """
         return each_query_alone(self.predict_query, state, query)
+
+    def check_inputs(self, inputs: Any) -> None:
+        """Refuses what is no episode batch for this learner, by its form alone.
+
+        Args:
+            inputs: Tensors, arrays or specifications by name.
+
+        Raises:
+            TypeError: When it is no dict.
+            ValueError: When a part is missing, or has another shape.
+        """
+        check_episode(self, inputs)
 
     def adapt_episode(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False

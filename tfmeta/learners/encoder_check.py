@@ -32,7 +32,7 @@ def check_encoder(encoder: object, argument: str = "encoder") -> keras.Model:
     if not isinstance(encoder, keras.Model):
         raise TypeError(
             f"`{argument}` must be a keras.Model that maps a batch of examples to a "
-            f"batch of embeddings. Received: {type(encoder).__name__}"
+            f"batch of embeddings. Received: {_named(encoder)}"
         )
     if not encoder.built:
         raise ValueError(
@@ -44,6 +44,12 @@ def check_encoder(encoder: object, argument: str = "encoder") -> keras.Model:
     _check_ends(encoder, argument)
     _check_round_trip(encoder, argument)
     return encoder
+
+
+def _named(encoder: object) -> str:
+    if isinstance(encoder, type):
+        return f"the class {encoder.__name__} itself; write {encoder.__name__}(...)"
+    return type(encoder).__name__
 
 
 def check_examples(encoder: keras.Model, shape: Sequence[int | None]) -> None:

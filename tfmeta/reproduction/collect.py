@@ -11,7 +11,8 @@ from typing import Any
 from tfmeta._version import __version__
 from tfmeta.callbacks.checkpoint_folder import load_checkpoint
 from tfmeta.evaluation.training_seeds import TrainingSeeds
-from tfmeta.json_files import null_where_not_finite, read_json
+from tfmeta.json_files import null_where_not_finite
+from tfmeta.json_types import check_type
 from tfmeta.registry import LEARNERS
 from tfmeta.reproduction.earlier import earlier_budgets, earlier_runs
 from tfmeta.reproduction.figures import find_figure
@@ -20,8 +21,8 @@ from tfmeta.reproduction.row import Column, Row
 from tfmeta.reproduction.table import ReproductionTable
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.provenance import git_commit
-from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.training_data import describe_training
+from tfmeta.runs.run_folder import History, RunFolder
+from tfmeta.runs.run_in_words import describe_training
 
 # 2 has other intervals over test classes and alphabets than 1; in 3 a configuration
 # has a part each for the tasks of training, validation and test.
@@ -112,17 +113,17 @@ def _describe_run(
         raise ValueError(f"its training failed: {failure}")
     trained = folder.is_trained
     if trained:
-        history = read_json(folder.history_file)
+        history: History = folder.read_history()
     else:
         checkpoint = load_checkpoint(folder.checkpoints)
-        history = {} if checkpoint is None else checkpoint.state["history"]
+        history = {} if checkpoint is None else checkpoint.state.get("history", {})
         history = null_where_not_finite(history)
-    timing = read_json(folder.timing_file) if folder.timing_file.exists() else {}
+        check_type(history, History, f"the checkpoint in {folder.checkpoints}")
     return {
         "seed": seed,
         "folder": folder.path.name,
         "trained": trained,
-        "training_seconds": timing.get("training_seconds"),
+        "training_seconds": folder.training_seconds,
         "environment": folder.read_environment(),
         "history": history,
         "figures": [
@@ -139,7 +140,8 @@ def _describe_row(
 ) -> dict[str, Any]:
     trained = row.train_config(budget=budget)
     config = trained.to_json()
-    del config["seed"]
+    # Own data are divided when a run begins.
+    del config["seed"], config["splits"]
     last_seed = max((run["seed"] for run in runs), default=0)
     words = [command, "--row", row.name]
     words += ["--budget", f"{budget:g}"] if budget != 1 else []

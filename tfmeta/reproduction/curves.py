@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from tfmeta.durable import put_in_place
+from tfmeta.durable import writing
 from tfmeta.reproduction.markdown import method
 
 _COLUMNS = 3
@@ -76,6 +76,5 @@ def draw_curves(content: dict[str, Any], path: Path) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    temporary = path.with_name(f".{path.stem}.tmp.png")
-    figure.savefig(temporary, dpi=120)
-    put_in_place(temporary, path)
+    with writing(path) as building:
+        figure.savefig(building, dpi=120)

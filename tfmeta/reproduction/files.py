@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from tfmeta.json_files import write_json
+from tfmeta.json_types import check_type
 from tfmeta.reproduction.collect import RESULT_FORMAT_VERSION
 from tfmeta.reproduction.csv_table import csv_text
 from tfmeta.reproduction.curves import draw_curves
 from tfmeta.reproduction.earlier import brought_up_to_date
+from tfmeta.reproduction.kept import FormerTable, KeptTable, check_columns
 from tfmeta.reproduction.markdown import markdown
 from tfmeta.reproduction.readme import write_text
 from tfmeta.runs.run_folder import read_versioned
@@ -48,12 +50,15 @@ def read_result(path: Path) -> dict[str, Any]:
         path, RESULT_FORMAT_VERSION, ("table", "rows", "test_episodes")
     )
     try:
-        return brought_up_to_date(content)
-    except (AttributeError, KeyError, TypeError) as error:
+        check_type(content, FormerTable, path)
+        content = check_type(brought_up_to_date(content), KeptTable, path)
+        check_columns(content)
+    except ValueError as error:
         raise ValueError(
             f"{path} must be a table that `tfmeta reproduce` wrote. Received: a file "
-            f"that lacks something ({type(error).__name__}: {error})"
+            f"that lacks something ({error})"
         ) from error
+    return content
 
 
 def read_earlier(name: str, directory: Path) -> dict[str, Any] | None:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 
 import keras
 
-from tfmeta.json_files import read_json
 from tfmeta.reproduction.figures import find_figure
 from tfmeta.reproduction.row import Row
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.earlier_results import complete_results
 from tfmeta.runs.measuring.measure import measure
 from tfmeta.runs.pictures import draw_curve
+from tfmeta.runs.plan import TrainingPlan
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner, train
 
@@ -26,10 +26,12 @@ def train_row(
     budget: float = 1.0,
     data_dir: str | os.PathLike[str] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    plan: TrainingPlan | None = None,
 ) -> None:
     """Trains a row into a run folder, or goes on where it was stopped.
 
-    A run that is trained already is left as it is.
+    A run that is trained already is left as it is. `plan` is that of the row, where
+    it is made already.
 
     Raises:
         ValueError: When the folder holds another run, or the row cannot be
@@ -38,8 +40,15 @@ def train_row(
     config = row.train_config(seed=seed, budget=budget)
     check_config(folder, config)
     if not folder.is_trained:
-        train(config, folder, resume=True, data_dir=data_dir, callbacks=callbacks)
-    history = read_json(folder.history_file)
+        train(
+            config,
+            folder,
+            resume=True,
+            data_dir=data_dir,
+            callbacks=callbacks,
+            plan=plan,
+        )
+    history = folder.read_history()
     if history and not folder.curve_picture.exists():
         draw_curve(history, config, folder.curve_picture)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tfmeta.durable import check_writable, put_in_place
+from tfmeta.durable import check_writable, writing
 
 
 def put_into_readme(readme: Path, name: str, table: str) -> None:
@@ -47,6 +47,5 @@ def _marks(name: str) -> tuple[str, str]:
 
 def write_text(path: Path, text: str) -> None:
     """Writes text under a temporary name, then renames: whole or not at all."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    put_in_place(temporary, path)
+    with writing(path) as building:
+        building.write_text(text, encoding="utf-8")

@@ -64,9 +64,7 @@ def make_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.dtype_policy)
     try:
-        # The shape of pictures is theirs, or what `size` makes of them.
-        shape = "dataset" if config.size is None else "size"
-        with renamed_arguments({"input_shape": shape}):
+        with renamed_arguments({"input_shape": "pictures"}):
             encoder = build_encoder(config, train_table)
         return _of_encoder(entry, config, encoder, train_table)
     finally:
@@ -154,12 +152,20 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
         return on_pretrained(config, train_table)
     if kind == "pictures" and name is not None:
         entry = ENCODERS[name]
-        return resolve(entry.path)(
-            train_table.example_shape,
-            filters=config.filters,
-            seed=config.seed,
-            **entry.arguments,
-        )
+        try:
+            return resolve(entry.path)(
+                train_table.example_shape,
+                filters=config.filters,
+                seed=config.seed,
+                **entry.arguments,
+            )
+        except ValueError as error:
+            height, width, _ = train_table.example_shape
+            raise ValueError(
+                f"encoder {name!r} must take pictures of {height} x {width} pixels, as "
+                f"those of data set {train_table.name!r} are; `size` resizes your own. "
+                f"Received: {error}"
+            ) from error
     if config.encoder is not None:
         raise ValueError(
             f"`encoder` must take the examples of data set {train_table.name!r}, "

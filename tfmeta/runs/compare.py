@@ -17,7 +17,8 @@ from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
 
-_DATA = ("dataset", "protocol", "size")
+_DATA = ("dataset", "protocol", "size", "splits")
+_NAMED = _DATA[:3]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,7 +56,7 @@ def draw_common_episodes(
         other = fingerprint(load_split(theirs, "test", data_dir))
         if other != fingerprint(episodes.table):
             described = [
-                ", ".join(f"{name}={getattr(config, name)!r}" for name in _DATA)
+                ", ".join(f"{name}={getattr(config, name)!r}" for name in _NAMED)
                 for config in (ours, theirs)
             ]
             raise ValueError(

@@ -145,6 +145,12 @@ class TrainConfig:
         at_most=MOST_PIXELS,
         without="28 for omniglot; the pictures' own",
     )
+    skip_bad: bool = parameter(
+        False,
+        "Leave out your own files that cannot be read, and class folders and lines of "
+        "a CSV file that something is wrong with.",
+        opposite="no_skip_bad",
+    )
     learner: str = parameter(
         "prototypical",
         f"One of: {named_learners()}; or module:Class of your own.",
@@ -245,8 +251,14 @@ class TrainConfig:
         "At the first step; it falls to 0 by the last.",
         unit="rate",
         above=0,
-        at_most=1e30,  # What float32 holds; what is far too high stops at NaN.
+        at_most=1e9,
         of_training=True,
+    )
+    splits: dict[str, Any] | None = parameter(
+        None,
+        "Of data of your own: the origins of the classes of each split, as they were "
+        "when the run began.",
+        has_option=False,
     )
     characters: bool = parameter(
         False,
@@ -300,11 +312,18 @@ class TrainConfig:
         return dataclasses.replace(self, **changes)
 
     def differences(self, other: TrainConfig) -> Iterator[tuple[str, Any, Any]]:
-        """Name of the option, own value and the other's, where they differ."""
+        """Name of the option, own value and the other's, where they differ.
+
+        Splits differ where both configurations say them; of what may be thousands of
+        classes, the first that are not in the same.
+        """
         for place in places(type(self)):
             own, others = place.value_in(self), place.value_in(other)
-            if own != others:
-                yield place.name, own, others
+            if own == others or (place.name == "splits" and None in (own, others)):
+                continue
+            if place.name == "splits":
+                own, others = _where_they_differ(own, others)
+            yield place.name, own, others
 
     def to_json(self) -> dict[str, Any]:
         """A dict of plain values, and of such dicts for the parts."""
@@ -336,6 +355,18 @@ def options() -> list[Place]:
         last.pop(place.name, None)
         last[place.name] = place
     return [place for place in last.values() if place.parameter.has_option]
+
+
+def _where_they_differ(
+    *both: Mapping[str, list[str]], most: int = 3
+) -> list[dict[str, str]]:
+    """The split of classes that two assignments have in different ones."""
+    one, other = (
+        {origin: split for split, origins in splits.items() for origin in origins}
+        for splits in both
+    )
+    moved = sorted(o for o in {*one, *other} if one.get(o) != other.get(o))[:most]
+    return [{o: found.get(o, "none") for o in moved} for found in (one, other)]
 
 
 def names_of_options(part: str) -> dict[str, str]:

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
+import functools
 import os
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from tfmeta.argument_names import renamed_arguments
 from tfmeta.datasets import ClassTable, load
+from tfmeta.datasets.class_sizes import ClassSizes
+from tfmeta.datasets.hash_splits import TooFewClasses
+from tfmeta.datasets.own.own_split import OwnSplits, split_own
 from tfmeta.datasets.reading.ground import common_ground, ground_of
+from tfmeta.datasets.reading.pictures import picture_kind
 from tfmeta.datasets.registry import DATASETS
+from tfmeta.datasets.splits import SPLITS
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.sizing import too_few_classes
 
 Kind = Literal["pictures", "text", "other"]
 
@@ -45,6 +54,11 @@ def _load(
     # The seed of generated glyphs, and of the split of own data, names the data
     # set; it stays while the training seed changes.
     if config.dataset in DATASETS:
+        if config.skip_bad:
+            raise ValueError(
+                "`skip_bad` must be left out for a data set of the list, which is "
+                f"complete. Received: skip_bad=True for {config.dataset}"
+            )
         return load(
             config.dataset,
             split=split,
@@ -52,21 +66,99 @@ def _load(
             size=config.size,
             data_dir=data_dir,
         )
-    from tfmeta.datasets.own import load_own_split
+    return own_splits(config, data_dir).read(split)
 
-    with renamed_arguments({"name": "dataset"}):
-        return load_own_split(
-            config.dataset, split, size=config.size, data_dir=data_dir
+
+def own_splits(
+    config: TrainConfig, data_dir: str | os.PathLike | None = None
+) -> OwnSplits:
+    """How the user's own data of a run are divided: as the run says, if it does.
+
+    Raises:
+        FileNotFoundError: When they are not there.
+        ValueError: When they cannot be read, or come in other splits than a run needs.
+    """
+    find = functools.partial(
+        split_own,
+        config.dataset,
+        kept=config.splits,
+        size=config.size,
+        skip_bad=config.skip_bad,
+        data_dir=data_dir,
+    )
+    try:
+        with renamed_arguments({"name": "dataset"}):
+            splits = find()
+            groups = len(set(ClassSizes.of(splits.whole).groups or ()))
+            whole = config.test.same_group and config.splits is None
+            if whole and groups >= len(SPLITS):
+                # Divided by class, a group would be a small one in each split.
+                splits = find(by_group=True)
+    except TooFewClasses as error:
+        raise too_few_classes(config.dataset, error.count) from error
+    missing = [split for split in SPLITS if split not in splits.names]
+    if missing:
+        raise ValueError(
+            f"data set {config.dataset!r}, which comes in splits, must have a folder "
+            f"for each of {', '.join(SPLITS)}. Received: {', '.join(splits.names)}"
         )
+    return splits
+
+
+def are_photographs(
+    config: TrainConfig, data_dir: str | os.PathLike | None = None
+) -> bool:
+    """Whether the user's own data are pictures in colour; files are not read for it.
+
+    Raises:
+        FileNotFoundError, ValueError: As `own_splits`.
+    """
+    whole = own_splits(config, data_dir).whole
+    if isinstance(whole, ClassTable):
+        return kind_of(whole) == "pictures" and whole.example_shape[-1] == 3
+    return whole.kind == "pictures" and any(map(_is_in_colour, whole.files))
+
+
+def _is_in_colour(file: Path) -> bool:
+    """Whether a picture is; what cannot be read is named when all are read."""
+    with contextlib.suppress(OSError, ValueError):
+        return not picture_kind(file).is_grey
+    return False
+
+
+def with_splits(config: TrainConfig, splits: OwnSplits) -> TrainConfig:
+    """A configuration that says how the user's own data are divided.
+
+    The run keeps to it, whatever classes the data have later.
+    """
+    kept = {split: list(splits.origins(split)) for split in SPLITS}
+    return dataclasses.replace(config, splits=kept)
+
+
+def split_sizes(
+    config: TrainConfig, data_dir: str | os.PathLike | None = None
+) -> dict[str, ClassSizes]:
+    """The classes of each split of the run's data set; own files are not read for it.
+
+    Raises:
+        FileNotFoundError, ValueError: As `own_splits` and `tfmeta.datasets.load`.
+    """
+    if config.dataset in DATASETS:
+        return {s: ClassSizes.of(load_split(config, s, data_dir)) for s in SPLITS}
+    splits = own_splits(config, data_dir)
+    return {split: ClassSizes.of(splits.take(split)) for split in SPLITS}
 
 
 def kind_of(table: ClassTable) -> Kind:
     """What the examples of a table are, for the choice of encoder and pictures."""
-    if table.examples.dtype == object:
+    return kind_of_examples(table.example_shape, table.examples.dtype)
+
+
+def kind_of_examples(shape: tuple[int, ...], dtype: np.dtype) -> Kind:
+    """What examples of a shape and dtype are."""
+    if dtype.kind == "O":
         return "text"
-    if len(table.example_shape) == 3 and table.example_shape[-1] in (1, 3):
-        return "pictures"
-    return "other"
+    return "pictures" if len(shape) == 3 and shape[-1] in (1, 3) else "other"
 
 
 def light_ground(table: ClassTable) -> bool | None:

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tfmeta.datasets.registry import DATASETS
-from tfmeta.registry import ENCODERS, HEADS, LEARNERS, is_pretrained, learner_entry
+from tfmeta.datasets.training_defaults import PHOTOGRAPH_LEARNERS
+from tfmeta.extras import is_installed
+from tfmeta.registry import (
+    ENCODERS,
+    HEADS,
+    LEARNERS,
+    is_pretrained,
+    learner_entry,
+    takes_one_number_of_ways,
+)
 from tfmeta.runs.config import TrainConfig, options
 from tfmeta.runs.parameter import Place
+from tfmeta.runs.sizing import check_splits, check_tasks, lowered_to_data
 
 # What is other than `TrainConfig`'s, by option.
 DEFAULTS: dict[str, Mapping[str, Any]] = {
@@ -18,6 +29,9 @@ DEFAULTS: dict[str, Mapping[str, Any]] = {
 }
 
 _OWN = {"train_ways": 20}
+
+# What says itself which learner or encoder is meant.
+_NAMED = {"learner", "encoder", "learner_arguments"}
 
 
 def default_config(
@@ -28,9 +42,10 @@ def default_config(
 ) -> TrainConfig:
     """The configuration for a data set, with what the user has chosen.
 
-    For a data set of the user's own, ways and queries are the most that its
+    For a data set of the user's own, ways, shots and queries are the most that its
     splits allow, up to 20 ways in training, 5 ways in validation and test, and
-    15 queries. Its pictures are read for that.
+    15 queries; and the configuration says how its classes are split. Photographs have
+    other learners by default, as far as these make use of what is chosen.
 
     Args:
         dataset: A name, a path, or `"tfds:NAME"`.
@@ -39,32 +54,47 @@ def default_config(
         data_dir: Where data sets are kept, `None` for the default.
 
     Raises:
+        FileNotFoundError: When data of the user's own are not there.
         ValueError: When there is neither a data set nor a path of that name,
-            something is chosen that the learner makes no use of, or a split of the
-            user's own data has fewer than 2 classes.
+            something is chosen that the learner makes no use of, or the user's own
+            data do not allow the tasks that are chosen.
     """
-    check_used(chosen)
-    chosen = _with_full_path(chosen)
-    if dataset in DEFAULTS:
+    chosen = with_full_paths(chosen)
+    dataset = with_full_paths({"dataset": dataset})["dataset"]
+    if dataset in DATASETS:
+        chosen = _with_learner(chosen, DATASETS[dataset].learners)
+        check_used(chosen)
         return _config(dataset, DEFAULTS[dataset], chosen)
-    if not dataset.startswith("tfds:"):
-        if not Path(dataset).exists():
-            raise ValueError(
-                f"`dataset` must be one of {', '.join(DATASETS)}, or the path of a "
-                "folder or CSV file of your own, or tfds:NAME for a data set of "
-                f"TensorFlow Datasets. Received: {dataset!r}, and there is no such path"
-            )
-        # A run is evaluated from other folders, too.
-        dataset = str(Path(dataset).resolve())
-    learners = learner_defaults(chosen)
-    config = _config(dataset, _OWN, chosen)
-    return _sized_to_data(config, {*learners, *chosen}, data_dir)
+    if chosen.get("protocol") is not None:
+        raise ValueError(
+            "`protocol` must be left out for data of your own, which have none. "
+            f"Received: protocol={chosen['protocol']!r}"
+        )
+    if not dataset.startswith("tfds:") and not Path(dataset).exists():
+        raise ValueError(
+            f"`dataset` must be one of {', '.join(DATASETS)}, or the path of a "
+            "folder or CSV file of your own, or tfds:NAME for a data set of "
+            f"TensorFlow Datasets. Received: {dataset!r}, and there is no such path"
+        )
+    check_used(chosen)
+    if not _NAMED & set(chosen):
+        from tfmeta.runs.data import are_photographs
+
+        if are_photographs(_config(dataset, _OWN, chosen), data_dir):
+            chosen = _with_learner(chosen, PHOTOGRAPH_LEARNERS)
+    return _sized_to_data(_config(dataset, _OWN, chosen), chosen, data_dir)
 
 
 def defaults_in_words() -> dict[str, str]:
     """The defaults of all options, for `--help`: by data set, then by learner."""
-    of_data = {name: _config(name, values, {}) for name, values in DEFAULTS.items()}
+    of_data = {
+        name: _config(name, values, _with_learner({}, DATASETS[name].learners))
+        for name, values in DEFAULTS.items()
+    }
     of_data["your own data"] = _config("", _OWN, {})
+    of_data["your own photographs"] = _config(
+        "", _OWN, _with_learner({}, PHOTOGRAPH_LEARNERS)
+    )
     of_learners = {name: learner_defaults({"learner": name}) for name in LEARNERS}
     words = {}
     for place in options():
@@ -93,6 +123,26 @@ def _config(
     )
 
 
+def _with_learner(
+    chosen: Mapping[str, Any], learners: Sequence[str]
+) -> Mapping[str, Any]:
+    """What is chosen with the first learner that makes use of all of it.
+
+    As it is where none does, or where it says itself what is trained.
+    """
+    if _NAMED & set(chosen):
+        return chosen
+    for name in learners:
+        package = ENCODERS[learner_entry(name).encoder].package
+        if package is not None and not is_installed(package):
+            continue
+        with_it = {**chosen, "learner": name}
+        with contextlib.suppress(ValueError):
+            check_used(with_it)
+            return with_it
+    return chosen
+
+
 def _in_words(place: Place, config: TrainConfig) -> str:
     if place.parameter.without is not None:
         return place.parameter.without
@@ -108,6 +158,12 @@ def check_used(chosen: Mapping[str, Any]) -> None:
     learner = chosen.get("learner", TrainConfig.learner)
     trains_on = learner_entry(learner).trains_on
     _check_used_by_encoder(chosen)
+    if chosen.get("distractors") and not chosen.get("unlabelled"):
+        raise ValueError(
+            "`distractors` must come with `unlabelled`, since theirs are the only "
+            f"examples that a task has of them. Received: "
+            f"distractors={chosen['distractors']} alone"
+        )
     for place in options():
         of_others = place.trains_on not in (None, trains_on)
         if trains_on == "nothing":
@@ -137,12 +193,14 @@ def _check_used_by_encoder(chosen: Mapping[str, Any]) -> None:
             )
 
 
-def _with_full_path(chosen: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The path of an encoder of one's own from any folder."""
-    encoder = chosen.get("encoder")
-    if encoder is None or encoder in ENCODERS or not Path(encoder).exists():
-        return chosen
-    return {**chosen, "encoder": str(Path(encoder).resolve())}
+def with_full_paths(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The same with paths that hold in any folder, as a run keeps them."""
+    changed = {}
+    for option, known in (("dataset", DATASETS), ("encoder", ENCODERS)):
+        path = chosen.get(option)
+        if path is not None and path not in known and Path(path).exists():
+            changed[option] = str(Path(path).resolve())
+    return {**chosen, **changed}
 
 
 def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
@@ -163,8 +221,9 @@ def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
         return values
     ways = chosen.get("ways", chosen.get("train_ways", values["ways"]))
     train_ways = chosen.get("train_ways", ways)
-    head = chosen.get("learner_arguments", {}).get("head", "linear")
-    if ways != train_ways and not (head in HEADS and HEADS[head].any_ways):
+    if ways != train_ways and takes_one_number_of_ways(
+        chosen.get("learner", TrainConfig.learner), chosen.get("learner_arguments", {})
+    ):
         free = ", ".join(f"head={n}" for n, entry in HEADS.items() if entry.any_ways)
         raise ValueError(
             "`ways` must equal `train_ways` for a learner with a linear head; the "
@@ -176,40 +235,20 @@ def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _sized_to_data(
-    config: TrainConfig, chosen: set[str], data_dir: str | os.PathLike[str] | None
+    config: TrainConfig,
+    chosen: Mapping[str, Any],
+    data_dir: str | os.PathLike[str] | None,
 ) -> TrainConfig:
-    """Lowers what was not chosen to what the data allow."""
-    from tfmeta.runs.data import load_split
+    """Keeps how the data are split, and lowers what was not chosen to what they allow.
 
-    train, *others = (
-        load_split(config, split, data_dir) for split in ("train", "validation", "test")
-    )
-    counts = [table.num_classes for table in (train, *others)]
-    if min(counts) < 2:
-        raise ValueError(
-            f"data set {config.dataset!r} must have at least 2 classes in each of its "
-            "splits train, validation and test, which share none. Received: "
-            f"{', '.join(map(str, counts))}; without training, `tfmeta classify "
-            "--support FOLDER --query FOLDER` tells any 2 classes apart"
-        )
+    Raises:
+        FileNotFoundError, ValueError: As `default_config`.
+    """
+    from tfmeta.runs.data import own_splits, split_sizes, with_splits
 
-    def left(sizes: Any, shots: int, unlabelled: int) -> int:
-        return int(sizes.min()) - shots - unlabelled
-
-    training, test = config.training, config.test
-    lowered = {
-        "train_ways": min(training.ways, train.num_classes),
-        "train_queries": min(
-            training.queries,
-            left(train.class_sizes, training.most_shots, training.unlabelled),
-        ),
-        "ways": min(test.ways, *(t.num_classes for t in others)),
-        "queries": min(
-            test.queries,
-            *(left(t.class_sizes, test.shots, test.unlabelled) for t in others),
-        ),
-    }
-    # What does not go at all is left for the episodes to explain.
-    return config.with_options(
-        {n: v for n, v in lowered.items() if n not in chosen and v > 0}
-    )
+    config = with_splits(config, own_splits(config, data_dir))
+    sizes = split_sizes(config, data_dir)
+    check_splits(config.dataset, sizes)
+    config = lowered_to_data(config, chosen, sizes)
+    check_tasks(config, chosen, sizes)
+    return config

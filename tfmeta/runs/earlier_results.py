@@ -45,10 +45,17 @@ def complete_results(
     for result in lacking:
         protocol = result.protocol
         drawn = {k: v for k, v in protocol.items() if k not in _NOT_DRAWN}
-        episodes = Episodes(table, **drawn)
+        try:
+            episodes = Episodes(table, **drawn)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"{folder.metrics_file} must hold figures of episodes that can be "
+                f"drawn. Received: one whose protocol is of others ({error})"
+            ) from error
         again = evaluation_protocol(episodes, protocol["episodes"])
         if again["fingerprint"] == protocol["fingerprint"]:
-            metrics(folder).keep(with_classes(result, episodes))
+            with folder.only_writer(wait=True):
+                metrics(folder).keep(with_classes(result, episodes))
 
 
 def with_classes(result: EvaluationResult, episodes: Episodes) -> EvaluationResult:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from tfmeta import export
@@ -30,8 +31,14 @@ def export_run(
     Returns:
         The version folder. Its model takes pictures of the dtype that it was
         trained on.
+
+    Raises:
+        FolderInUseError: When another process trains the run, or writes there for long.
+        OSError: When it cannot be written, as on a full disk; names the version.
     """
     config = folder.read_config()
+    # Others that write versions there wait for each other.
+    owned = folder.only_writer(wait=True) if path is None else contextlib.nullcontext()
     figures = [
         {
             **{k: r.protocol[k] for k in ("ways", "shots", "queries", "episodes")},
@@ -43,16 +50,18 @@ def export_run(
         }
         for r in read_results(folder)
     ]
-    return export.save(
-        learner,
-        path or folder.saved_model,
-        # Pixels of 16 bits must not be taken for ones of 8, nor shares for levels.
-        input_dtype=table.examples.dtype.name if kind_of(table) == "pictures" else None,
-        description={
-            "training_data": table.name,
-            "training_data_description": table.description,
-            "light_ground": light_ground(table),
-            "protocol": config.to_json(),
-            "test_figures": figures,
-        },
-    )
+    dtype = table.examples.dtype.name
+    with owned:
+        return export.save(
+            learner,
+            path or folder.saved_model,
+            # Pixels of 16 bits must not be taken for ones of 8, nor shares for levels.
+            input_dtype=dtype if kind_of(table) == "pictures" else None,
+            description={
+                "training_data": table.name,
+                "training_data_description": table.description,
+                "light_ground": light_ground(table),
+                "protocol": config.to_json(),
+                "test_figures": figures,
+            },
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from tfmeta.durable import writing
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation.checks import (
     UnansweredQueries,
@@ -19,7 +19,7 @@ from tfmeta.evaluation.checks import (
 from tfmeta.learners import FewShotLearner
 from tfmeta.printable import short_name
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.training_data import describe_training, describe_validation
+from tfmeta.runs.run_in_words import describe_training, describe_validation
 
 RIGHT, WRONG = "#1a7f37", "#cf222e"
 _MOST_ROWS = 5
@@ -84,11 +84,11 @@ def draw_episodes(
     panels = figure.subfigures(1, count, squeeze=False, wspace=0.04)[0]
     task = 0
     step = 0
-    inputs, answers = _answered(learner, episodes, step)
+    inputs, answers = _answered(learner, episodes, step, count)
     for panel in panels:
-        if task == episodes.tasks:
+        if task == len(answers):
             task, step = 0, step + 1
-            inputs, answers = _answered(learner, episodes, step)
+            inputs, answers = _answered(learner, episodes, step, count)
         predicted = answers[task].reshape(episodes.ways, episodes.queries)
         names = [episodes.table.class_names[c] for c in episodes.class_ids(step)[task]]
         if shown:
@@ -134,10 +134,12 @@ def draw_episodes(
 
 
 def _answered(
-    learner: FewShotLearner, episodes: Episodes, step: int
+    learner: FewShotLearner, episodes: Episodes, step: int, most: int
 ) -> tuple[dict, np.ndarray]:
-    """The inputs of a batch, and the ways answered to its queries."""
+    """The first tasks of a batch, and the ways answered to their queries."""
     inputs, _, *_ = episodes.batch(step)
+    # A large encoder takes gigabytes for all of them at once.
+    inputs = {name: part[:most] for name, part in inputs.items()}
     logits = learner.episode_logits(inputs)
     answers = answered_ways(logits, present_ways(inputs)).numpy()
     unanswered = UnansweredQueries(learner)
@@ -169,9 +171,7 @@ def _show(axes: Axes, picture: np.ndarray, colour: str, width: float) -> None:
 
 def save_figure(figure: Figure, path: Path) -> None:
     """Writes a PNG file: whole, or not at all."""
-    temporary = path.with_name(f".{path.stem}.tmp.png")
-    with warnings.catch_warnings():
+    with writing(path) as building, warnings.catch_warnings():
         # A class name in a script that no font here has is drawn as boxes.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(temporary, dpi=150)
-    os.replace(temporary, path)
+        figure.savefig(building, dpi=150)

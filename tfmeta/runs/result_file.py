@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from tfmeta.json_files import write_json
+from tfmeta.json_types import check_type
 from tfmeta.runs.run_folder import read_versioned
 
 
@@ -34,6 +35,7 @@ class ResultFile(Generic[_Result]):
         from_json: The result of a `to_json`.
         version: Format version of the file.
         command: The command that writes it.
+        wanted: What a `to_json` looks like, as of `check_type`.
         single: Whether there is one protocol only, so that the file holds
             `result` instead of the list `results`.
     """
@@ -43,6 +45,7 @@ class ResultFile(Generic[_Result]):
     version: int
     command: str
     single: bool = False
+    wanted: Any = Any
 
     def read(self) -> list[_Result]:
         """All results, the latest last; none when there is no such file.
@@ -54,9 +57,16 @@ class ResultFile(Generic[_Result]):
             return []
         key = "result" if self.single else "results"
         found = read_versioned(self.path, self.version, (key,))[key]
+        wanted = self.wanted if self.single else list[self.wanted]  # type: ignore[name-defined]
         try:
-            return [self.from_json(v) for v in ([found] if self.single else found)]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            check_type(found, wanted, f"`{key}`")
+            results = [self.from_json(v) for v in ([found] if self.single else found)]
+            # What does not fit together shows when all of it is used.
+            for result in results:
+                str(result), result.to_json()
+            return results
+        # It may show in any way.
+        except Exception as error:
             raise ValueError(
                 f"{self.path} must hold results as `{self.command}` writes them. "
                 f"Received: one that does not ({type(error).__name__}: {error}); "
@@ -77,6 +87,7 @@ class ResultFile(Generic[_Result]):
 
         Raises:
             ValueError: As `read`, where there are others to be kept.
+            OSError: When it cannot be written; the file stays as it was.
         """
         if self.single:
             held: dict[str, Any] = {"result": result.to_json()}

@@ -2,35 +2,70 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from tfmeta.datasets.registry import DATASETS
 from tfmeta.json_files import read_json, write_json
+from tfmeta.json_types import check_type, shown
+from tfmeta.one_writer import only_writer
+from tfmeta.registry import learner_entry
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.former_config import from_flat
 
 # 2 has a part each for the tasks of training, validation and test; 1 is flat.
 FORMAT_VERSION = 2
 
+# Seconds that one who adds a figure waits for another who does.
+_WAIT = 3.0
 
-def read_versioned(path: Path, newest: int, keys: Sequence[str]) -> dict[str, Any]:
+History = dict[str, list[float | None]]
+
+
+class _Seen(TypedDict):
+    """What `classes.json` holds."""
+
+    train: list[str]
+    validation: list[str]
+
+
+class _Failure(TypedDict):
+    """What `failure.json` holds."""
+
+    failure: str
+
+
+class _Timing(TypedDict):
+    """What `timing.json` holds."""
+
+    training_seconds: float
+
+
+def read_versioned(
+    path: Path, newest: int, keys: Sequence[str], wanted: Any = Any
+) -> dict[str, Any]:
     """Reads a JSON file of this package that says its format version.
 
     Args:
         path: The file.
         newest: The highest format version that can be read.
         keys: What the file must hold besides.
+        wanted: What stands there, as of `check_type`.
 
     Raises:
         FileNotFoundError: When there is no such file.
+        OSError: When it cannot be read; names the file.
         ValueError: When it is damaged, is something else, or was written by a
             newer version; names the file.
     """
     values = read_json(path)
     version = values.get("format_version") if isinstance(values, dict) else None
-    if not isinstance(version, int):
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise ValueError(
             f"{path} must be a file that tfmeta wrote. Received: one without "
             "`format_version`"
@@ -38,7 +73,7 @@ def read_versioned(path: Path, newest: int, keys: Sequence[str]) -> dict[str, An
     if version > newest:
         raise ValueError(
             f"{path} must have a format version of at most {newest}. Received: "
-            f"{version}, from a newer tfmeta; install that version to use it"
+            f"{shown(version)}, from a newer tfmeta; install that version to use it"
         )
     missing = [key for key in keys if key not in values]
     if missing:
@@ -46,7 +81,11 @@ def read_versioned(path: Path, newest: int, keys: Sequence[str]) -> dict[str, An
             f"{path} must hold {', '.join(keys)}. Received: a file without "
             f"{', '.join(missing)}"
         )
-    return values
+    return check_type(values, wanted, path)
+
+
+def _wrong_history(missing: list[str]) -> str:
+    return f"none of {', '.join(missing)}" if missing else "lists of other sizes"
 
 
 class RunFolder:
@@ -115,8 +154,55 @@ class RunFolder:
         """
         if not self.failure_file.exists():
             return None
-        values = read_json(self.failure_file)
-        return str(values.get("failure") if isinstance(values, dict) else values)
+        return read_json(self.failure_file, _Failure)["failure"]
+
+    @property
+    def training_seconds(self) -> float | None:
+        """Seconds of training so far, over all resumes; `None` before the first.
+
+        Raises:
+            ValueError: When the file that says it is damaged.
+        """
+        if not self.timing_file.exists():
+            return None
+        return read_json(self.timing_file, _Timing)["training_seconds"]
+
+    def read_history(self) -> History:
+        """Losses and accuracies by epoch; empty where nothing was trained.
+
+        Raises:
+            FileNotFoundError: When training has not ended.
+            ValueError: When the file that holds them is damaged.
+        """
+        history = read_json(self.history_file, History)
+        wanted = ("loss", "accuracy", "val_loss", "val_accuracy")
+        missing = [name for name in wanted if name not in history]
+        lengths = {len(values) for values in history.values()}
+        if history and (missing or len(lengths) > 1 or 0 in lengths):
+            raise ValueError(
+                f"{self.history_file} must hold {', '.join(wanted)}, each a number for "
+                f"every epoch. Received: {_wrong_history(missing)}"
+            )
+        if history and not any(
+            value is not None and math.isfinite(value)
+            for value in history["val_accuracy"]
+        ):
+            raise ValueError(
+                f"`val_accuracy` in {self.history_file} must be a number for one epoch "
+                "or more. Received: none"
+            )
+        return history
+
+    def only_writer(self, *, wait: bool = False) -> contextlib.AbstractContextManager:
+        """What a process does that writes here, and alone does.
+
+        Args:
+            wait: Whether to wait some seconds for another, who adds a figure too.
+
+        Raises:
+            FolderInUseError: When another process writes here; names it.
+        """
+        return only_writer(self.path, wait=_WAIT if wait else 0.0)
 
     def check_startable(self, *, resume: bool) -> None:
         """Checks that a run can begin here, or go on.
@@ -166,16 +252,32 @@ class RunFolder:
             config = header["config"]
             if header["format_version"] < 2:
                 config = from_flat(config)
-            return TrainConfig.from_json(config)
+            config = TrainConfig.from_json(config)
+            learner_entry(config.learner)
         except (TypeError, ValueError) as error:
             raise ValueError(
                 f"{self.config_file} must hold a run's configuration. Received: one "
                 f"that is not ({error})"
             ) from error
+        if config.splits is None and config.dataset not in DATASETS:
+            # Of before runs kept their splits: its test has all other classes.
+            return dataclasses.replace(config, splits=self._seen_by_split())
+        return config
+
+    def _seen_by_split(self) -> dict[str, Any] | None:
+        """The classes of training and of validation, where the run says them."""
+        try:
+            seen = read_json(self.classes_file)
+            return {split: [*seen[split]] for split in ("train", "validation")}
+        except (OSError, ValueError, KeyError, TypeError):
+            return None  # `seen_classes` says what is wrong.
 
     def read_environment(self) -> dict[str, Any]:
         """Threads and versions the run was started with."""
-        return self._read_header()["environment"]
+        environment = self._read_header()["environment"]
+        return check_type(
+            environment, dict[str, Any], f"`environment` in {self.config_file}"
+        )
 
     def _read_header(self) -> dict[str, Any]:
         if not self.config_file.is_file():
@@ -201,10 +303,11 @@ class RunFolder:
             )
         classes = read_json(self.classes_file)
         try:
-            return sorted({*classes["train"], *classes["validation"]})
-        except (KeyError, TypeError) as error:
+            check_type(classes, _Seen, self.classes_file)
+        except ValueError as error:
             raise ValueError(
                 f"{self.classes_file} must list the classes of `train` and of "
                 "`validation`. Received: a file without, so no figure can be "
-                "reported for this run"
+                f"reported for this run ({error})"
             ) from error
+        return sorted({*classes["train"], *classes["validation"]})

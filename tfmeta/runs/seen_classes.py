@@ -52,7 +52,7 @@ def keep_classes(folder: RunFolder, classes: dict[str, list[str]]) -> None:
     """
     if not folder.classes_file.is_file():
         write_json(folder.classes_file, classes)
-    elif read_json(folder.classes_file) != classes:
+    elif read_json(folder.classes_file, dict[str, list[str]]) != classes:
         raise ValueError(
             f"the data set must have the classes of {folder.classes_file} when "
             "resuming, or the run could be tested on classes that it saw. Received: "

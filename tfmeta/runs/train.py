@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import time
@@ -10,21 +11,29 @@ from collections.abc import Callable, Sequence
 import keras
 
 from tfmeta._version import __version__
-from tfmeta.callbacks import NonFiniteTrainingError, Resume, StopAtNonFinite
+from tfmeta.callbacks import (
+    NonFiniteTrainingError,
+    Resume,
+    StopAtNonFinite,
+    WholeModelCheckpoint,
+)
 from tfmeta.callbacks.environment import describe_environment
-from tfmeta.datasets import ClassTable
-from tfmeta.durable import put_in_place
-from tfmeta.json_files import null_where_not_finite, read_json, write_json
+from tfmeta.durable import writing
+from tfmeta.json_files import null_where_not_finite, write_json
 from tfmeta.learners import FewShotLearner
-from tfmeta.registry import is_pretrained, learner_entry, resolve
-from tfmeta.runs.building import build_learner
+from tfmeta.model_files import (
+    ModelTooLarge,
+    check_model_file,
+    first_line,
+    loading,
+)
+from tfmeta.registry import learner_entry, resolve
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import kind_of, load_split
 from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
-from tfmeta.runs.pretrained_encoder import encoder_name
+from tfmeta.runs.plan import TrainingPlan, plan_training
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.seen_classes import classes_seen, keep_classes
+from tfmeta.runs.seen_classes import keep_classes
 from tfmeta.runs.training_data import open_training, validation_episodes
 
 
@@ -35,7 +44,7 @@ def train(
     resume: bool = False,
     data_dir: str | os.PathLike | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    train_table: ClassTable | None = None,
+    plan: TrainingPlan | None = None,
     on_features: Callable[[int, int], None] | None = None,
 ) -> FewShotLearner:
     """Trains, selects the best epoch on validation classes, saves the learner.
@@ -46,7 +55,7 @@ def train(
         resume: Whether to go on with what the folder holds.
         data_dir: Where data sets are kept, `None` for the default.
         callbacks: Further callbacks, e.g. a progress bar.
-        train_table: The training classes where they are loaded already.
+        plan: That of the configuration, where it is made already.
         on_features: Called with the number of examples whose features are computed,
             and of all, for each table; of a run on a frozen encoder.
 
@@ -61,36 +70,55 @@ def train(
             best epoch before, if any, becomes the learner of the folder, and
             `failure.json` says what happened. Resuming tries again from the last
             checkpoint, which is of that epoch or a later finite one.
+        FolderInUseError: When another process writes the folder, or takes it over on
+            the way.
+        OSError: When a file cannot be written, as on a full disk; names it. Resuming
+            goes on from the last checkpoint.
     """
+    folder.check_startable(resume=resume)
+    with folder.only_writer():
+        return _train_alone(
+            config,
+            folder,
+            resume=resume,
+            data_dir=data_dir,
+            callbacks=callbacks,
+            plan=plan,
+            on_features=on_features,
+        )
+
+
+def _train_alone(
+    config: TrainConfig,
+    folder: RunFolder,
+    *,
+    resume: bool,
+    data_dir: str | os.PathLike | None,
+    callbacks: Sequence[keras.callbacks.Callback],
+    plan: TrainingPlan | None,
+    on_features: Callable[[int, int], None] | None,
+) -> FewShotLearner:
+    """Trains as the only writer of the folder."""
     goes_on = resume and folder.exists
     if goes_on:
-        _check_same(config, folder)
+        config = as_begun(config, folder)
     else:
         folder.check_startable(resume=False)
-    if train_table is None:
-        train_table = load_split(config, "train", data_dir)
-    validation_table = load_split(config, "validation", data_dir)
-    validation, validation_steps = validation_episodes(config, validation_table)
     # Before the folder is begun: what cannot be built must leave none behind.
-    trains = learner_entry(config.learner).trains_on != "nothing"
-    training = open_training(config, train_table, validation) if trains else None
-    learner = build_learner(config, train_table)
-    classes = classes_seen(
-        train_table,
-        validation_table,
-        learns_from_them=trains or _learns_untrained(config, learner, train_table),
-    )
+    plan = plan or plan_training(config, data_dir=data_dir)
+    config, learner, training = plan.config, plan.learner, plan.training
+    validation, validation_steps = plan.validation, plan.validation_steps
     behind = None
     if training is None:
         prepare_untrained(
-            learner, train_table, data_dir=data_dir, on_progress=on_features
+            learner, plan.train_table, data_dir=data_dir, on_progress=on_features
         )
     elif not folder.is_trained:
         behind = BehindFrozen.of(
             config,
             learner,
-            train_table,
-            validation_table,
+            plan.train_table,
+            plan.validation_table,
             data_dir=data_dir,
             on_progress=on_features,
         )
@@ -102,7 +130,7 @@ def train(
     if not goes_on:
         program = {"tfmeta": __version__, "commit": git_commit()}
         folder.create(config, {**program, **describe_environment(learner)})
-    keep_classes(folder, classes)
+    keep_classes(folder, plan.classes)
 
     if folder.is_trained:
         return load_learner(folder)
@@ -110,7 +138,7 @@ def train(
         write_json(folder.history_file, {})
         _save_learner(folder, learner)
         return learner
-    best = keras.callbacks.ModelCheckpoint(
+    best = WholeModelCheckpoint(
         str(folder.best_weights),
         monitor="val_accuracy",
         mode="max",
@@ -166,7 +194,10 @@ def _save_best(
         The learner of examples that was written.
     """
     write_json(folder.history_file, null_where_not_finite(keep.history))
-    learner.load_weights(folder.best_weights)
+    advice = f"remove it and {folder.checkpoints} to train anew"
+    with loading("the weights of this run", folder.best_weights, advice):
+        check_model_file(folder.best_weights)
+        learner.load_weights(folder.best_weights)
     whole = learner if behind is None else behind.whole(config)
     _save_learner(folder, whole)
     return whole
@@ -174,9 +205,8 @@ def _save_best(
 
 def _save_learner(folder: RunFolder, learner: FewShotLearner) -> None:
     """Writes the learner of a run, whole or not at all."""
-    temporary = folder.path / ".learner.tmp.keras"
-    learner.save(temporary)
-    put_in_place(temporary, folder.learner_file)
+    with writing(folder.learner_file) as building:
+        learner.save(building)
 
 
 def _has_best(best: keras.callbacks.ModelCheckpoint) -> bool:
@@ -222,9 +252,7 @@ class _Timing(keras.callbacks.Callback):
     def __init__(self, folder: RunFolder) -> None:
         super().__init__()
         self._file = folder.timing_file
-        self._seconds = 0.0
-        if self._file.exists():
-            self._seconds = float(read_json(self._file)["training_seconds"])
+        self._seconds = folder.training_seconds or 0.0
         self._since = time.monotonic()
 
     def on_train_begin(self, logs: dict | None = None) -> None:
@@ -237,20 +265,35 @@ class _Timing(keras.callbacks.Callback):
         write_json(self._file, {"training_seconds": self._seconds})
 
 
-def _learns_untrained(
-    config: TrainConfig, learner: FewShotLearner, train_table: ClassTable
-) -> bool:
-    """Whether a learner without training steps takes something from its classes."""
-    fitted = not is_pretrained(encoder_name(config, kind_of(train_table)))
-    return learner.needs_base_mean or fitted
+def as_begun(config: TrainConfig, folder: RunFolder) -> TrainConfig:
+    """The configuration with which a run goes on: that with which it began.
 
-
-def _check_same(config: TrainConfig, folder: RunFolder) -> None:
-    """Refuses to go on with a run under another configuration."""
-    for name, value, kept in config.differences(folder.read_config()):
+    Raises:
+        ValueError: When it is another one; which classes are in which split is for
+            the folder to say, unless the configuration does.
+        FileNotFoundError: As `RunFolder.read_config`.
+    """
+    kept = folder.read_config()
+    if config.splits is None:
+        config = dataclasses.replace(config, splits=kept.splits)
+    for name, value, kept_value in config.differences(kept):
         raise ValueError(
-            f"`{name}` must stay as in {folder.config_file} when resuming, {kept!r}. "
-            f"Received: {name}={value!r}"
+            f"`{name}` must stay as in {folder.config_file} when resuming, "
+            f"{kept_value!r}. Received: {name}={value!r}"
+        )
+    return config
+
+
+def check_has_learner(folder: RunFolder) -> None:
+    """Checks that training has left a learner.
+
+    Raises:
+        FileNotFoundError: When it has not.
+    """
+    if not folder.learner_file.is_file():
+        raise FileNotFoundError(
+            f"{folder.learner_file} must hold the trained learner. Received: no such "
+            "file, training has not ended; go on with `tfmeta train --resume`"
         )
 
 
@@ -259,23 +302,27 @@ def load_learner(folder: RunFolder) -> FewShotLearner:
 
     Raises:
         FileNotFoundError: When training has not ended.
-        ValueError: When the file is damaged, or the class of the learner is not
-            there.
+        ValueError: When the file is damaged, holds no learner, or more than
+            `tfmeta.model_files.most_bytes`, or the class of the learner is not there.
     """
     config = folder.read_config()
     # Keras finds only classes that have been imported.
     resolve(learner_entry(config.learner).path)
-    if not folder.learner_file.is_file():
-        raise FileNotFoundError(
-            f"{folder.learner_file} must hold the trained learner. Received: no such "
-            "file, training has not ended; go on with `tfmeta train --resume`"
-        )
+    check_has_learner(folder)
     try:
-        return keras.saving.load_model(folder.learner_file)
+        check_model_file(folder.learner_file)
+        learner = keras.saving.load_model(folder.learner_file)
+    except ModelTooLarge:
+        raise
     except Exception as error:
-        first_line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"{folder.learner_file} could not be read as a learner ({first_line}). "
-            "It is damaged: delete it and run `tfmeta train --resume`, which writes "
-            "it again from the last checkpoint"
+            f"{folder.learner_file} could not be read as a learner "
+            f"({first_line(error)}). It is damaged: delete it and run `tfmeta train "
+            "--resume`, which writes it again from the last checkpoint"
         ) from error
+    if not isinstance(learner, FewShotLearner):
+        raise ValueError(
+            f"{folder.learner_file} must hold a learner. Received: a "
+            f"{type(learner).__name__}, which is none"
+        )
+    return learner

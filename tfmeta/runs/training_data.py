@@ -87,26 +87,3 @@ def open_training(
         )
 
     return batches
-
-
-def describe_training(config: TrainConfig, train_table: ClassTable | None) -> str:
-    """What a training step sees, e.g. "40-way 1-shot".
-
-    Args:
-        config: The run.
-        train_table: The training classes, of which a learner of examples sees
-            all; where it is `None` their number is left out.
-    """
-    if learner_entry(config.learner).trains_on == "episodes":
-        least, most = config.training.least_shots, config.training.most_shots
-        shots = f"{most}-shot" if least == most else f"{least}- to {most}-shot"
-        return f"{config.training.ways}-way {shots}"
-    batches = f"batches of {config.batch_size}"
-    if train_table is None:
-        return batches
-    return f"{train_table.num_classes:,} classes, {batches}"
-
-
-def describe_validation(config: TrainConfig) -> str:
-    """What is validated on, e.g. "5-way 1-shot"."""
-    return f"{config.validation.ways}-way {config.validation.shots}-shot"

@@ -3,6 +3,7 @@
 import hashlib
 import subprocess
 import sys
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -40,8 +41,8 @@ def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def tables() -> dict[str, ClassTable]:
-    return {split: load_glyphs(split) for split in ALPHABETS}
+def tables(draw_glyphs_once: Callable[..., ClassTable]) -> dict[str, ClassTable]:
+    return {split: draw_glyphs_once(split) for split in ALPHABETS}
 
 
 @pytest.mark.parametrize("split", ALPHABETS)

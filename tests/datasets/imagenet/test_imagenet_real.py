@@ -44,14 +44,25 @@ def tiered(reference_data):
 
 
 @pytest.fixture(scope="module")
-def data_dir(mini, tiered, shared_folder):
-    """A data folder with both imported; takes a minute the first time."""
+def data_dir(shared_folder):
     cache = os.environ.get("TFMETA_TEST_CACHE")
-    folder = Path(cache) if cache else shared_folder / "imagenet"
+    return Path(cache) if cache else shared_folder / "imagenet"
+
+
+@pytest.fixture(scope="module")
+def mini_dir(mini, data_dir, shared_folder):
+    """A data folder with miniImageNet; takes a minute the first time."""
     with FileLock(shared_folder / "imagenet.lock"):
-        import_mini_imagenet(mini, folder)
-        import_tiered_imagenet(tiered, folder, partial=True)
-    return folder
+        import_mini_imagenet(mini, data_dir)
+    return data_dir
+
+
+@pytest.fixture(scope="module")
+def tiered_dir(tiered, data_dir, shared_folder):
+    """A data folder with the stand-ins of tieredImageNet."""
+    with FileLock(shared_folder / "imagenet.lock"):
+        import_tiered_imagenet(tiered, data_dir, partial=True)
+    return data_dir
 
 
 def members(path):
@@ -80,10 +91,10 @@ def test_the_first_pictures_of_the_archive(mini, tmp_path):
         np.testing.assert_array_equal(picture.pixels(), decoded(files[picture.name]))
 
 
-@pytest.mark.slow
-def test_mini_imagenet_splits(data_dir):
+@pytest.mark.exhaustive
+def test_mini_imagenet_splits(mini_dir):
     for split, classes in SPLIT_SIZES.items():
-        table = load_mini_imagenet(split, data_dir=data_dir)
+        table = load_mini_imagenet(split, data_dir=mini_dir)
         assert table.name == "mini_imagenet" and table.cut_from == "imagenet"
         assert table.num_classes == classes
         assert set(table.class_sizes) == {600}
@@ -92,13 +103,13 @@ def test_mini_imagenet_splits(data_dir):
         assert not lie_in_memory(table.examples)
         assert table.groups is None
         assert all(re.fullmatch(r"n\d{8}", name) for name in table.class_names)
-    origins = [load_mini_imagenet(s, data_dir=data_dir).origins for s in SPLITS]
+    origins = [load_mini_imagenet(s, data_dir=mini_dir).origins for s in SPLITS]
     assert len(set().union(*origins)) == sum(map(len, origins)) == 100
 
 
-@pytest.mark.slow
-def test_every_picture_of_mini_imagenet_is_that_of_the_archive(mini, data_dir):
-    tables = {s: load_mini_imagenet(s, data_dir=data_dir) for s in SPLITS}
+@pytest.mark.exhaustive
+def test_every_picture_of_mini_imagenet_is_that_of_the_archive(mini, mini_dir):
+    tables = {s: load_mini_imagenet(s, data_dir=mini_dir) for s in SPLITS}
     rows = {}
     for split, file in zip(SPLITS, ("train", "val", "test"), strict=True):
         lines = (mini / "splits" / "ravi" / f"{file}.csv").read_text().split()[1:]
@@ -160,8 +171,8 @@ def test_the_stand_ins_are_not_tiered_imagenet(tiered):
 
 
 @pytest.mark.slow
-def test_episodes_of_one_superclass(data_dir):
-    table = load_tiered_imagenet("test", data_dir=data_dir, partial=True)
+def test_episodes_of_one_superclass(tiered_dir):
+    table = load_tiered_imagenet("test", data_dir=tiered_dir, partial=True)
     episodes = Episodes(table, ways=3, shots=1, queries=2, tasks=4, same_group=True)
     seen = set()
     for step in range(20):
@@ -176,7 +187,7 @@ def test_episodes_of_one_superclass(data_dir):
 
 
 @pytest.mark.slow
-def test_the_stand_ins_through_tensorflow_datasets(tiered, data_dir, tmp_path):
+def test_the_stand_ins_through_tensorflow_datasets(tiered, tiered_dir, tmp_path):
     import tensorflow_datasets as tfds
 
     from tfmeta.datasets.imagenet.builders import TieredImagenetPartial
@@ -188,7 +199,7 @@ def test_the_stand_ins_through_tensorflow_datasets(tiered, data_dir, tmp_path):
     counts = {split: info.num_examples for split, info in builder.info.splits.items()}
     assert counts == {"train": 3050, "validation": 850, "test": 2250}
     packed = load_tiered_imagenet("validation", data_dir=tmp_path, partial=True)
-    imported = load_tiered_imagenet("validation", data_dir=data_dir, partial=True)
+    imported = load_tiered_imagenet("validation", data_dir=tiered_dir, partial=True)
     assert packed.class_names == imported.class_names
     assert packed.groups == imported.groups
     np.testing.assert_array_equal(packed.examples, imported.examples)

@@ -6,9 +6,11 @@ import pytest
 from PIL import Image
 
 from tfmeta.datasets import ClassTable
-from tfmeta.datasets.class_splits import RATIOS, split_by_group, split_by_ratio
+from tfmeta.datasets.class_splits import RATIOS
+from tfmeta.datasets.hash_splits import assign_by_hash
 from tfmeta.datasets.own import load_own_split, open_own
 from tfmeta.datasets.own.given_splits import given_splits
+from tfmeta.datasets.own.own_split import split_own
 from tfmeta.datasets.storage.table_folder import save_table
 
 
@@ -123,25 +125,27 @@ def test_what_is_none_of_these(tmp_path):
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_split_is_that_of_the_whole(kind, seed, request):
     path = request.getfixturevalue(kind)
-    expected = split_by_ratio(open_own(path), seed=seed)
+    whole = open_own(path)
+    assigned = assign_by_hash(whole.class_names, seed=seed)
     done = []
     for split in RATIOS:
         part = load_own_split(
             path, split, seed=seed, on_progress=lambda *n: done.append(n)
         )
-        same(part, expected[split])
-        assert part.origins == expected[split].origins
+        chosen = [c for c, found in enumerate(assigned) if found == split]
+        same(part, whole.take_classes(chosen))
+        assert part.origins == whole.take_classes(chosen).origins
         if kind != "prepared":
             assert done[-1] == (part.num_examples, part.num_examples)
 
 
 def test_other_ratios_and_groups(pictures, prepared, listed, tiny):
     ratios = {"mine": 0.1, "yours": 0.9}
-    assert load_own_split(pictures, "mine", ratios=ratios).num_classes == 1
+    parts = [load_own_split(pictures, s, ratios=ratios) for s in ratios]
+    assert sum(part.num_classes for part in parts) == 10
     parts = [load_own_split(prepared, s, by_group=True) for s in RATIOS]
-    expected = split_by_group(open_own(prepared))
-    for part, split in zip(parts, RATIOS, strict=True):
-        same(part, expected[split])
+    assert sorted(len(set(part.groups)) for part in parts) == [1, 1, 1]
+    assert sorted(c for part in parts for c in part.class_names) == [*"abcdef"]
     with pytest.raises(ValueError, match="must have groups when `by_group`"):
         load_own_split(listed, "train", by_group=True)
     folder, _ = tiny
@@ -154,6 +158,48 @@ def test_other_ratios_and_groups(pictures, prepared, listed, tiny):
         shutil.move(pictures / "class0", pictures.parent / "two" / "class0")
         shutil.move(pictures / "class1", pictures.parent / "two" / "class1")
         load_own_split(pictures.parent / "two", "train")
+
+
+@pytest.mark.parametrize("kind", ["pictures", "listed", "prepared"])
+def test_splits_that_are_kept(kind, request):
+    path = request.getfixturevalue(kind)
+    whole = open_own(path)
+    first, second, *others = whole.origins
+    kept = {"train": [first, "gone/away"], "validation": [second]}
+    parts = {s: load_own_split(path, s, kept=kept) for s in RATIOS}
+    assert {s: part.origins for s, part in parts.items()} == {
+        **{"train": (first,), "validation": (second,), "test": (*others,)}
+    }
+    # Where the test is listed, too, other classes are in none.
+    splits = split_own(path, kept={**kept, "test": others[:1]})
+    assert splits.origins("test") == tuple(others[:1])
+    assert splits.origins(None) == tuple(others[1:])
+    with pytest.raises(ValueError, match="split 'train' .* must have a class"):
+        load_own_split(path, "train", kept={"train": ["gone/away"]})
+
+
+@pytest.fixture
+def texts(tmp_path):
+    path = tmp_path / "intents.CSV"
+    rows = [f"text {n};intent{n % 7}" for n in range(21)]
+    path.write_text("\n".join(["text;label", *rows]))
+    return path
+
+
+def test_a_csv_file_of_texts(texts):
+    table = open_own(texts)
+    assert (table.num_classes, table.examples.dtype) == (7, object)
+    assert list(table.examples_of(1)) == ["text 1", "text 8", "text 15"]
+    parts = [load_own_split(texts, s) for s in RATIOS]
+    assert sorted(c for part in parts for c in part.class_names) == [*table.class_names]
+    with pytest.raises(ValueError, match="`size` must be left out for texts.*size=4$"):
+        open_own(texts, size=4)
+    texts.write_text("text;label\n")
+    with pytest.raises(ValueError, match="at least one text"):
+        open_own(texts)
+    texts.write_text("a;b\n")
+    with pytest.raises(ValueError, match="columns `text` and `label`, or `path`"):
+        open_own(texts)
 
 
 @pytest.fixture

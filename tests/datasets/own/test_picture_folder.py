@@ -80,10 +80,10 @@ def test_empty_folders_are_named(folder, tmp_path):
         load_picture_folder(tmp_path / "empty", size=(4, 4))
     with pytest.raises(ValueError, match="empty.*Received: 0"):
         list_pictures(tmp_path / "empty")
-    (folder / "ta").mkdir()
-    (folder / "ta" / ".DS_Store").touch()
-    with pytest.raises(ValueError, match="ta'.*at least one picture. Received: 0"):
-        load_picture_folder(folder, size=(4, 4))
+    (tmp_path / "empty" / "ta").mkdir()
+    (tmp_path / "empty" / "ta" / ".DS_Store").touch()
+    with pytest.raises(ValueError, match="at least one picture .*empty/ta, without"):
+        load_picture_folder(tmp_path / "empty", size=(4, 4))
 
 
 def test_a_flat_folder_is_no_folder_of_classes(tmp_path):

@@ -39,7 +39,7 @@ def test_damaged_files_are_read_or_refused_by_name(kind, count, tmp_path):
         ("raise ValueError('somewhere')", '"file"'),
         ("bytearray(2**33)", "MemoryError"),
         ("import ctypes; ctypes.string_at(0)", None),
-        ("while True: pass", None),
+        pytest.param("while True: pass", None, marks=pytest.mark.slow),
     ],
 )
 def test_what_must_not_be_would_show(reader, shows, tmp_path):

@@ -80,8 +80,19 @@ def test_a_size_below_what_it_takes_is_refused():
         pretrained("Xception", weights=None, size=16)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", application_names())
+# Small ones, each of another family and preprocessing.
+SOME = ("EfficientNetB0", "MobileNetV2", "MobileNetV3Small", "ResNet50")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=pytest.mark.slow if name in SOME else pytest.mark.exhaustive
+        )
+        for name in application_names()
+    ],
+)
 def test_every_backbone_embeds_and_exports(name, tmp_path):
     script = Path(__file__).with_name("embed_and_export.py")
     done = subprocess.run(

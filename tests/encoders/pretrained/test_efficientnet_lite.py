@@ -54,7 +54,15 @@ def pictures(size):
     )
 
 
-@pytest.mark.parametrize("name", list(VARIANTS))
+@pytest.mark.parametrize(
+    "name",
+    [
+        name
+        if name == "efficientnet_lite0"
+        else pytest.param(name, marks=pytest.mark.slow)
+        for name in VARIANTS
+    ],
+)
 def test_logits_are_those_of_pytorch(name):
     scaled = (pictures(VARIANTS[name].size).astype("float32") - 127) / 128
     found = lite_classifier(name)(scaled, training=False).numpy()

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conformance import checks
 
 from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes, as_supervised
 from tfmeta.learners import Baseline, BaselinePlusPlus
-from tfmeta.testing import check_learner
 
 BOTH = pytest.mark.parametrize("cls", [Baseline, BaselinePlusPlus])
 # More rows than twice the features are fitted by feature, fewer by row.
@@ -240,7 +240,9 @@ def trainable(cls):
     return cls(encoder, 10, seed=2, head_steps=20, head_learning_rate=0.3)
 
 
-@BOTH
+@pytest.mark.parametrize(
+    "cls", [pytest.param(Baseline, marks=pytest.mark.slow), BaselinePlusPlus]
+)
 def test_trains_on_examples_and_validates_on_episodes(cls, tables, tmp_path):
     train, validation = tables
     episodes = Episodes(validation, ways=3, shots=2, queries=5, tasks=8)
@@ -323,12 +325,10 @@ def test_the_encoder_gives_vectors(cls):
         cls(encoder, 3)
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Gradients do not exist:UserWarning")
-@pytest.mark.parametrize(
-    "cls", [BaselinePlusPlus, pytest.param(Baseline, marks=pytest.mark.slow)]
-)
-def test_conforms(cls):
+@pytest.mark.parametrize("check", checks(()))
+@BOTH
+def test_conforms(cls, check):
     def make(example_shape, ways):
         kernel = keras.initializers.GlorotUniform(seed=1)
         encoder = keras.Sequential(
@@ -339,4 +339,4 @@ def test_conforms(cls):
         )
         return cls(encoder, 6, head_steps=3, head_learning_rate=0.5, seed=2)
 
-    check_learner(make)
+    check(make)

@@ -6,11 +6,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conformance import checks
 
 from tfmeta.datasets import ClassTable
 from tfmeta.episodes import Episodes
 from tfmeta.learners import GaussianPrototypicalNetwork, PrototypicalNetwork
-from tfmeta.testing import check_learner
 
 COVARIANCES = ("radius", "diagonal")
 
@@ -155,13 +155,10 @@ def make_for_checks(covariance):
     return make
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "covariance",
-    ["diagonal", pytest.param("radius", marks=pytest.mark.slow)],
-)
-def test_keeps_every_habit(covariance):
-    check_learner(make_for_checks(covariance))
+@pytest.mark.parametrize("check", checks(()))
+@pytest.mark.parametrize("covariance", ["diagonal", "radius"])
+def test_keeps_every_habit(covariance, check):
+    check(make_for_checks(covariance))
 
 
 def test_learns_which_examples_to_trust():

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import sklearn.linear_model
 import tensorflow as tf
+from conformance import BY_NAME, checks
 
 from tfmeta import export
 from tfmeta.learners import LogisticRegression
-from tfmeta.testing import CHECKS
 
 
 def make_learner(features, dtype="float32", **arguments):
@@ -234,13 +234,6 @@ def make_for_checks(example_shape, ways):
 QUICK = {"check_gradient", "check_not_a_number", "check_padded_training"}
 
 
-@pytest.mark.parametrize(
-    "check",
-    [
-        pytest.param(check, marks=[] if check.__name__ in QUICK else [pytest.mark.slow])
-        for check in CHECKS
-    ],
-    ids=lambda check: check.__name__,
-)
+@pytest.mark.parametrize("check", checks(QUICK, slow=BY_NAME))
 def test_conformance(check):
     check(make_for_checks)

@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from conformance import checks
+from conformance import BY_NAME, OF_ITS_OWN, checks
 
 from tfmeta.learners import MatchingNetwork
 
@@ -41,7 +41,7 @@ def make(options):
     return make_learner
 
 
-@pytest.mark.parametrize("check", checks())
+@pytest.mark.parametrize("check", checks(OF_ITS_OWN, slow=BY_NAME))
 def test_conforms(check):
     check(make(PLAIN))
 
@@ -51,8 +51,7 @@ def test_full_context_conforms(check):
     check(make(FULL))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("check", checks())
+@pytest.mark.parametrize("check", checks(()))
 @pytest.mark.parametrize("options", OTHERS.values(), ids=OTHERS)
 def test_other_forms_conform(check, options):
     check(make(options))

@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from conformance import checks
+from conformance import BY_NAME, checks
 
 from tfmeta.learners import RelationNetwork
 
@@ -33,13 +33,12 @@ TELLING = {
 }
 
 
-@pytest.mark.parametrize("check", checks(TELLING))
+@pytest.mark.parametrize("check", checks(TELLING, slow=BY_NAME))
 def test_conforms(check):
     check(make({}), example_shape=(4, 4, 2))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("check", checks())
+@pytest.mark.parametrize("check", checks(()))
 def test_cross_entropy_of_sums_conforms(check):
     options = {"objective": "cross_entropy", "class_map": "sum"}
     check(make(options), example_shape=(4, 4, 2))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conformance import BY_NAME
+from conformance import BY_NAME, checks
 
 from tfmeta import export
 from tfmeta.datasets import load
@@ -173,7 +173,7 @@ WHOLE, *COVERING = [
 ]
 
 
-@pytest.mark.parametrize("check", TELLING)
+@pytest.mark.parametrize("check", checks(of=TELLING))
 @pytest.mark.parametrize(
     "form",
     [
@@ -183,29 +183,21 @@ WHOLE, *COVERING = [
     ids="-".join,
 )
 def test_keeps_the_habits_of_its_form(form, check):
-    BY_NAME[check](make_for_checks(*form))
+    check(make_for_checks(*form))
 
 
 # The others are of what is the base's, which every metric learner has.
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "check",
-    [
-        name
-        if name in ("check_verbs", "check_unlabelled_inputs", "check_padded_training")
-        else pytest.param(name, marks=pytest.mark.slow)
-        for name in OTHERS
-    ],
-)
+@pytest.mark.parametrize("check", checks(of=OTHERS))
 def test_keeps_every_habit(check):
-    BY_NAME[check](make_for_checks(*WHOLE))
+    check(make_for_checks(*WHOLE))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("check", OTHERS)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("check", checks(of=OTHERS))
 @pytest.mark.parametrize("form", COVERING, ids="-".join)
 def test_other_forms_keep_every_habit(form, check):
-    BY_NAME[check](make_for_checks(*form))
+    check(make_for_checks(*form))
 
 
 def test_exported_with_unlabelled_examples(tmp_path):

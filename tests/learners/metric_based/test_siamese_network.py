@@ -274,6 +274,7 @@ def test_every_example_is_encoded_once(objective):
     assert Counted.seen == [2 * (9 + 5)]
 
 
+@pytest.mark.slow
 def test_the_papers_network_has_its_parameters():
     """The encoder's, a weight of each of 4,096 features, and one bias."""
     learner = SiameseNetwork(KochConvNet(seed=0))

@@ -6,10 +6,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conformance import BY_NAME, checks
 
 from tfmeta import distances
 from tfmeta.learners import SimpleShot
-from tfmeta.testing import CHECKS, check_learner
 
 MEAN = np.array([0.5, 0.2, -0.3, 1.0, 0.0])
 TRANSFORMS = pytest.mark.parametrize("transform", ["none", "l2", "centered_l2"])
@@ -169,21 +169,14 @@ def make_for_checks(transform, distance):
 QUICK = {"check_gradient", "check_not_a_number", "check_absent_ways"}
 
 
-@pytest.mark.parametrize(
-    "check",
-    [
-        pytest.param(check, marks=[] if check.__name__ in QUICK else [pytest.mark.slow])
-        for check in CHECKS
-    ],
-    ids=lambda check: check.__name__,
-)
+@pytest.mark.parametrize("check", checks(QUICK, slow=BY_NAME))
 def test_conformance(check):
     check(make_for_checks("centered_l2", "squared_euclidean"))
 
 
-@pytest.mark.slow
+@pytest.mark.parametrize("check", checks(()))
 @pytest.mark.parametrize(
     ("transform", "distance"), [("l2", "cosine"), ("none", "euclidean")]
 )
-def test_conformance_of_other_settings(transform, distance):
-    check_learner(make_for_checks(transform, distance))
+def test_conformance_of_other_settings(transform, distance, check):
+    check(make_for_checks(transform, distance))

@@ -273,7 +273,8 @@ RIGHT = {
 }
 
 
-# Of the layers that encoders are mostly made of; the rest takes a minute.
+# Of the layers that encoders are mostly made of. The rest are facts of Keras and
+# TensorFlow, which only another release of theirs can change.
 COMMON = ("Dense", "Conv2D", "MaxPooling2D", "LSTM masked")
 
 
@@ -282,7 +283,7 @@ COMMON = ("Dense", "Conv2D", "MaxPooling2D", "LSTM masked")
     [
         name
         if name.startswith(COMMON) and "grouped" not in name
-        else pytest.param(name, marks=pytest.mark.slow)
+        else pytest.param(name, marks=pytest.mark.exhaustive)
         for name in RIGHT
     ],
 )

@@ -66,8 +66,14 @@ def strong_ink(scale, offset):
     return PrototypicalNetwork(keras.Model(pixels, above))
 
 
-@pytest.mark.parametrize("light", [False, True])
-@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize(
+    ("dtype", "light"),
+    [
+        *(("uint8", True), ("uint16", False)),
+        pytest.param("uint8", False, marks=pytest.mark.slow),
+        pytest.param("uint16", True, marks=pytest.mark.slow),
+    ],
+)
 def test_the_pictures_look_as_those_of_training(folder, lake_dir, glyphs, light, dtype):
     options = {"data_dir": lake_dir, "keep": False}
     expected = evaluate_run_on_lake(folder, strong_ink(1 / 255, 0.0), **options)

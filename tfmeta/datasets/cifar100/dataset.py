@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfmeta.datasets.dataset import Dataset
-from tfmeta.datasets.training_defaults import NATURAL_PICTURES
+from tfmeta.datasets.training_defaults import NATURAL_LEARNERS, NATURAL_PICTURES
 
 _NEEDS = "cifar-100-binary.tar.gz (CIFAR-100, binary version)"
 
@@ -14,6 +14,7 @@ CIFAR_FS = Dataset(
     importer="tfmeta.datasets.cifar100.importing:import_cifar_fs",
     needs=_NEEDS,
     training=NATURAL_PICTURES,
+    learners=NATURAL_LEARNERS,
 )
 
 FC100 = Dataset(
@@ -23,4 +24,5 @@ FC100 = Dataset(
     importer="tfmeta.datasets.cifar100.importing:import_fc100",
     needs=_NEEDS,
     training=NATURAL_PICTURES,
+    learners=NATURAL_LEARNERS,
 )

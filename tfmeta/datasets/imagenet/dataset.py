@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfmeta.datasets.dataset import Dataset
-from tfmeta.datasets.training_defaults import NATURAL_PICTURES
+from tfmeta.datasets.training_defaults import NATURAL_LEARNERS, NATURAL_PICTURES
 
 MINI_IMAGENET = Dataset(
     name="mini_imagenet",
@@ -24,6 +24,7 @@ MINI_IMAGENET = Dataset(
 - miniImageNet_category_split_train_phase_train.pickle, _val.pickle and
   _test.pickle.""",
     training=NATURAL_PICTURES,
+    learners=NATURAL_LEARNERS,
     cut_from="imagenet",
 )
 
@@ -40,5 +41,6 @@ TIERED_IMAGENET = Dataset(
 - train_images_png.pkl, train_labels.pkl and the same of val and test;
 - train_images.npz, train_labels.pkl and the same of val and test.""",
     training=NATURAL_PICTURES,
+    learners=NATURAL_LEARNERS,
     cut_from="imagenet",
 )

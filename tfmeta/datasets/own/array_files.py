@@ -10,11 +10,16 @@ import numpy as np
 
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.datasets.reading.unreadable import UnreadableFile
 
 # What both NumPy and TensorFlow compute with.
 DTYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32"),
     *("uint64", "float16", "float32", "float64", "complex64", "complex128"),
+)
+ACCEPTED_ARRAY = (
+    "a whole .npy file of numbers (written by numpy.save, of a dtype among "
+    f"{', '.join(DTYPES)})"
 )
 
 
@@ -61,12 +66,12 @@ def open_array(path: Path) -> np.ndarray:
         raise
     # NumPy raises errors of many types on damaged heads, its tokenizer's too.
     except Exception as error:
-        raise ValueError(f"{_accepted(path)} Received: {error}") from error
+        raise _unreadable(path, str(error)) from error
     if not isinstance(array, np.ndarray):
         array.close()
-        raise ValueError(f"{_accepted(path)} Received: a zip archive of arrays")
+        raise _unreadable(path, "a zip archive of arrays")
     if array.dtype.newbyteorder("=").name not in DTYPES:
-        raise ValueError(f"{_accepted(path)} Received: dtype {array.dtype}")
+        raise _unreadable(path, f"dtype {array.dtype}")
     return array
 
 
@@ -141,8 +146,5 @@ def read_array_files(
     return files.to_table(examples, f"arrays of {files.source}")
 
 
-def _accepted(path: Path) -> str:
-    return (
-        f"array {str(path)!r} must be a whole .npy file of numbers (written by "
-        f"numpy.save, of a dtype among {', '.join(DTYPES)})."
-    )
+def _unreadable(path: Path, reason: str) -> UnreadableFile:
+    return UnreadableFile(repr(str(path)), "array", ACCEPTED_ARRAY, reason)

@@ -21,7 +21,9 @@ def load_array_folder(
     For what is not a picture: time series, scans, spectra, features. Each file
     holds one example, as `numpy.save` writes it, and all have one shape and
     dtype. Hidden files and what file managers leave behind are ignored.
-    Everything else has to be a `.npy` file.
+    Everything else in a class folder has to be a `.npy` file. What may lie beside
+    the class folders, and folders of groups of them, are as of
+    `tfmeta.datasets.own.class_folders.list_class_files`.
 
     Args:
         path: The folder. The names of its sub-folders, of any script, become
@@ -35,8 +37,8 @@ def load_array_folder(
 
     Raises:
         FileNotFoundError: When there is no such folder.
-        ValueError: When the folder has no sub-folders, a sub-folder has no
-            files, a file is no whole `.npy` file of numbers, or has another
+        ValueError: When the folder has no sub-folders, none has a file, a file is
+            no whole `.npy` file of numbers, or has another
             shape or dtype than the first.
 
     Example:

@@ -13,6 +13,7 @@ from tfmeta.datasets.own.csv_rows import csv_rows
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize
 from tfmeta.datasets.own.read_files import form_of_files, read_files
+from tfmeta.datasets.reading.unreadable import Problems
 
 
 def load_csv(
@@ -91,11 +92,14 @@ def list_csv(
     allow_outside: bool = False,
     encoding: str = "utf-8-sig",
     name: str | None = None,
+    skip_bad: bool = False,
 ) -> LabelledFiles:
-    """The files that a CSV file lists; arguments and errors as of `load_csv`.
+    """The files that a CSV file lists; other arguments and errors as of `load_csv`.
+
+    With `skip_bad`, lines that something is wrong with are left out.
 
     Returns:
-        The files with their classes and groups.
+        The files with their classes and groups; `notes` says what was left out.
 
     Example:
 
@@ -111,40 +115,44 @@ def list_csv(
     labels: list[str] = []
     groups: dict[str, str] = {}
     seen: dict[Path, int] = {}
-    for line, (text, label, *group) in csv_rows(path, columns, encoding):
-        try:
-            file = _file_of(text, folder)
-            real, is_file = file.resolve(), file.is_file()
-        except (ValueError, OSError, RuntimeError) as error:  # NUL, length, loops
-            raise ValueError(
-                f"{path}, line {line}: the path must be one that can be followed. "
-                f"Received: {text[:200]!r} ({type(error).__name__})"
-            ) from error
-        if not allow_outside and not real.is_relative_to(folder):
-            raise ValueError(
-                f"{path}, line {line}: the path must lie in the folder of the CSV "
-                f"file. Received: {text!r}"
-            )
-        if not is_file:
-            raise FileNotFoundError(
-                f"{path}, line {line}: the path must lead to a file. Received: "
-                f"{text!r}, and {str(file)!r} is none"
-            )
-        if real in seen:
-            raise ValueError(
-                f"{path}, line {line}: each file must be listed once. Received: "
-                f"{text!r}, which line {seen[real]} lists"
-            )
-        seen[real] = line
-        files.append(file)
-        label = unicodedata.normalize("NFC", label)
-        labels.append(label)
-        for one in group:
-            if groups.setdefault(label, one) != one:
+    problems = Problems(skip_bad=skip_bad)
+    rows = csv_rows(path, columns, encoding, problems=problems)
+    for line, (text, label, *group) in rows:
+        with problems.of_one():
+            try:
+                file = _file_of(text, folder)
+                real, is_file = file.resolve(), file.is_file()
+            except (ValueError, OSError, RuntimeError) as error:  # NUL, length, loops
                 raise ValueError(
-                    f"{path}, line {line}: a class must have one group. Received: "
-                    f"{label!r} with {groups[label]!r} before and {one!r} here"
+                    f"{path}, line {line}: the path must be one that can be followed. "
+                    f"Received: {text[:200]!r} ({type(error).__name__})"
+                ) from error
+            if not allow_outside and not real.is_relative_to(folder):
+                raise ValueError(
+                    f"{path}, line {line}: the path must lie in the folder of the CSV "
+                    f"file. Received: {text!r}"
                 )
+            if not is_file:
+                raise FileNotFoundError(
+                    f"{path}, line {line}: the path must lead to a file. Received: "
+                    f"{text!r}, and {str(file)!r} is none"
+                )
+            if real in seen:
+                raise ValueError(
+                    f"{path}, line {line}: each file must be listed once. Received: "
+                    f"{text!r}, which line {seen[real]} lists"
+                )
+            label = unicodedata.normalize("NFC", label)
+            for one in group:
+                if groups.setdefault(label, one) != one:
+                    raise ValueError(
+                        f"{path}, line {line}: a class must have one group. Received: "
+                        f"{label!r} with {groups[label]!r} before and {one!r} here"
+                    )
+            seen[real] = line
+            files.append(file)
+            labels.append(label)
+    problems.refuse()
     if not files:
         raise ValueError(
             f"CSV file {str(path)!r} must list at least one file. Received: a header "
@@ -157,6 +165,7 @@ def list_csv(
         labels=tuple(labels),
         groups=None if group_column is None else groups,
         group_level="group" if group_column is None else group_column,
+        notes=problems.notes(path),
     )
 
 

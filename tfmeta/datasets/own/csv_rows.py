@@ -6,6 +6,8 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tfmeta.datasets.reading.unreadable import Problems
+
 DELIMITERS = (",", ";", "\t")
 
 
@@ -15,6 +17,7 @@ def csv_rows(
     encoding: str = "utf-8-sig",
     *,
     optional: Sequence[str] = (),
+    problems: Problems | None = None,
 ) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV file whose first line names its columns.
 
@@ -27,6 +30,8 @@ def csv_rows(
         encoding: Its encoding. The default takes UTF-8 with or without a byte order
             mark.
         optional: Columns that are given after those, where the file has all of them.
+        problems: Keeps what is wrong with rows, which are passed over; `None` to raise
+            it at once.
 
     Yields:
         The number of the line that ends the row, and its fields in the order of
@@ -61,19 +66,14 @@ def csv_rows(
             for row in reader:
                 if not any(field.strip() for field in row):
                     continue
-                if len(row) != len(names):
-                    raise ValueError(
-                        f"{path}, line {reader.line_num}: there must be {len(names)} "
-                        f"fields, as in the header. Received: {len(row)}"
-                    )
-                fields = [row[place].strip() for place in places]
-                for column, field in zip(columns, fields, strict=True):
-                    if not field:
-                        raise ValueError(
-                            f"{path}, line {reader.line_num}: {column!r} must not be "
-                            "empty. Received: nothing"
-                        )
-                yield reader.line_num, fields
+                wrong = _wrong(row, names, columns, places)
+                if wrong is not None:
+                    error = ValueError(f"{path}, line {reader.line_num}: {wrong}")
+                    if problems is None:
+                        raise error
+                    problems.found.append(error)
+                    continue
+                yield reader.line_num, [row[place].strip() for place in places]
     except UnicodeError as error:
         raise ValueError(
             f"CSV file {str(path)!r} must be text in the encoding {encoding!r} "
@@ -89,6 +89,20 @@ def csv_rows(
             f"{path}, line {reader.line_num}: the line must be valid CSV. Received: "
             f"{error}"
         ) from error
+
+
+def _wrong(
+    row: list[str], names: list[str], columns: Sequence[str], places: list[int]
+) -> str | None:
+    """What is wrong with a row, if anything is."""
+    if len(row) != len(names):
+        return (
+            f"there must be {len(names)} fields, as in the header. Received: {len(row)}"
+        )
+    for column, place in zip(columns, places, strict=True):
+        if not row[place].strip():
+            return f"{column!r} must not be empty. Received: nothing"
+    return None
 
 
 def has_columns(

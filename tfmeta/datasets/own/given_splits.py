@@ -48,3 +48,17 @@ def given_splits(path: str | os.PathLike[str]) -> dict[str, Path]:
                 found[split] = folder
     complete = len(found) == len(folders) and "train" in found
     return found if complete else {}
+
+
+def refuse_given_splits(path: str | os.PathLike[str]) -> None:
+    """Refuses a folder that comes in splits where one split is wanted.
+
+    Raises:
+        ValueError: When it does.
+    """
+    given = given_splits(path)
+    if given:
+        raise ValueError(
+            f"{str(path)!r} must be one split, such as {str(given['train'])!r}. "
+            f"Received: the splits {', '.join(sorted(given))}"
+        )

@@ -28,6 +28,7 @@ class LabelledFiles:
         labels: The class name of each file.
         groups: Group name by class name, or `None` where there are none.
         group_level: What a group is called.
+        notes: What was passed over where they were listed, one sentence each.
     """
 
     source: Path
@@ -36,6 +37,7 @@ class LabelledFiles:
     labels: tuple[str, ...]
     groups: Mapping[str, str] | None = None
     group_level: str = "group"
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         order = sorted(range(len(self.labels)), key=self.labels.__getitem__)
@@ -46,6 +48,17 @@ class LabelledFiles:
     def class_names(self) -> tuple[str, ...]:
         """The names of the classes, sorted."""
         return tuple(dict.fromkeys(self.labels))
+
+    @cached_property
+    def class_sizes(self) -> tuple[int, ...]:
+        """How many files each class has."""
+        sizes = Counter(self.labels)
+        return tuple(sizes[name] for name in self.class_names)
+
+    @cached_property
+    def origins(self) -> tuple[str, ...]:
+        """Per class, what `ClassTable.origins` is going to be."""
+        return tuple(f"{self.name}/{name}" for name in self.class_names)
 
     @property
     def kind(self) -> Literal["pictures", "arrays"]:
@@ -88,12 +101,11 @@ class LabelledFiles:
             The table. It holds `examples` itself, not a copy.
         """
         names = self.class_names
-        sizes = Counter(self.labels)
         groups = self.groups
         return ClassTable(
             name=self.name,
             examples=examples,
-            offsets=np.cumsum([0, *(sizes[n] for n in names)]),
+            offsets=np.cumsum([0, *self.class_sizes]),
             class_names=names,
             groups=None if groups is None else tuple(groups[n] for n in names),
             group_level=self.group_level,

@@ -10,20 +10,21 @@ from typing import Literal
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.own.class_folders import list_class_files
 from tfmeta.datasets.own.csv_file import list_csv
-from tfmeta.datasets.own.given_splits import given_splits
+from tfmeta.datasets.own.csv_texts import CSV_SUFFIXES, is_text_csv, load_text_csv
+from tfmeta.datasets.own.given_splits import refuse_given_splits
 from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize, refuse_form
 from tfmeta.datasets.own.read_files import form_of_files, read_files
+from tfmeta.datasets.own.readable import naming_all_unreadable, without_unreadable
 from tfmeta.datasets.own.tfds_by_name import load_tfds
 from tfmeta.datasets.storage.building import HEADER
 from tfmeta.datasets.storage.table_folder import open_table
 
 TFDS = "tfds:"
-_CSV_SUFFIXES = (".csv", ".tsv")
 ACCEPTED = (
     "a folder with one sub-folder of pictures or .npy files for each class, a .csv "
-    "file with the columns 'path' and 'label', the folder of a prepared table, or "
-    "'tfds:NAME'"
+    "file with the columns 'path' or 'text' and 'label', the folder of a prepared "
+    "table, or 'tfds:NAME'"
 )
 
 
@@ -43,7 +44,8 @@ def open_own(
     |---|---|
     | a folder of folders of pictures | `own.picture_folder.load_picture_folder` |
     | a folder of folders of `.npy` files | `own.array_folder.load_array_folder` |
-    | a `.csv` or `.tsv` file | `own.csv_file.load_csv` |
+    | a `.csv` or `.tsv` file of paths | `own.csv_file.load_csv` |
+    | a `.csv` or `.tsv` file of texts | `own.csv_texts.load_text_csv` |
     | the folder of a prepared table | `storage.table_folder.open_table` |
     | `"tfds:NAME"` | `own.tfds_by_name.load_tfds` |
 
@@ -92,9 +94,13 @@ def open_own(
             dtype=dtype,
         )
         return open_table(path)
+    if is_text_csv(path):
+        refuse_form("texts", size=size, channels=channels, dtype=dtype)
+        return load_text_csv(path)
     files = list_own_files(path)
-    form = form_of_files(files, size=size, channels=channels, dtype=dtype)
-    return read_files(files, form, on_progress=on_progress)
+    with naming_all_unreadable(files):
+        form = form_of_files(files, size=size, channels=channels, dtype=dtype)
+        return read_files(files, form, on_progress=on_progress)
 
 
 def is_tfds(path: str | os.PathLike[str]) -> bool:
@@ -102,16 +108,25 @@ def is_tfds(path: str | os.PathLike[str]) -> bool:
     return isinstance(path, str) and path.startswith(TFDS)
 
 
+def is_whole(path: str | os.PathLike[str]) -> bool:
+    """Whether a path is opened as a table, not listed file by file."""
+    return is_tfds(path) or is_table(path) or is_text_csv(path)
+
+
 def is_table(path: str | os.PathLike[str]) -> bool:
     """Whether a path is the folder of a prepared table."""
     return (Path(path) / HEADER).is_file()
 
 
-def list_own_files(path: str | os.PathLike[str]) -> LabelledFiles:
-    """The files of a folder of class folders, or of a CSV file.
+def list_own_files(
+    path: str | os.PathLike[str], *, skip_bad: bool = False
+) -> LabelledFiles:
+    """The files of a folder of class folders, or of a CSV file of paths.
 
     Args:
         path: The folder or file.
+        skip_bad: Whether class folders, lines and files are left out that something is
+            wrong with, for which all files are read; `notes` says which.
 
     Returns:
         The files with their classes, none of them read.
@@ -121,16 +136,13 @@ def list_own_files(path: str | os.PathLike[str]) -> LabelledFiles:
         ValueError: When it is neither.
     """
     path = Path(path)
-    given = given_splits(path)
-    if given:
-        raise ValueError(
-            f"{str(path)!r} must be one split, such as {str(given['train'])!r}. "
-            f"Received: the splits {', '.join(sorted(given))}"
-        )
+    refuse_given_splits(path)
     if path.is_dir():
-        return list_class_files(path)
-    if path.suffix.lower() in _CSV_SUFFIXES and path.is_file():
-        return list_csv(path)
+        found = list_class_files(path, skip_bad=skip_bad)
+        return without_unreadable(found) if skip_bad else found
+    if path.suffix.lower() in CSV_SUFFIXES and path.is_file():
+        found = list_csv(path, skip_bad=skip_bad)
+        return without_unreadable(found) if skip_bad else found
     received = "a file of another kind" if path.exists() else "nothing there"
     error = ValueError if path.exists() else FileNotFoundError
     raise error(f"{str(path)!r} must be {ACCEPTED}. Received: {received}")

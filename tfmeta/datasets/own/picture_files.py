@@ -90,6 +90,23 @@ def common_form(
     return PictureForm(size, channels, dtype)
 
 
+def refuse_form(what: str, **form: object) -> None:
+    """Refuses a form of pictures for what has none.
+
+    Args:
+        what: What it was given for.
+        **form: `size`, `channels` and `dtype`.
+
+    Raises:
+        ValueError: When one of them is not `None`; names it.
+    """
+    given = {name: value for name, value in form.items() if value is not None}
+    if given:
+        names = " and ".join(f"`{name}`" for name in given)
+        received = ", ".join(f"{name}={value!r}" for name, value in given.items())
+        raise ValueError(f"{names} must be left out for {what}. Received: {received}")
+
+
 def height_and_width(size: PictureSize | None) -> tuple[int, int] | None:
     """Both sides of a size of which one number may stand for both."""
     return (size, size) if isinstance(size, int) else size
@@ -187,23 +204,6 @@ def _only_size(files: Sequence[Path], kinds: Sequence[PictureKind]) -> tuple[int
         )
         raise ValueError(
             "`size` must be given when pictures differ in height or width. "
-            f"Received: size=None and {len(first)} sizes, among them {shown}"
+            f"Received: {len(first)} sizes, among them {shown}"
         )
     return next(iter(first))
-
-
-def refuse_form(what: str, **form: object) -> None:
-    """Refuses a form of pictures for what has none.
-
-    Args:
-        what: What it was given for.
-        **form: `size`, `channels` and `dtype`.
-
-    Raises:
-        ValueError: When one of them is not `None`; names it.
-    """
-    given = {name: value for name, value in form.items() if value is not None}
-    if given:
-        names = " and ".join(f"`{name}`" for name in given)
-        received = ", ".join(f"{name}={value!r}" for name, value in given.items())
-        raise ValueError(f"{names} must be left out for {what}. Received: {received}")

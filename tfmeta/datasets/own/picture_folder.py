@@ -30,7 +30,9 @@ def load_picture_folder(
     """Loads a folder that has one sub-folder of pictures for each class.
 
     Hidden files and what file managers leave behind are ignored. Everything
-    else has to be a picture, so that nothing goes missing unnoticed.
+    else in a class folder has to be a picture, so that nothing goes missing
+    unnoticed. What may lie beside the class folders, and folders of groups of
+    them, are as of `tfmeta.datasets.own.class_folders.list_class_files`.
 
     Args:
         path: The folder. The names of its sub-folders, of any script, become
@@ -55,9 +57,9 @@ def load_picture_folder(
 
     Raises:
         FileNotFoundError: When there is no such folder.
-        ValueError: When the folder has no sub-folders, a sub-folder has no
-            pictures, something in it cannot be read as a picture, or `size` is
-            `None` and the sizes differ.
+        ValueError: When the folder has no sub-folders, none has a picture,
+            something in one cannot be read as a picture, or `size` is `None` and
+            the sizes differ.
 
     Example:
 

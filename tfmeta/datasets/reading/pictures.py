@@ -13,26 +13,28 @@ from typing import BinaryIO, Literal
 import numpy as np
 from PIL import Image, ImageOps
 
+from tfmeta.datasets.reading.unreadable import UnreadableFile
+
 # Raster formats that Pillow decodes by itself. Others are left out on purpose:
 # EPS, for one, would start Ghostscript on a file that a stranger sent.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 
+SUFFIXES = (
+    *(".bmp", ".gif", ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".ppm"),
+    *(".pgm", ".pbm", ".pnm", ".tif", ".tiff", ".webp"),
+)
+"""What files of these formats are called, in lower case."""
+
+ACCEPTED_PICTURE = f"a whole, readable file of one of {', '.join(FORMATS)}"
+
 PictureSource = str | os.PathLike[str] | bytes
 
 
-class UnreadablePicture(ValueError):
-    """A file that is no whole picture.
-
-    Attributes:
-        reason: What is wrong with it, without its name.
-    """
+class UnreadablePicture(UnreadableFile):
+    """A file that is no whole picture; its name comes first, then what is wrong."""
 
     def __init__(self, name: str, reason: str) -> None:
-        super().__init__(
-            f"picture {name} must be a whole, readable file of one of "
-            f"{', '.join(FORMATS)}. Received: {reason}"
-        )
-        self.reason = reason
+        super().__init__(name, "picture", ACCEPTED_PICTURE, reason)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,7 @@ import os
 import shutil
 import zlib
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypedDict
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from tfmeta.datasets.storage.layout import (
 from tfmeta.datasets.storage.picture_files import check_picture_file
 from tfmeta.durable import flush, put_in_place
 from tfmeta.json_files import json_text, read_json, write_json
+from tfmeta.locks import LockTaken, lock_descriptor
 
 FORMAT_VERSION = 1
 HEADER = "table.json"
@@ -29,6 +30,12 @@ ARRAY, BLOB, SPANS = "examples.npy", "examples.bin", "spans.npy"
 # What a kill loses at most, and what is flushed at once.
 _MARK_EXAMPLES = 1024
 _MARK_BYTES = 32 * 2**20
+
+
+class _Progress(TypedDict):
+    """What `progress.json` holds."""
+
+    items: int
 
 
 class TableBuilding:
@@ -94,14 +101,18 @@ class TableBuilding:
         """The journal of what is on disk; `None` where this is another table."""
         try:
             layout = read_json(self._file("layout.json"))
-            items = read_json(self._file("progress.json"))["items"]
+            items = read_json(self._file("progress.json"), _Progress)["items"]
             journal = np.fromfile(self._file("journal.bin"), np.int64, 2 * items)
             data_bytes = self._data_path.stat().st_size
         except (OSError, ValueError):
             return None
-        if layout != self.layout.to_json() or len(journal) < 2 * items:
+        fits = 0 <= 2 * items == len(journal) <= 2 * self.layout.num_examples
+        if layout != self.layout.to_json() or not fits:
             return None
         journal = journal.reshape(items, 2)
+        rows, sizes = journal.T
+        if np.any((rows < 0) | (rows >= self.layout.num_examples) | (sizes < 0)):
+            return None
         needed = journal[:, 1].sum() if self.layout.is_blob else self._array_bytes
         return journal if data_bytes >= needed else None
 
@@ -244,8 +255,7 @@ class TableBuilding:
         """Closes the files; what is not marked is written again next time."""
         self._data.close()
         self._journal_file.close()
-        if self._lock is not None:
-            self._lock.close()
+        self._lock.close()
 
 
 def checksum_of(path: Path) -> int:
@@ -280,16 +290,12 @@ def _kind(value: Any) -> str:
     return type(value).__name__
 
 
-def _locked(path: Path) -> io.FileIO | None:
+def _locked(path: Path) -> IO[bytes]:
     """A lock that ends with this process, however it ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows
-        return None
     file = path.open("wb", buffering=0)
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+        lock_descriptor(file.fileno(), wait=False)
+    except LockTaken as error:
         file.close()
         raise OSError(
             f"{path.parent} must be written by one process at a time. Received: "

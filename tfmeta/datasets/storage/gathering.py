@@ -11,12 +11,10 @@ from tfmeta.datasets.storage.encoded_pictures import EncodedPictures
 from tfmeta.datasets.storage.examples import Examples
 from tfmeta.datasets.storage.rotated import RotatedExamples
 from tfmeta.datasets.storage.selected import SelectedExamples
+from tfmeta.row_tables import RowTable
 
 # TensorFlow ends the process when it meets a tensor that begins elsewhere.
 _ALIGNMENT = 64
-# The name of resources that are freed with the last who holds them, in all of
-# TensorFlow.
-_ANONYMOUS = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
 
 Gather = Callable[[tf.Tensor], tf.Tensor]
 
@@ -66,8 +64,7 @@ def make_gather(examples: Examples) -> Gather:
 def _in_memory(examples: np.ndarray) -> Gather:
     # One copy for all data sets and batches, and in the memory of the host,
     # where `tf.data` runs.
-    with tf.init_scope(), tf.device("CPU"):
-        return _taking(tf.convert_to_tensor(examples))
+    return RowTable(examples).gather
 
 
 def _from_disk(examples: np.memmap) -> Gather:
@@ -75,7 +72,7 @@ def _from_disk(examples: np.memmap) -> Gather:
     if aligned and examples.flags.c_contiguous and examples.dtype.isnative:
         capsule = np.asarray(_Writable(examples)).__dlpack__()
         with tf.init_scope():
-            return _taking(tf.experimental.dlpack.from_dlpack(capsule))
+            return RowTable(tf.experimental.dlpack.from_dlpack(capsule)).gather
     # A file of somebody else's, or a part of one: slower, through Python.
     dtype = examples.dtype.newbyteorder("=")
 
@@ -102,26 +99,6 @@ class _Writable:
         interface = array.__array_interface__
         address, _ = interface["data"]
         self.__array_interface__ = {**interface, "data": (address, False)}
-
-
-def _taking(examples: tf.Tensor) -> Gather:
-    # Behind a resource: `tf.data` copies every tensor that a function holds into
-    # the graph of each iterator, which takes seconds for a gigabyte. Not a
-    # `tf.Variable`: within the scope of a strategy it would be one per replica.
-    with tf.init_scope(), tf.device("CPU"):
-        resource = tf.raw_ops.VarHandleOp(
-            dtype=examples.dtype, shape=examples.shape, shared_name=_ANONYMOUS
-        )
-        tf.raw_ops.AssignVariableOp(resource=resource, value=examples)
-    dtype, shape = examples.dtype, examples.shape[1:]
-
-    def gather(rows: tf.Tensor) -> tf.Tensor:
-        # A GPU would be sent the whole table.
-        with tf.device("CPU"):
-            held = tf.raw_ops.ReadVariableOp(resource=resource, dtype=dtype)
-            return tf.ensure_shape(tf.gather(held, rows), [*rows.shape, *shape])
-
-    return gather
 
 
 def _decoding(pictures: EncodedPictures) -> Gather:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -20,6 +20,32 @@ from tfmeta.datasets.storage.building import (
 from tfmeta.datasets.storage.encoded_pictures import EncodedPictures, check_spans
 from tfmeta.datasets.storage.layout import MEMORY_MAP_FROM, TEXT, TableLayout
 from tfmeta.json_files import parse_json
+from tfmeta.json_types import check_type
+
+
+class _Layout(TypedDict):
+    """What is always there of a `TableLayout`."""
+
+    name: str
+    class_names: list[str]
+    class_sizes: list[int]
+    example_shape: list[int]
+    dtype: str
+
+
+class _Versioned(TypedDict):
+    format_version: int
+
+
+class _HeaderAtFirst(_Versioned):
+    layout: _Layout
+    files: dict[str, int]
+
+
+class _Header(_HeaderAtFirst, total=False):
+    """What `table.json` holds. Large tables are without checksums."""
+
+    crc32: dict[str, int]
 
 
 def open_table(
@@ -65,7 +91,7 @@ def open_table(
             description=layout.description,
             class_attributes=layout.class_attributes,
         )
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, TypeError, OverflowError, MemoryError) as error:
         raise _damaged(path, str(error)) from error
 
 
@@ -78,6 +104,7 @@ def _read_header(path: Path) -> tuple[TableLayout, dict[str, int], dict[str, int
         )
     try:
         content = parse_json(header.read_text("utf-8"), header)
+        check_type(content, _Versioned, HEADER)
         version = content["format_version"]
         if version > FORMAT_VERSION:
             raise ValueError(
@@ -85,11 +112,11 @@ def _read_header(path: Path) -> tuple[TableLayout, dict[str, int], dict[str, int
                 f"Received: {version}, from a newer tfmeta; install that version to "
                 "use it"
             )
+        check_type(content, _Header, HEADER)
+        sizes, checksums = content["files"], content.get("crc32", {})
         layout = TableLayout(**content["layout"])
-        sizes = {str(name): int(size) for name, size in content["files"].items()}
-        # Tables were written without before, and large ones are.
-        checksums = {str(n): int(c) for n, c in content.get("crc32", {}).items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    # What does not fit together in a layout shows in many ways.
+    except Exception as error:
         raise _damaged(path, f"{HEADER}: {type(error).__name__}: {error}") from error
     blob = layout.is_blob
     if set(sizes) != ({BLOB, SPANS} if blob else {ARRAY}):
@@ -110,6 +137,8 @@ def _read_header(path: Path) -> tuple[TableLayout, dict[str, int], dict[str, int
 def _check_content(path: Path, checksums: dict[str, int]) -> None:
     """Raises `ValueError` for files that hold other bytes than were written."""
     for name, checksum in checksums.items():
+        if name != Path(name).name:
+            raise ValueError(f"a checksum of {name!r}, which lies elsewhere")
         found = checksum_of(path / name)
         if found != checksum:
             raise ValueError(f"{name} with checksum {found} instead of {checksum}")

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfmeta.encoders.pretrained.features import pretraining_data
 from tfmeta.encoders.pretrained.frozen_graph import FrozenGraph
 from tfmeta.encoders.pretrained.network import Network
+from tfmeta.model_files import check_model_file, first_line
 
 # `tfmeta.export.save` writes the first two: floats are not rounded to bytes.
 _PREFERRED = ("embed_float", "embed", "serving_default")
@@ -30,17 +31,18 @@ def keras_network(path: Path, size: int | None) -> Network:
             `None` for what it says.
 
     Raises:
-        ValueError: When the file cannot be loaded, or the model does not go from one
-            tensor to one; names the file.
+        ValueError: When the file cannot be loaded, holds more than
+            `tfmeta.model_files.most_bytes`, or the model does not go from one tensor to
+            one; names the file.
     """
     try:
+        check_model_file(path)
         model = keras.saving.load_model(path, compile=False, safe_mode=True)
     # What Keras raises on damaged and hostile files is of many types.
     except Exception as error:
-        reason = str(error).strip().splitlines()[:1]
         raise ValueError(
             f"`name` must be a whole .keras file that loads in safe mode. Received: "
-            f"{str(path)!r}, and {type(error).__name__}: {''.join(reason)[:300]}"
+            f"{str(path)!r}, and {first_line(error)}"
         ) from error
     inputs, outputs = getattr(model, "inputs", None), getattr(model, "outputs", None)
     if len(inputs or ()) != 1 or len(outputs or ()) != 1:
@@ -82,7 +84,7 @@ def saved_model_network(path: Path, size: int | None) -> Network:
     except Exception as error:
         raise ValueError(
             "`name` must be a SavedModel whose signature goes from one tensor to one. "
-            f"Received: {str(path)!r}, and {type(error).__name__}: {error}"
+            f"Received: {str(path)!r}, and {first_line(error)}"
         ) from error
     (given,) = [v for v in signature.inputs if v.dtype != tf.resource]
     inputs = keras.Input(

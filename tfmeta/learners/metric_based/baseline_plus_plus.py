@@ -22,6 +22,7 @@ from tfmeta.learners.metric_based.pretrained_learner import (
     PretrainedLearner,
     check_positive,
 )
+from tfmeta.row_tables import of_each_row
 
 # Below it a squared length counts as 0. The vectors are sums of directions, whose
 # squared lengths rounding alone makes as large.
@@ -124,7 +125,7 @@ class BaselinePlusPlus(PretrainedLearner):
         The length of a way's weights is what its cosines are multiplied by.
         """
         support = RealSupport.of(embeddings, support_labels, support_mask)
-        directions = unit_vectors(support.embeddings)
+        directions = of_each_row(unit_vectors, support.embeddings)
 
         def fit(space: WeightSpace) -> Parameters:
             def cosines_of(vectors: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -173,7 +174,7 @@ class BaselinePlusPlus(PretrainedLearner):
         """Logits of the fitted head; `-inf` for absent ways."""
         weights = state["weights"]
         embeddings = tf.cast(embeddings, weights.dtype)
-        logits = tf.matmul(unit_vectors(embeddings), weights)
+        logits = tf.matmul(of_each_row(unit_vectors, embeddings), weights)
         return only_present(logits, state["present"])
 
     def get_config(self) -> dict:

@@ -14,8 +14,9 @@ from tfmeta.layers import batch_statistics
 from tfmeta.layers.empty_batch import apply_to_rows
 from tfmeta.learners.encoder_check import check_examples
 
-# Of a frozen encoder, one graph for each dtype of its examples.
-_FROZEN: weakref.WeakKeyDictionary[keras.Model, dict[tf.DType, Callable]] = (
+# Of a frozen encoder, one graph for each dtype of its examples and set of weights:
+# `quantize` puts others in their place.
+_FROZEN: weakref.WeakKeyDictionary[keras.Model, dict[tuple, Callable]] = (
     weakref.WeakKeyDictionary()
 )
 
@@ -42,9 +43,10 @@ def encode(
     ):
         return _encode(encoder, examples, training=training)
     graphs = _FROZEN.setdefault(encoder, {})
-    if examples.dtype not in graphs:
-        graphs[examples.dtype] = _graph_of(encoder, examples.dtype)
-    return graphs[examples.dtype](examples)
+    key = (examples.dtype, *map(id, encoder.weights))
+    if key not in graphs:
+        graphs[key] = _graph_of(encoder, examples.dtype)
+    return graphs[key](examples)
 
 
 def _encode(encoder: keras.Model, examples: tf.Tensor, *, training: bool) -> tf.Tensor:

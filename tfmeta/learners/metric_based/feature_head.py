@@ -16,6 +16,7 @@ from tfmeta.learners.metric_based.class_priors import with_priors
 from tfmeta.learners.metric_based.feature_transform import FeatureTransform, Transform
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.pretrained_learner import check_positive
+from tfmeta.row_tables import of_each_row
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 from tfmeta.signatures.label_checks import checked_prior_labels
@@ -194,7 +195,7 @@ class FeatureHead(MetricLearner):
             support_mask=support_mask,
             prior_mask=prior_mask,
         )
-        features = self.feature_transform(at_least_float32(rows))
+        features = of_each_row(self.feature_transform, at_least_float32(rows))
         return self.fit_features(features, labels, mask)
 
     def compare_embeddings(
@@ -206,7 +207,7 @@ class FeatureHead(MetricLearner):
         training: bool = False,
     ) -> tf.Tensor:
         """Logits `(tasks, queries, ways)`; `-inf` for absent ways."""
-        features = self.feature_transform(at_least_float32(embeddings))
+        features = of_each_row(self.feature_transform, at_least_float32(embeddings))
         return self.compare_features(state, features)
 
     def fit_features(

@@ -149,6 +149,11 @@ class MetricLearner(FewShotLearner):
         Returns:
             `(tasks, rows, *embedding)` by name.
         """
+        parts = {name: tf.convert_to_tensor(part) for name, part in parts.items()}
+        if len({part.dtype for part in parts.values()}) > 1:
+            # Pixels and their floats, say: the encoder makes the same of both.
+            taken = self.encoder.inputs[0].dtype
+            parts = {name: tf.cast(part, taken) for name, part in parts.items()}
         sizes = [tf.shape(examples)[1] for examples in parts.values()]
         mask = None
         if masks:

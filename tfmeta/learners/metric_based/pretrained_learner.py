@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfmeta.episodes.arguments import check_count
 from tfmeta.learners.encoder_check import check_examples, check_gives_vectors
+from tfmeta.learners.form_checks import fits
 from tfmeta.learners.metric_based.embedding import encode
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
@@ -82,6 +83,20 @@ class PretrainedLearner(MetricLearner):
         check_examples(self.encoder, examples.shape[1:])
         embeddings = encode(self.encoder, examples, training=training)
         return self.base_head(tf.cast(embeddings, self.variable_dtype))
+
+    def check_inputs(self, inputs: Any) -> None:
+        """As `FewShotLearner.check_inputs`; takes plain examples, too."""
+        if not hasattr(inputs, "shape"):
+            super().check_inputs(inputs)
+            return
+        shape = tuple(inputs.shape)
+        if fits(shape, self.encoder.inputs[0].shape[1:]):
+            raise ValueError(
+                "`inputs` must be a batch of examples (examples, *example), or an "
+                "episode batch. Write inputs[None] for one example. Received: shape "
+                f"{shape}"
+            )
+        check_examples(self.encoder, shape[1:])
 
     def call(
         self, inputs: tf.Tensor | dict[str, tf.Tensor], training: bool = False

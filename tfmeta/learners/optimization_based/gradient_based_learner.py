@@ -11,13 +11,14 @@ import tensorflow as tf
 from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
-from tfmeta.learners.inner_rules import InnerRule, Parameters
+from tfmeta.learners.inner_rules import InnerRule
 from tfmeta.learners.optimization_based.arguments import check_arguments
 from tfmeta.learners.optimization_based.batch_learning import BatchLearning
 from tfmeta.learners.optimization_based.meta_gradient import (
     FoundGradient,
     MetaGradient,
     OuterLoop,
+    are_finite,
 )
 from tfmeta.learners.optimization_based.phases import Phase
 from tfmeta.learners.optimization_based.second_order import (
@@ -30,10 +31,16 @@ from tfmeta.learners.optimization_based.task_network import (
     Statistics,
     TaskNetwork,
     has_batch_normalization,
+    linear_head,
+)
+from tfmeta.learners.optimization_based.trainable_flags import (
+    FLAGS_SINCE,
+    set_trainable_flags,
+    trainable_flags,
+    with_trainable_flags,
 )
 from tfmeta.learners.run_checks import evenly_shared, with_tasks
 from tfmeta.learners.task_endpoints import adaptation_endpoints
-from tfmeta.seeds import spawn_seeds
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 
@@ -45,6 +52,10 @@ class GradientBasedLearner(FewShotLearner):
     does its part of the outer gradient, so that memory does not grow with the fast
     weights of all tasks. A subclass says which rule (`make_inner_rule`), and what is
     adapted.
+
+    Tasks adapt what of the encoder is trainable when the learner is made. What is
+    frozen later they go on adapting, from a start that the outer loop leaves as it is;
+    what is set free later the outer loop trains, and tasks leave it as it is.
 
     Args:
         encoder: A built `keras.Model` from a batch of examples to a batch of
@@ -130,7 +141,11 @@ class GradientBasedLearner(FewShotLearner):
         self.transductive = batch_normalization == "query_batch" and (
             has_batch_normalization(self.encoder)
         )
-        self.head_layer = self._make_head() if head == "linear" else None
+        self.head_layer = (
+            linear_head(self.encoder, ways, seed) if head == "linear" else None
+        )
+        # What the network is made of; see `get_config`.
+        self._flags_when_made = tuple(trainable_flags(self.encoder))
         self.network = self.make_network()
         self.inner_rule = self.make_inner_rule(self.adapted_shapes())
 
@@ -297,7 +312,7 @@ class GradientBasedLearner(FewShotLearner):
         carried = self.carried_variables()
         moving, values = found.moving, found.carried
         if isinstance(self.optimizer, keras.optimizers.LossScaleOptimizer):
-            taken = _is_finite(found.gradients)
+            taken = are_finite(found.gradients)
             before = (self.network.moving_values(), [v.value for v in carried])
             moving, values = tf.nest.map_structure(
                 lambda new, old: tf.where(taken, new, old), (moving, values), before
@@ -339,6 +354,19 @@ class GradientBasedLearner(FewShotLearner):
         if self.jit_compile is True and self.adapts_encoder:
             check_jit_compile(self.encoder, first_order=self.first_order)
 
+    def quantize(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: there are no gradient steps on whole numbers.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError(
+            "`quantize` must not be called on a learner with an inner loop, which "
+            "takes gradient steps on the weights. Write keras.config.set_dtype_policy("
+            '"mixed_bfloat16") before its encoder is made. Received: a '
+            f"{type(self).__name__}"
+        )
+
     @property
     def fixed_ways(self) -> int | None:  # type: ignore[override]
         """Outputs of the linear head; `None` for a head of prototypes."""
@@ -360,17 +388,6 @@ class GradientBasedLearner(FewShotLearner):
         """As `FewShotLearner.endpoints`, and those that keep what was adapted."""
         return [*super().endpoints(examples), *adaptation_endpoints(self, examples)]
 
-    def _make_head(self) -> keras.layers.Dense:
-        (seed,) = spawn_seeds(self.seed, 1, stream="head")
-        layer = keras.layers.Dense(
-            self.ways,
-            kernel_initializer=keras.initializers.GlorotUniform(seed),
-            dtype=self.encoder.variable_dtype,
-            name="head",
-        )
-        layer.build(self.encoder.output_shape)
-        return layer
-
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""
         names = (
@@ -378,14 +395,19 @@ class GradientBasedLearner(FewShotLearner):
             "batch_normalization vectorize_tasks rematerialize seed"
         )
         own = {name: getattr(self, name) for name in names.split()}
-        return {**super().get_config(), **own}
+        now = trainable_flags(self.encoder)
+        if now == list(self._flags_when_made):
+            return {**super().get_config(), **own}
+        # From an encoder that was frozen later another network would be made.
+        with with_trainable_flags(self.encoder, self._flags_when_made):
+            return {**super().get_config(), **own, FLAGS_SINCE: now}
 
-
-def _is_finite(gradients: Parameters) -> tf.Tensor:
-    """Whether all are, on every replica, where a step is taken by all or none."""
-    odd = [tf.reduce_any(~tf.math.is_finite(g)) for g in gradients]
-    count = tf.reduce_sum(tf.cast(tf.stack(odd), tf.float32))
-    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
-        context = tf.distribute.get_replica_context()
-        count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
-    return count == 0
+    @classmethod
+    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
+        """The learner of a `get_config`."""
+        config = {**config}
+        now = config.pop(FLAGS_SINCE, None)
+        learner = super().from_config(config, custom_objects)
+        if now is not None:
+            set_trainable_flags(learner.encoder, now)
+        return learner

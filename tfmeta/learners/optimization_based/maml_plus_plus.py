@@ -12,7 +12,10 @@ from tfmeta.learners.inner_rules import InnerRule, PerStepRates
 from tfmeta.learners.optimization_based.arguments import check_integer
 from tfmeta.learners.optimization_based.maml import MAML
 from tfmeta.learners.optimization_based.phases import Phase
-from tfmeta.learners.optimization_based.task_network import TaskNetwork
+from tfmeta.learners.optimization_based.task_network import (
+    TaskNetwork,
+    frozen_and_moving,
+)
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -120,7 +123,7 @@ class MAMLPlusPlus(MAML):
                 self._rows_for(variable, variable, trainable=False)
                 if id(variable) in own
                 else None
-                for variable in self.encoder.non_trainable_variables
+                for variable in frozen_and_moving(self.encoder)[1]
             ]
         return TaskNetwork(
             self.encoder,

@@ -175,7 +175,7 @@ class MetaGradient:
         network = self.learning.network
         return shift_seeds(
             network.moving_values() if after is None else after,
-            network.encoder.non_trainable_variables,
+            network.moving_variables,
             task["seed"],
             back=after is not None,
         )
@@ -246,3 +246,13 @@ class MetaGradient:
 def _mean_over_tasks(values: tf.Tensor) -> tf.Tensor:
     # The state of a random layer is a counter, which all tasks advance alike.
     return tf.reduce_mean(values, axis=0) if values.dtype.is_floating else values[0]
+
+
+def are_finite(gradients: Parameters) -> tf.Tensor:
+    """Whether all are, on every replica, where a step is taken by all or none."""
+    odd = [tf.reduce_any(~tf.math.is_finite(g)) for g in gradients]
+    count = tf.reduce_sum(tf.cast(tf.stack(odd), tf.float32))
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        context = tf.distribute.get_replica_context()
+        count = context.all_reduce(tf.distribute.ReduceOp.SUM, count)
+    return count == 0

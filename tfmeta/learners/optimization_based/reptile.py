@@ -36,7 +36,8 @@ class Reptile(MAML):
 
     Regularizers of the encoder, of weights or of activities, are shown in that loss
     and train nothing, since the inner loop lowers the support's cross-entropy alone;
-    an encoder that has some is taken with a warning.
+    an encoder that has some is taken with a warning. Layers that are set free after the
+    learner was made stay as they are, as no task moves them.
 
     The second moments of Adam go on from task to task, in training by the mean of a
     batch, and are there at test, as in the authors' code.
@@ -198,8 +199,15 @@ class WayBack(MetaGradient):
             task, moving, self.loss_of(task), training=True
         )
         ((loss, outputs),) = found
+        ways = {
+            id(variable): start - end
+            for variable, start, end in zip(
+                network.adapted_variables(), network.start(), adapted, strict=True
+            )
+        }
+        # Frozen later, or set free: a task changes one, and another is trained.
         back = [
-            start - end for start, end in zip(network.start(), adapted, strict=True)
+            ways.get(id(v), tf.zeros(v.shape, v.dtype)) for v in self.outer.variables
         ]
         moving = self.moving_of_task(task, after=moving)
         rule = self.learning.settings.rule

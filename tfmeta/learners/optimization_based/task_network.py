@@ -15,6 +15,7 @@ from tfmeta.layers.empty_batch import apply_to_rows
 from tfmeta.learners.class_sums import at_least_float32, class_means
 from tfmeta.learners.encoder_check import check_examples
 from tfmeta.learners.inner_rules.rule import Parameters
+from tfmeta.seeds import spawn_seeds
 from tfmeta.squares import common_offset
 
 Statistics = Literal["query_batch", "support", "running"]
@@ -22,7 +23,7 @@ Statistics = Literal["query_batch", "support", "running"]
 # statistics that are handed in.
 Source: TypeAlias = Literal["batch", "layer"] | tf.Tensor
 
-# Non-trainable values of the encoder, for every step that has values of its own.
+# Values that the encoder's layers change themselves, for every step that has its own.
 Moving = list[list[tf.Tensor]]
 
 
@@ -48,12 +49,17 @@ class TaskNetwork:
     Args:
         encoder: From examples to vectors.
         head: The linear head; `None` where every task makes one from its support.
-        adapts_encoder: Whether the encoder's weights are adapted, too.
+        adapts_encoder: Whether the encoder's weights are adapted, too: those that are
+            trainable now, whatever is frozen or set free later.
         offsets: For each of the encoder's trainable weights `None`, or a variable
             `(steps, *shape)` that is added to it, row by row in the steps of the
             inner loop. Such weights are not adapted.
-        moving: For each of the encoder's non-trainable weights `None`, or a variable
+        moving: For each of the encoder's `moving_variables` `None`, or a variable
             `(steps, *shape)` that has its value at each step of the inner loop.
+
+    Attributes:
+        moving_variables: What the encoder's layers change themselves, as averages and
+            seeds.
     """
 
     def __init__(
@@ -68,14 +74,18 @@ class TaskNetwork:
         self.encoder = encoder
         self.head = head
         self.adapts_encoder = adapts_encoder
-        self.offsets = list(offsets or [None] * len(encoder.trainable_variables))
-        self._adapted = [adapts_encoder and offset is None for offset in self.offsets]
+        free = encoder.trainable_variables
+        frozen, self.moving_variables = frozen_and_moving(encoder)
+        self._weights = [*free, *frozen]
+        self.offsets = [*(offsets or [None] * len(free)), *[None] * len(frozen)]
+        adapted = [adapts_encoder and offset is None for offset in self.offsets]
+        self._adapted = [*adapted[: len(free)], *[False] * len(frozen)]
         self._moving = {n: rows for n, rows in enumerate(moving) if rows is not None}
 
     @property
     def adapted_encoder_variables(self) -> list[keras.Variable]:
         """The encoder's variables that a task adapts."""
-        variables = zip(self.encoder.trainable_variables, self._adapted, strict=True)
+        variables = zip(self._weights, self._adapted, strict=True)
         return [variable for variable, adapted in variables if adapted]
 
     def adapted_names(self) -> list[str]:
@@ -98,8 +108,8 @@ class TaskNetwork:
         return tf.float64 if wide else tf.float32
 
     def moving_values(self) -> Moving:
-        """The encoder's non-trainable values, of every step that has its own."""
-        shared = [v.value for v in self.encoder.non_trainable_variables]
+        """The encoder's moving values, of every step that has its own."""
+        shared = [v.value for v in self.moving_variables]
         if not self._moving:
             return [shared]
         steps = next(iter(self._moving.values())).shape[0]
@@ -115,11 +125,15 @@ class TaskNetwork:
 
     def keep_moving_values(self, values: Moving) -> None:
         """Takes over what they are after a step; the encoder has the last step's."""
-        variables = self.encoder.non_trainable_variables
-        for variable, value in zip(variables, values[-1], strict=True):
+        for variable, value in zip(self.moving_variables, values[-1], strict=True):
             variable.assign(value)
         for number, rows in self._moving.items():
             rows.assign(tf.stack([of_step[number] for of_step in values]))
+
+    def adapted_variables(self) -> list[keras.Variable]:
+        """The variables that a task adapts, the network's own head last."""
+        assert self.head is not None
+        return [*self.adapted_encoder_variables, self.head.kernel, self.head.bias]
 
     def start(self, head: Parameters | None = None) -> Parameters:
         """Where every task starts from: the adapted variables, then the head.
@@ -151,7 +165,7 @@ class TaskNetwork:
         Args:
             parameters: What a task adapts.
             examples: `(rows, *example)`.
-            moving: The encoder's non-trainable values; those of this step are
+            moving: The encoder's moving values; those of this step are
                 replaced by what they are after the pass.
             step: Number of inner steps taken.
             source: What normalizes.
@@ -201,22 +215,21 @@ class TaskNetwork:
 
     def _call_encoder(
         self,
-        trainable: Sequence[tf.Tensor],
-        others: Sequence[tf.Tensor],
+        weights: Sequence[tf.Tensor],
+        moving: Sequence[tf.Tensor],
         examples: tf.Tensor,
         *,
         training: bool,
     ) -> tuple[tf.Tensor, list[tf.Tensor], list[tf.Tensor]]:
-        """Outputs, non-trainable values after the call, and losses of the layers.
+        """Outputs, moving values after the call, and losses of the layers.
 
         As `stateless_call`, which mixes the losses of layers with those of weights.
         """
-        encoder = self.encoder
-        variables = [*encoder.trainable_variables, *encoder.non_trainable_variables]
-        values = zip(variables, [*trainable, *others], strict=True)
+        variables = [*self._weights, *self.moving_variables]
+        values = zip(variables, [*weights, *moving], strict=True)
         with keras.StatelessScope(list(values), collect_losses=True) as scope:
-            outputs = encoder(examples, training=training)
-        after = [scope.get_current_value(v) for v in encoder.non_trainable_variables]
+            outputs = self.encoder(examples, training=training)
+        after = [scope.get_current_value(v) for v in self.moving_variables]
         return outputs, after, list(scope.losses)
 
     def classify(self, parameters: Parameters, features: tf.Tensor) -> tf.Tensor:
@@ -239,7 +252,7 @@ class TaskNetwork:
         adapted = iter(parameters)
         values = []
         for variable, is_adapted, offset in zip(
-            self.encoder.trainable_variables, self._adapted, self.offsets, strict=True
+            self._weights, self._adapted, self.offsets, strict=True
         ):
             if is_adapted:
                 values.append(next(adapted))
@@ -259,6 +272,42 @@ def _at_step(moving: Moving, step: int | tf.Tensor) -> list[tf.Tensor]:
         return moving[min(step, len(moving) - 1)]
     row = tf.minimum(step, len(moving) - 1)
     return [tf.gather(tf.stack(values), row) for values in zip(*moving, strict=True)]
+
+
+def frozen_and_moving(
+    encoder: keras.Model,
+) -> tuple[list[keras.Variable], list[keras.Variable]]:
+    """What of an encoder is not trained: weights, and what is none.
+
+    Returns:
+        Weights that are frozen now; and what is never trained, which layers change
+        themselves: averages and seeds.
+    """
+    weights = {
+        id(variable)
+        for layer in encoder._flatten_layers()
+        for variable in layer._trainable_variables
+    }
+    frozen: list[keras.Variable] = []
+    moving: list[keras.Variable] = []
+    for variable in encoder.non_trainable_variables:
+        (frozen if id(variable) in weights else moving).append(variable)
+    return frozen, moving
+
+
+def linear_head(
+    encoder: keras.Model, ways: int | None, seed: int | None
+) -> keras.layers.Dense:
+    """A linear layer from the encoder's vectors to so many outputs, built."""
+    (own,) = spawn_seeds(seed, 1, stream="head")
+    layer = keras.layers.Dense(
+        ways,
+        kernel_initializer=keras.initializers.GlorotUniform(own),
+        dtype=encoder.variable_dtype,
+        name="head",
+    )
+    layer.build(encoder.output_shape)
+    return layer
 
 
 def has_batch_normalization(encoder: keras.Model) -> bool:

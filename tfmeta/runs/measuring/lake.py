@@ -150,6 +150,7 @@ class Lake(InTables["LakePictures", "LakeResult"]):
     def kept_in(self, folder: RunFolder) -> ResultFile[LakeResult]:
         """`lake.json`, which holds one result."""
         from tfmeta.evaluation import LakeResult
+        from tfmeta.evaluation.kept import KeptLake
 
         return ResultFile(
             folder.lake_file,
@@ -157,6 +158,7 @@ class Lake(InTables["LakePictures", "LakeResult"]):
             version=LAKE_FORMAT_VERSION,
             command="tfmeta evaluate --protocol lake",
             single=True,
+            wanted=KeptLake,
         )
 
     def pictures(self, folder: RunFolder, config: TrainConfig) -> list[Path]:

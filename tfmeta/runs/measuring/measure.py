@@ -36,6 +36,8 @@ def measure(
         ValueError: When the data do not allow it, when test classes were seen in
             training or validation, or when the file of the results is damaged.
         FileNotFoundError: When the run does not say which classes were seen.
+        FolderInUseError: When the results are to be kept and another process trains
+            the run, or writes there for long.
 
     Example:
 
@@ -71,11 +73,13 @@ def measure_part(
 ) -> ResultT:
     """Measures one part of what a protocol has drawn, as `measure` does."""
     if keep:
-        # A damaged file shows before the work is done.
-        protocol.kept_in(folder).check_keepable()
+        # A damaged file, or a training under way, shows before the work is done.
+        with folder.only_writer(wait=True):
+            protocol.kept_in(folder).check_keepable()
     result = protocol.run(
         folder, learner, part, data_dir=data_dir, on_progress=on_progress
     )
     if keep:
-        protocol.keep(folder, part, result)
+        with folder.only_writer(wait=True):
+            protocol.keep(folder, part, result)
     return result

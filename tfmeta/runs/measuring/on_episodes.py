@@ -88,6 +88,7 @@ class AccuracyOnEpisodes(OnEpisodes["Episodes", "EvaluationResult"]):
 def metrics(folder: RunFolder) -> ResultFile[EvaluationResult]:
     """The run's `metrics.json`."""
     from tfmeta.evaluation import EvaluationResult
+    from tfmeta.evaluation.kept import KeptEvaluation
     from tfmeta.runs.result_file import ResultFile
 
     return ResultFile(
@@ -95,6 +96,7 @@ def metrics(folder: RunFolder) -> ResultFile[EvaluationResult]:
         EvaluationResult.from_json,
         version=METRICS_FORMAT_VERSION,
         command="tfmeta evaluate",
+        wanted=KeptEvaluation,
     )
 
 

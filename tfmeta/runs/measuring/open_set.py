@@ -45,7 +45,8 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
     """Queries of unknown classes, to be answered by "none of these".
 
     Attributes:
-        unknown_ways: Unknown classes per task, by default as many as the known ones.
+        unknown_ways: Unknown classes per task, by default as many as the known ones,
+            or as are left of the classes.
     """
 
     name = "open-set"
@@ -57,7 +58,8 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
 
     unknown_ways: int | None = parameter(
         None,
-        "With --open-set: unknown classes per task. [default: as many as --ways]",
+        "With --open-set: unknown classes per task. [default: as many as --ways, or as "
+        "are left]",
         unit="classes",
         at_least=1,
         at_most=1_000_000,
@@ -80,17 +82,23 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
         from tfmeta.episodes import Episodes
         from tfmeta.runs.data import load_split
 
-        ways = task.ways
-        unknown_ways = ways if self.unknown_ways is None else self.unknown_ways
+        tables = {s: load_split(config, s, data_dir) for s in ("test", "validation")}
+        classes = {split: len(set(table.origins)) for split, table in tables.items()}
+        ways, most = task.ways, min(classes.values())
+        # As many as the known ones, or all that are left.
+        unknown_ways = self.unknown_ways or max(1, min(ways, most - ways))
         drawn = []
-        for split in ("test", "validation"):
-            table = load_split(config, split, data_dir)
-            classes = len(set(table.origins))
-            if ways + unknown_ways > classes:
+        for split, table in tables.items():
+            if ways + unknown_ways > classes[split]:
+                fewer = (
+                    "choose fewer by --ways and --unknown-ways"
+                    if classes[split] > 2
+                    else "2 known and 1 unknown are the least"
+                )
                 raise ValueError(
-                    "`ways` and `unknown_ways` together must be at most the number of "
-                    f"{split} classes of different origin, which is {classes}. "
-                    f"Received: {ways} + {unknown_ways}"
+                    f"the {split} classes of different origin must be enough for "
+                    f"{ways} known and {unknown_ways} unknown ones; {fewer}. "
+                    f"Received: {classes[split]} classes"
                 )
             drawn.append(
                 Episodes(
@@ -133,12 +141,14 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
     def kept_in(self, folder: RunFolder) -> ResultFile[OpenSetResult]:
         """`open_set.json`."""
         from tfmeta.evaluation import OpenSetResult
+        from tfmeta.evaluation.kept import KeptOpenSet
 
         return ResultFile(
             folder.open_set_file,
             OpenSetResult.from_json,
             version=OPEN_SET_FORMAT_VERSION,
             command="tfmeta evaluate --open-set",
+            wanted=KeptOpenSet,
         )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,17 +198,40 @@ def draw_test_episodes(
     config: TrainConfig,
     task: EpisodeConfig | None = None,
     *,
+    chosen: Collection[str] | None = None,
     seed: int = 0,
     data_dir: str | os.PathLike | None = None,
 ) -> Episodes:
-    """Test episodes of a run's data set, by default of the run's own tasks."""
+    """Test episodes of a run's data set, by default of the run's own tasks.
+
+    Args:
+        config: The run.
+        task: What they consist of, `None` for what they do in the run.
+        chosen: Names of the options that somebody chose; by default those in which
+            `task` is other than in the run.
+        seed: Seed of the episodes.
+        data_dir: Where data sets are kept, `None` for the default.
+
+    Raises:
+        FileNotFoundError: When the data are not there.
+        ValueError: When they do not allow such tasks.
+    """
+    from tfmeta.datasets.class_sizes import ClassSizes
     from tfmeta.episodes import Episodes
     from tfmeta.runs.data import load_split
+    from tfmeta.runs.sizing import check_task
 
     table = load_split(config, "test", data_dir)
+    task = task or config.test
+    otherwise = "by default"
+    if chosen is None:
+        names = (field.name for field in dataclasses.fields(task))
+        chosen = [name for name in names if task[name] != config.test[name]]
+        otherwise = "as in the run"
+    check_task(task, ClassSizes.of(table), chosen, split="test", otherwise=otherwise)
     return Episodes(
         table,
-        **(task or config.test),
+        **task,
         tasks=TASKS,
         seed=seed,
         support=config.support,

@@ -1,0 +1,107 @@
+"""What a run is going to train, checked whole before anything is said or written."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Collection
+
+import tensorflow as tf
+
+from tfmeta.datasets import ClassTable
+from tfmeta.datasets.class_sizes import ClassSizes
+from tfmeta.datasets.registry import DATASETS
+from tfmeta.episodes import Episodes
+from tfmeta.learners import FewShotLearner
+from tfmeta.registry import is_pretrained, learner_entry
+from tfmeta.runs.building import build_learner
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.data import kind_of, load_split, own_splits, with_splits
+from tfmeta.runs.pretrained_encoder import encoder_name
+from tfmeta.runs.seen_classes import classes_seen
+from tfmeta.runs.sizing import check_tasks
+from tfmeta.runs.training_data import open_training, validation_episodes
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingPlan:
+    """All that a training begins with.
+
+    Attributes:
+        config: The run; of the user's own data it says how they are split.
+        train_table: The training classes.
+        validation_table: The validation classes.
+        validation: The validation episodes.
+        validation_steps: In how many steps they come.
+        training: The training batches from a step on; `None` without training steps.
+        learner: The untrained learner, compiled.
+        classes: What training sees, as `classes_seen` says it.
+    """
+
+    config: TrainConfig
+    train_table: ClassTable
+    validation_table: ClassTable
+    validation: Episodes
+    validation_steps: int
+    training: Callable[[int], tf.data.Dataset] | None
+    learner: FewShotLearner
+    classes: dict[str, list[str]]
+
+
+def plan_training(
+    config: TrainConfig,
+    *,
+    chosen: Collection[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> TrainingPlan:
+    """Opens the data of a run and builds its learner; nothing is written.
+
+    Args:
+        config: The run.
+        chosen: Names of the options that somebody chose, `None` for all of them.
+        data_dir: Where data sets are kept, `None` for the default.
+
+    Raises:
+        FileNotFoundError: When the data are not there.
+        ValueError: When the data do not allow such tasks or batches, there is no such
+            learner or encoder, or they do not fit each other.
+    """
+    if config.dataset not in DATASETS and config.splits is None:
+        config = with_splits(config, own_splits(config, data_dir))
+    train_table = load_split(config, "train", data_dir)
+    validation_table = load_split(config, "validation", data_dir)
+    if chosen is not None:
+        check_tasks(
+            config,
+            chosen,
+            {
+                "train": ClassSizes.of(train_table),
+                "validation": ClassSizes.of(validation_table),
+            },
+        )
+    validation, validation_steps = validation_episodes(config, validation_table)
+    trains = learner_entry(config.learner).trains_on != "nothing"
+    training = open_training(config, train_table, validation) if trains else None
+    learner = build_learner(config, train_table)
+    return TrainingPlan(
+        config=config,
+        train_table=train_table,
+        validation_table=validation_table,
+        validation=validation,
+        validation_steps=validation_steps,
+        training=training,
+        learner=learner,
+        classes=classes_seen(
+            train_table,
+            validation_table,
+            learns_from_them=trains or _learns_untrained(config, learner, train_table),
+        ),
+    )
+
+
+def _learns_untrained(
+    config: TrainConfig, learner: FewShotLearner, train_table: ClassTable
+) -> bool:
+    """Whether a learner without training steps takes something from its classes."""
+    fitted = not is_pretrained(encoder_name(config, kind_of(train_table)))
+    return learner.needs_base_mean or fitted

@@ -1,0 +1,52 @@
+"""What a run trains, validates and tests on, in words."""
+
+from __future__ import annotations
+
+from tfmeta.datasets.class_table import ClassTable
+from tfmeta.registry import learner_entry
+from tfmeta.runs.config import TrainConfig
+
+
+def describe_training(config: TrainConfig, train_table: ClassTable | None) -> str:
+    """What a training step sees, e.g. "40-way 1-shot".
+
+    Args:
+        config: The run.
+        train_table: The training classes, of which a learner of examples sees
+            all; where it is `None` their number is left out.
+    """
+    if learner_entry(config.learner).trains_on == "episodes":
+        least, most = config.training.least_shots, config.training.most_shots
+        shots = f"{most}-shot" if least == most else f"{least}- to {most}-shot"
+        return f"{config.training.ways}-way {shots}"
+    batches = f"batches of {config.batch_size}"
+    if train_table is None:
+        return batches
+    return f"{train_table.num_classes:,} classes, {batches}"
+
+
+def describe_validation(config: TrainConfig) -> str:
+    """What is validated on, e.g. "5-way 1-shot"."""
+    return f"{config.validation.ways}-way {config.validation.shots}-shot"
+
+
+def describe_run(config: TrainConfig) -> str:
+    """What is trained and tested, in a sentence without its end.
+
+    Args:
+        config: The run.
+    """
+    entry, test = learner_entry(config.learner), config.test
+    made = f"trains a {entry.title} on {describe_training(config, None)}"
+    if entry.trains_on == "episodes":
+        made += f" tasks with {_queries(config.training.queries)} a class"
+    elif entry.trains_on == "nothing":
+        made = f"makes a {entry.title}, which needs no training"
+    return (
+        f"{made}, and is tested on {test.ways}-way {test.shots}-shot tasks with "
+        f"{_queries(test.queries)} a class"
+    )
+
+
+def _queries(count: int) -> str:
+    return f"{count} {'query' if count == 1 else 'queries'}"
