@@ -17,8 +17,8 @@ NATURAL_PICTURES: Mapping[str, Any] = {
     "augment": True,
 }
 
-# By `benchmarks/results/photo_defaults.md`: the best at equal time from random weights,
-# on validation classes of miniImageNet and of a folder. Encoders that were trained on
+# By `benchmarks/photo_defaults.py`: the best at equal time from random weights, on
+# validation classes of miniImageNet and of a folder. Encoders that were trained on
 # ImageNet are better, and have seen the classes of these data sets, or ones like them.
 NATURAL_LEARNERS = ("baseline_plus_plus",)
 # Of the user's own: the first needs an extra, and no training.
