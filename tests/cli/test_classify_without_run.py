@@ -232,7 +232,7 @@ def test_files_that_cannot_be_read_are_named_together(classify, photos, hash_tre
         path.write_bytes(content)
     before = hash_tree(photos / "query")
     done = classify()
-    assert "all 21 pictures must be whole, readable files" in done.error
+    assert "each of 21 pictures must be a whole, readable file" in done.error
     assert "Received: 3 that are not" in done.error
     assert all(repr(str(path)) in done.error for path in bad)
     assert done.out == ""

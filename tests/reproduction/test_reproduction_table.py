@@ -53,7 +53,7 @@ def test_rows_that_are_the_defaults_of_their_data():
     assert prototypical.train_config() == default_config("omniglot", {})
     (prototypical,) = load_table("mini-imagenet").select(["prototypical"])
     assert prototypical.train_config() == dataclasses.replace(
-        default_config("mini_imagenet", {}),
+        default_config("mini_imagenet", {"learner": "prototypical"}),
         dtype_policy="mixed_bfloat16",
         epochs=80,
         steps_per_epoch=100,

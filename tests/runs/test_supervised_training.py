@@ -13,9 +13,9 @@ from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.defaults import default_config
 from tfmeta.runs.pictures import draw_curve
 from tfmeta.runs.run_folder import RunFolder
+from tfmeta.runs.run_in_words import describe_training
 from tfmeta.runs.train import load_learner, train
 from tfmeta.runs.training_data import (
-    describe_training,
     open_training,
     validation_episodes,
 )

@@ -140,8 +140,8 @@ def _describe_row(
 ) -> dict[str, Any]:
     trained = row.train_config(budget=budget)
     config = trained.to_json()
-    # Own data are divided when a run begins.
-    del config["seed"], config["splits"]
+    # Of own data, which no row has.
+    del config["seed"], config["splits"], config["skip_bad"]
     last_seed = max((run["seed"] for run in runs), default=0)
     words = [command, "--row", row.name]
     words += ["--budget", f"{budget:g}"] if budget != 1 else []
