@@ -76,3 +76,24 @@ def check_rate(name: str, value: Any) -> None:
         raise ValueError(
             f"`{name}` must be a positive number. Received: {name}={value!r}"
         )
+
+
+def check_reduction(loss: Any) -> None:
+    """Refuses a loss that is not one number, which has no one gradient."""
+    reduction = getattr(loss, "reduction", "sum")
+    if reduction in (None, "none"):
+        raise ValueError(
+            "`loss` must be one number for a learner with an inner loop. Write "
+            'reduction="mean_with_sample_weight", or "sum". Received: '
+            f"reduction={reduction!r}"
+        )
+
+
+def no_quantizing(learner: Any) -> ValueError:
+    """What `quantize` raises."""
+    return ValueError(
+        "`quantize` must not be called on a learner with an inner loop, which takes "
+        "gradient steps on the weights. Write keras.config.set_dtype_policy("
+        f'"mixed_bfloat16") before its encoder is made. Received: a '
+        f"{type(learner).__name__}"
+    )

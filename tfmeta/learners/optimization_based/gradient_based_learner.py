@@ -12,7 +12,11 @@ from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.inner_rules import InnerRule
-from tfmeta.learners.optimization_based.arguments import check_arguments
+from tfmeta.learners.optimization_based.arguments import (
+    check_arguments,
+    check_reduction,
+    no_quantizing,
+)
 from tfmeta.learners.optimization_based.batch_learning import BatchLearning
 from tfmeta.learners.optimization_based.meta_gradient import (
     FoundGradient,
@@ -345,27 +349,13 @@ class GradientBasedLearner(FewShotLearner):
                 the loss has no reduction, and so no one gradient.
         """
         super().compile(*args, **kwargs)
-        if getattr(self.loss, "reduction", "sum") in (None, "none"):
-            raise ValueError(
-                "`loss` must be one number for a learner with an inner loop. Write "
-                'reduction="mean_with_sample_weight", or "sum". Received: '
-                f"reduction={self.loss.reduction!r}"
-            )
+        check_reduction(self.loss)
         if self.jit_compile is True and self.adapts_encoder:
             check_jit_compile(self.encoder, first_order=self.first_order)
 
     def quantize(self, *args: Any, **kwargs: Any) -> None:
-        """Refused: there are no gradient steps on whole numbers.
-
-        Raises:
-            ValueError: Always.
-        """
-        raise ValueError(
-            "`quantize` must not be called on a learner with an inner loop, which "
-            "takes gradient steps on the weights. Write keras.config.set_dtype_policy("
-            '"mixed_bfloat16") before its encoder is made. Received: a '
-            f"{type(self).__name__}"
-        )
+        """Refused by a `ValueError`: there are no gradient steps on whole numbers."""
+        raise no_quantizing(self)
 
     @property
     def fixed_ways(self) -> int | None:  # type: ignore[override]
