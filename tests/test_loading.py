@@ -170,7 +170,7 @@ def _unknown_class(folder, run):
         (_empty_zip, "Received"),
         (_weights, "load_weights"),
         (_text, "another file"),
-        (_untrained, "tfmeta train --resume"),
+        (_untrained, "tfmeta train --run"),
         (_newer_run, "from a newer tfmeta"),
         (_newer_model, "from a newer tfmeta"),
         (_damaged_model, "must be a whole SavedModel"),

@@ -17,6 +17,7 @@ import tfmeta.encoders
 import tfmeta.learners
 import tfmeta.losses  # noqa: F401
 from tfmeta.classifying.saved_model import newest_version, read_description
+from tfmeta.model_files import load_saved_model
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
 
@@ -131,7 +132,7 @@ def _keras_model(path: Path, compile: bool) -> keras.Model:
 def _served_model(path: Path) -> ServedModel:
     description = read_description(path)
     try:
-        model: Any = tf.saved_model.load(str(path))
+        model = load_saved_model(path)
     # As above, of TensorFlow.
     except Exception as error:
         raise ValueError(

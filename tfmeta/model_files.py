@@ -208,3 +208,18 @@ def _damaged(path: Path, error: Exception) -> ValueError:
         f"{path} must be a whole file of a model. Received: a damaged one "
         f"({first_line(error)})"
     )
+
+
+def load_saved_model(path: str | os.PathLike[str]) -> Any:
+    """What `tf.saved_model.load` gives, also for a path that it takes for a pattern.
+
+    Such as `runs/my[1]`: TensorFlow looks for the variables of `runs/my1` there.
+    """
+    import tensorflow as tf
+
+    if not set("*?[]\\") & set(os.fspath(path)):
+        return tf.saved_model.load(os.fspath(path))
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / "model"
+        link.symlink_to(Path(path).resolve(), target_is_directory=True)
+        return tf.saved_model.load(str(link))

@@ -114,7 +114,10 @@ def test_a_run_of_dark_on_light_is_measured_on_such(
             Image.fromarray(255 - drawing).save(path)
     path = run_copy / "config.json"
     config = json.loads(path.read_text())
-    config["config"] = {**config["config"], "dataset": str(folder), "protocol": None}
+    names = [f"sheets/class{number}" for number in range(10)]
+    splits = {"train": names[:6], "validation": names[6:8], "test": names[8:]}
+    of_own = {"dataset": str(folder), "protocol": None, "splits": splits}
+    config["config"] = {**config["config"], **of_own}
     write_json(path, config)
     done = evaluate_lake()
     assert (done.code, done.err) == (0, "")

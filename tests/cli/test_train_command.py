@@ -161,7 +161,7 @@ def test_the_default_folder_names_data_set_and_seed(call, tmp_path, monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "runs" / "glyphs-seed5").mkdir(parents=True)
     (tmp_path / "runs" / "glyphs-seed5" / "notes.txt").write_text("mine")
-    assert "runs/glyphs-seed5 holds" in call("train", "--seed", 5).error
+    assert "runs/glyphs-seed5 must be empty" in call("train", "--seed", 5).error
     assert (
         "runs/glyphs-seed5 must be a run"
         in call("train", "--seed", 5, "--resume").error

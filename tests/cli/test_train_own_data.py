@@ -41,6 +41,9 @@ def test_a_folder_of_photos(call, photos, tmp_path):
     done = call(*train, "--skip-bad")
     assert (done.code, done.err) == (0, "")
     assert "Note: 2 of 110 pictures are left out: " in done.out
+    # It would have needed no training.
+    assert "have a Logistic Regression by default, which makes no use of " in done.out
+    assert "--epochs" in done.out
     config = json.loads((run / "config.json").read_text())["config"]
     assert config["dataset"] == str(photos) and config["size"] == 16
     # Seven, two and three classes.

@@ -43,7 +43,7 @@ def test_no_seed_is_trained_where_one_of_the_folders_is_taken(call, tmp_path):
     taken.mkdir()
     (taken / "notes.txt").write_text("mine")
     done = call("train", "--run", tmp_path / "some", "--seeds", 2, *QUICK)
-    assert f"{taken} holds a run already" in done.error
+    assert f"{taken} must be empty" in done.error
     assert list(tmp_path.iterdir()) == [taken]
 
 

@@ -56,7 +56,7 @@ def check_refusals(found):
 
 
 # Those with a step of training of their own.
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("name", ["maml", "reptile"])
 def test_tasks_that_replicas_cannot_share_are_refused(results, name):
     check_refusals(results[name])
@@ -70,7 +70,7 @@ def test_of_other_learners_too(tmp_path):
         check_refusals(found[name])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ordinary_batches_are_shared_evenly_or_refused(results):
     found = results["baseline"]
     assert found["uneven"]["error"] == "ValueError"
@@ -83,7 +83,7 @@ def test_ordinary_batches_are_shared_evenly_or_refused(results):
     assert found["difference"] < 1e-6
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("size", [5, 47])
 def test_ordinary_batches_are_measured_as_on_one_device(results, size):
     """Every example counts by itself, whichever replica has it."""

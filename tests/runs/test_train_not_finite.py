@@ -119,17 +119,17 @@ def test_without_an_epoch_before_there_is_no_learner(tmp_path):
 )
 def test_a_learning_rate_that_is_far_too_high(tmp_path, learner):
     config = dataclasses.replace(
-        CONFIG, learner=learner, learning_rate=1e9, batch_size=16, epochs=1
+        CONFIG, learner=learner, learning_rate=1e18, batch_size=16, epochs=1
     )
     folder = RunFolder(tmp_path / "run")
-    with pytest.raises(NonFiniteTrainingError, match=r"learning rate, 1e\+09"):
+    with pytest.raises(NonFiniteTrainingError, match=r"learning rate, 1e\+18"):
         train(config, folder)
     assert not folder.is_trained
 
 
 def test_nothing_is_measured_or_exported_of_a_failed_training(tmp_path, capsys):
     folder = RunFolder(tmp_path / "run")
-    config = dataclasses.replace(CONFIG, learning_rate=1e9)
+    config = dataclasses.replace(CONFIG, learning_rate=1e18)
     with pytest.raises(ValueError, match="training in .* failed: "):
         run_training(
             config, folder.path, resume=False, test_episodes_count=600, data_dir=None
@@ -188,7 +188,7 @@ def test_a_row_whose_training_failed_has_no_figure(tmp_path):
         {
             "title": "T",
             "paper": {"authors": "A", "year": 2017, "title": "N"},
-            "config": {**values, "learning_rate": 1e9},
+            "config": {**values, "learning_rate": 1e18},
             "columns": [{"queries": 2, "published": {"percent": 98.8, "source": "t"}}],
         },
     )

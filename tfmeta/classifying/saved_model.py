@@ -129,12 +129,12 @@ def ask_saved_model(
     import tensorflow as tf
 
     from tfmeta.finite_checks import check_finite_weights
-    from tfmeta.model_files import loading
+    from tfmeta.model_files import load_saved_model, loading
 
     advice = "write another with `tfmeta export`"
     whole = "a whole SavedModel with a signature `classify`"
     with loading(whole, model_folder, advice):
-        loaded: Any = tf.saved_model.load(str(model_folder))
+        loaded = load_saved_model(model_folder)
         classify = loaded.signatures["classify"]
     check_finite_weights(str(model_folder), classify.variables)
     with loading("one that classifies what its tfmeta.json says", model_folder, advice):

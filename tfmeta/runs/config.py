@@ -251,7 +251,7 @@ class TrainConfig:
         "At the first step; it falls to 0 by the last.",
         unit="rate",
         above=0,
-        at_most=1e9,
+        at_most=1e18,
         of_training=True,
     )
     splits: dict[str, Any] | None = parameter(

@@ -78,11 +78,34 @@ def default_config(
         )
     check_used(chosen)
     if not _NAMED & set(chosen):
-        from tfmeta.runs.data import are_photographs
-
-        if are_photographs(_config(dataset, _OWN, chosen), data_dir):
-            chosen = _with_learner(chosen, PHOTOGRAPH_LEARNERS)
+        usual = usual_learners(_config(dataset, _OWN, chosen), data_dir)
+        chosen = _with_learner(chosen, usual)
     return _sized_to_data(_config(dataset, _OWN, chosen), chosen, data_dir)
+
+
+def usual_learners(
+    config: TrainConfig, data_dir: str | os.PathLike[str] | None = None
+) -> tuple[str, ...]:
+    """Learners that a run's data have by default: the first that is of use.
+
+    None where they have no others than all data.
+    """
+    from tfmeta.runs.data import are_photographs
+
+    if config.dataset in DATASETS:
+        return DATASETS[config.dataset].learners
+    return PHOTOGRAPH_LEARNERS if are_photographs(config, data_dir) else ()
+
+
+def unused_by(learner: str, chosen: Mapping[str, Any]) -> list[str]:
+    """Names of the options among those chosen that a learner makes no use of."""
+    unused = []
+    for name, value in chosen.items():
+        try:
+            check_used({name: value, "learner": learner})
+        except ValueError:
+            unused.append(name)
+    return unused
 
 
 def defaults_in_words() -> dict[str, str]:

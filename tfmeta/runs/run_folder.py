@@ -217,6 +217,12 @@ class RunFolder:
         if not self.exists:
             return
         if not resume:
+            if not self.config_file.exists():
+                raise FileExistsError(
+                    f"{self.path} must be empty or not there, where a run is to begin: "
+                    "nothing is overwritten. Received: a folder that holds something; "
+                    "name another with --run"
+                )
             raise FileExistsError(
                 f"{self.path} holds a run already, and nothing is overwritten. Go on "
                 "with it by --resume, or name another folder with --run"

@@ -27,6 +27,7 @@ from tfmeta.model_files import (
     first_line,
     loading,
 )
+from tfmeta.printable import shell_word
 from tfmeta.registry import learner_entry, resolve
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
@@ -293,7 +294,8 @@ def check_has_learner(folder: RunFolder) -> None:
     if not folder.learner_file.is_file():
         raise FileNotFoundError(
             f"{folder.learner_file} must hold the trained learner. Received: no such "
-            "file, training has not ended; go on with `tfmeta train --resume`"
+            "file, training has not ended; go on with `tfmeta train --run "
+            f"{shell_word(folder.path)} --resume`"
         )
 
 

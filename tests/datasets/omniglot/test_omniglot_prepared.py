@@ -46,7 +46,7 @@ def thin_copy(thin_dir, tmp_path):
     return tmp_path
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_tfds_has_prepared_is_the_same_bit_for_bit(prepare, omniglot_dir):
     data_dir = prepare(lambda archive, name: True)
     load_omniglot("validation", data_dir=data_dir)

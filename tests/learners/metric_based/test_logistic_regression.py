@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import sklearn.linear_model
 import tensorflow as tf
-from conformance import BY_NAME, checks
+from conformance import checks
 
 from tfmeta import export
 from tfmeta.learners import LogisticRegression
@@ -234,6 +234,6 @@ def make_for_checks(example_shape, ways):
 QUICK = {"check_gradient", "check_not_a_number", "check_padded_training"}
 
 
-@pytest.mark.parametrize("check", checks(QUICK, slow=BY_NAME))
+@pytest.mark.parametrize("check", checks(QUICK))
 def test_conformance(check):
     check(make_for_checks)

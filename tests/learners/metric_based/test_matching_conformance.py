@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from conformance import BY_NAME, OF_ITS_OWN, checks
+from conformance import OF_ITS_OWN, checks
 
 from tfmeta.learners import MatchingNetwork
 
@@ -41,7 +41,7 @@ def make(options):
     return make_learner
 
 
-@pytest.mark.parametrize("check", checks(OF_ITS_OWN, slow=BY_NAME))
+@pytest.mark.parametrize("check", checks(OF_ITS_OWN))
 def test_conforms(check):
     check(make(PLAIN))
 

@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from conformance import BY_NAME, checks
+from conformance import checks
 
 from tfmeta.learners import RelationNetwork
 
@@ -33,7 +33,7 @@ TELLING = {
 }
 
 
-@pytest.mark.parametrize("check", checks(TELLING, slow=BY_NAME))
+@pytest.mark.parametrize("check", checks(TELLING))
 def test_conforms(check):
     check(make({}), example_shape=(4, 4, 2))
 

@@ -2,7 +2,7 @@
 
 import keras
 import pytest
-from conformance import BY_NAME, OF_ITS_OWN, checks
+from conformance import OF_ITS_OWN, checks
 
 from tfmeta.learners import SiameseNetwork
 from tfmeta.losses import ContrastiveLoss
@@ -40,7 +40,7 @@ def maker(**arguments):
     return make_learner
 
 
-@pytest.mark.parametrize("check", checks(OF_ITS_OWN, slow=BY_NAME))
+@pytest.mark.parametrize("check", checks(OF_ITS_OWN))
 def test_verification_conforms(check):
     check(maker())
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conformance import BY_NAME, checks
+from conformance import checks
 
 from tfmeta import distances
 from tfmeta.learners import SimpleShot
@@ -169,7 +169,7 @@ def make_for_checks(transform, distance):
 QUICK = {"check_gradient", "check_not_a_number", "check_absent_ways"}
 
 
-@pytest.mark.parametrize("check", checks(QUICK, slow=BY_NAME))
+@pytest.mark.parametrize("check", checks(QUICK))
 def test_conformance(check):
     check(make_for_checks("centered_l2", "squared_euclidean"))
 

@@ -89,13 +89,12 @@ def test_other_checks(check, make_maker):
     run(check, "maml", make_maker)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("check", checks(of=HEAVY))
+@pytest.mark.parametrize("check", checks((), (), of=HEAVY))
 def test_heavy_checks(check, make_maker):
     run(check, "maml", make_maker)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_xla_draws_the_mini_batches_of_reptile(make_maker):
     maker = make_maker("reptile", normalized=False)
     BY_NAME["check_jit_compile"](maker, ways_are_free=False)

@@ -14,8 +14,8 @@ from tfmeta.testing.subject import Subject, precision
 (check_gradient,) = (c for c in CHECKS if c.__name__ == "check_gradient")
 
 
-def slow(*values):
-    return pytest.param(*values, marks=pytest.mark.slow)
+def exhaustive(*values):
+    return pytest.param(*values, marks=pytest.mark.exhaustive)
 
 
 # A form of MAML++, which takes three times as long, is among the conformance checks.
@@ -30,7 +30,10 @@ BY_DEFAULT = [
     [
         (name, steps, normalization)
         if steps == 3 and (name, normalization) in BY_DEFAULT
-        else slow(name, steps, normalization)
+        else pytest.param(
+            *(name, steps, normalization),
+            marks=pytest.mark.slow if steps == 3 else pytest.mark.exhaustive,
+        )
         for name in ("maml", "anil", "meta_sgd", "maml_plus_plus")
         for steps in (1, 3)
         for normalization in (None, "query_batch", "support")
@@ -71,7 +74,7 @@ def assert_same(ours, theirs, rtol):
 
 
 @pytest.mark.parametrize(
-    "name", ["maml", *map(slow, ["reptile", "lstm", "maml_plus_plus"])]
+    "name", ["maml", *map(exhaustive, ["reptile", "lstm", "maml_plus_plus"])]
 )
 def test_a_meta_batch_is_the_mean_of_its_tasks(name, subject):
     with precision("float64"):
@@ -95,7 +98,9 @@ def test_a_meta_batch_is_the_mean_of_its_tasks(name, subject):
     assert loss == pytest.approx(np.mean([part for _, part in single]), rel=1e-12)
 
 
-@pytest.mark.parametrize("name", ["maml", *map(slow, ["anil", "reptile", "lstm"])])
+@pytest.mark.parametrize(
+    "name", ["maml", *map(exhaustive, ["anil", "reptile", "lstm"])]
+)
 def test_eager_and_graph_agree(name, subject):
     with precision("float64"):
         made = subject(name)
@@ -105,17 +110,17 @@ def test_eager_and_graph_agree(name, subject):
     assert_same(graph, eager, 1e-11)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("name", "arguments"),
     [
         ("maml", {}),
-        slow("maml", {"head": "prototypes", "batch_normalization": "support"}),
-        slow("anil", {"batch_normalization": "running"}),
-        slow("meta_sgd", {}),
-        slow("maml_plus_plus", {"batch_normalization": "running"}),
-        slow("reptile", {}),
-        slow("lstm", {}),
+        exhaustive("maml", {"head": "prototypes", "batch_normalization": "support"}),
+        exhaustive("anil", {"batch_normalization": "running"}),
+        exhaustive("meta_sgd", {}),
+        exhaustive("maml_plus_plus", {"batch_normalization": "running"}),
+        exhaustive("reptile", {}),
+        exhaustive("lstm", {}),
     ],
 )
 def test_vectorized_tasks_agree_with_one_by_one(name, arguments, subject):
@@ -136,7 +141,7 @@ def test_vectorized_tasks_agree_with_one_by_one(name, arguments, subject):
     np.testing.assert_allclose(same_logits, logits, atol=10 * within)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("batch_normalization", ["query_batch", "support"])
 def test_vectorized_convolutions_agree_with_one_by_one(batch_normalization):
     def subject(vectorized):
@@ -166,12 +171,12 @@ def test_vectorized_convolutions_agree_with_one_by_one(batch_normalization):
     ("name", "arguments"),
     [
         ("maml", {"inner_steps": 3}),
-        slow("maml", {"inner_steps": 12}),
-        slow("maml", {"head": "prototypes", "batch_normalization": "support"}),
-        slow("maml", {"vectorize_tasks": True}),
-        slow("meta_sgd", {}),
-        slow("maml_plus_plus", {}),
-        slow("lstm", {}),
+        exhaustive("maml", {"inner_steps": 12}),
+        exhaustive("maml", {"head": "prototypes", "batch_normalization": "support"}),
+        exhaustive("maml", {"vectorize_tasks": True}),
+        exhaustive("meta_sgd", {}),
+        exhaustive("maml_plus_plus", {}),
+        exhaustive("lstm", {}),
     ],
 )
 def test_rematerialization_changes_no_gradient(name, arguments, subject):
@@ -227,7 +232,7 @@ def test_first_order_is_the_gradient_at_the_adapted_weights(subject):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_reptile_moves_towards_the_adapted_weights(subject):
     with precision("float64"):
         made = subject("reptile", inner_batch_size=None, test_inner_steps=2)
@@ -246,7 +251,7 @@ def test_reptile_moves_towards_the_adapted_weights(subject):
     assert max(np.abs(a - s).max() for a, s in zip(after, start, strict=False)) > 1e-3
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_reptile_carries_the_moments_of_adam_on(subject):
     with precision("float64"):
         made = subject("reptile", inner_batch_size=None, test_inner_steps=2)
@@ -282,7 +287,7 @@ def test_queries_count_by_themselves_when_they_are_padded(subject):
     assert trained == pytest.approx(tested, rel=1e-9)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_derivative_order_annealing_begins_in_first_order(subject):
     with precision("float64"):
         options = {"multi_step_loss_steps": 0, "per_step_batch_normalization": False}
@@ -306,7 +311,7 @@ def test_derivative_order_annealing_begins_in_first_order(subject):
         assert_same(later, step_of(second.learner(), batch)[0], 1e-12)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_all_remedies_off_is_maml(subject):
     with precision("float64"):
         off = subject(
@@ -334,7 +339,7 @@ def test_weights_of_the_losses_after_each_step(subject):
         np.testing.assert_allclose(learner.query_loss_weights(), expected, rtol=1e-5)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_memory_does_not_grow(subject):
     def resident():
         with open("/proc/self/statm") as file:

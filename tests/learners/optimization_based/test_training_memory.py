@@ -57,7 +57,7 @@ else:
 """
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize("arguments", [{"inner_steps": 2}, {"first_order": True}])
 def test_is_within_a_quarter_of_what_a_process_grows_by(arguments):

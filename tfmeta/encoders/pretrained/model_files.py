@@ -11,7 +11,7 @@ import tensorflow as tf
 from tfmeta.encoders.pretrained.features import pretraining_data
 from tfmeta.encoders.pretrained.frozen_graph import FrozenGraph
 from tfmeta.encoders.pretrained.network import Network
-from tfmeta.model_files import check_model_file, first_line
+from tfmeta.model_files import check_model_file, first_line, load_saved_model
 
 # `tfmeta.export.save` writes the first two: floats are not rounded to bytes.
 _PREFERRED = ("embed_float", "embed", "serving_default")
@@ -71,7 +71,7 @@ def saved_model_network(path: Path, size: int | None) -> Network:
     """
     try:
         # Variables live as long as what they were loaded into.
-        loaded = tf.saved_model.load(str(path))
+        loaded = load_saved_model(path)
         signatures = loaded.signatures
         name = next(n for n in (*_PREFERRED, *signatures) if n in signatures)
         signature = signatures[name]
