@@ -101,8 +101,8 @@ def test_what_the_splits_of_train_allow(call, tmp_path):
     assert "test 3 3 none none none 7 (class01)" in lines
     assert lines[-1] == (
         f"tfmeta train --dataset {tmp_path / 'photos'} --size PIXELS: trains a "
-        "Prototypical Network on 13-way 1-shot tasks with 5 queries a class, and is tested on 3-way 1-shot "
-        "tasks with 6 queries a class"
+        "Prototypical Network on 13-way 1-shot tasks with 5 queries a class, and is "
+        "tested on 3-way 1-shot tasks with 6 queries a class"
     )
     assert [line for line in lines if "README.md" in line or line.endswith(": empty")]
     assert "Pictures differ in size: `tfmeta train` takes --size PIXELS." in lines
