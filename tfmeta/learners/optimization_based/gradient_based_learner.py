@@ -57,9 +57,8 @@ class GradientBasedLearner(FewShotLearner):
     weights of all tasks. A subclass says which rule (`make_inner_rule`), and what is
     adapted.
 
-    Tasks adapt what of the encoder is trainable when the learner is made. What is
-    frozen later they go on adapting, from a start that the outer loop leaves as it is;
-    what is set free later the outer loop trains, and tasks leave it as it is.
+    Tasks adapt what of the encoder is trainable when the learner is made, whatever is
+    frozen or set free later; the outer loop trains what is trainable then.
 
     Args:
         encoder: A built `keras.Model` from a batch of examples to a batch of
@@ -145,10 +144,8 @@ class GradientBasedLearner(FewShotLearner):
         self.transductive = batch_normalization == "query_batch" and (
             has_batch_normalization(self.encoder)
         )
-        self.head_layer = (
-            linear_head(self.encoder, ways, seed) if head == "linear" else None
-        )
-        # What the network is made of; see `get_config`.
+        linear = head == "linear"
+        self.head_layer = linear_head(self.encoder, ways, seed) if linear else None
         self._flags_when_made = tuple(trainable_flags(self.encoder))
         self.network = self.make_network()
         self.inner_rule = self.make_inner_rule(self.adapted_shapes())
