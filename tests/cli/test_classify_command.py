@@ -253,6 +253,12 @@ def no_model(task, run):
     return f"write one with `tfmeta export {run}`"
 
 
+def no_learner(task, run):
+    shutil.rmtree(run / "saved_model")
+    (run / "learner.keras").unlink()
+    return f"go on with `tfmeta train --run {run} --resume`"
+
+
 def half_a_model(task, run):
     path = run / "saved_model" / "1" / "variables" / "variables.data-00000-of-00001"
     path.write_bytes(path.read_bytes()[:100])
@@ -262,7 +268,7 @@ def half_a_model(task, run):
 @pytest.mark.parametrize(
     "spoil",
     [cut, junk, one_class, missing_support, empty_query]
-    + [newer_run, no_model, half_a_model],
+    + [newer_run, no_model, no_learner, half_a_model],
     ids=lambda spoil: spoil.__name__,
 )
 def test_bad_input_is_named(classify, run_copy, task_folders, hash_tree, spoil):

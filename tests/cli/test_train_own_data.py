@@ -37,7 +37,7 @@ def test_a_folder_of_photos(call, photos, tmp_path):
     )
     error = call(*train).error
     assert "class03/bad.png" in error and "class07/bad.png" in error
-    assert "--skip-bad leaves them out" in error and not run.exists()
+    assert "`--skip-bad` leaves them out" in error and not run.exists()
     done = call(*train, "--skip-bad")
     assert (done.code, done.err) == (0, "")
     assert "Note: 2 of 110 pictures are left out: " in done.out

@@ -59,6 +59,7 @@ def find_saved_model(path: Path) -> Path:
     folder.read_config()
     newest = newest_version(folder.saved_model)
     if newest is None:
+        folder.check_has_learner()
         raise FileNotFoundError(
             f"{folder.saved_model} must hold a SavedModel. Received: none; write one "
             f"with `tfmeta export {shell_word(path)}`"

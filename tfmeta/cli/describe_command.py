@@ -176,6 +176,7 @@ def _print_plan(
 ) -> None:
     """Prints which tasks each split allows, and what `tfmeta train` makes of them."""
     from tfmeta.cli.description import print_split_tasks
+    from tfmeta.cli.train_command import train
     from tfmeta.console import Console
     from tfmeta.datasets.describe import split_tasks
     from tfmeta.runs.data import split_sizes
@@ -192,7 +193,8 @@ def _print_plan(
     try:
         config = default_config(name, given, data_dir=data_dir)
     except ValueError as error:
-        console.say(f"{command} refuses: {error}")
+        why = train.in_options(str(error), given)
+        console.say(f"{command} refuses: {why}")
         return
     print_split_tasks(
         console,

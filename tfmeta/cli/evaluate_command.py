@@ -74,13 +74,13 @@ def evaluate(
     from tfmeta.runs.building import build_learner
     from tfmeta.runs.changed_data import changes_of_data
     from tfmeta.runs.data import load_split
-    from tfmeta.runs.train import check_has_learner, load_learner
+    from tfmeta.runs.train import load_learner
 
     console = Console()
     configs = [folder.read_config() for folder in folders]
     # All before the first is measured: what cannot be is said at once.
     for folder, config in () if untrained else zip(folders, configs, strict=True):
-        check_has_learner(folder)
+        folder.check_has_learner()
         protocol.check_keepable(folder, config)
     all_drawn = [protocol.draw(config, data_dir=data_dir) for config in configs]
     changed = changes_of_data(configs[0], data_dir)

@@ -212,9 +212,7 @@ def _why_no_other(
     config: TrainConfig, chosen: Mapping[str, Any], data_dir: Path | None
 ) -> str | None:
     """Why the learner is not the one that such data have by default, if so."""
-    if {"learner", "encoder", "learner_arguments"} & set(chosen):
-        return None
-    usual = next(iter(usual_learners(config, data_dir)), config.learner)
+    usual = next(iter(usual_learners(config, chosen, data_dir)), config.learner)
     if usual == config.learner:
         return None
     title = learner_entry(usual).title

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,19 +77,23 @@ def default_config(
             f"TensorFlow Datasets. Received: {dataset!r}, and there is no such path"
         )
     check_used(chosen)
-    if not _NAMED & set(chosen):
-        usual = usual_learners(_config(dataset, _OWN, chosen), data_dir)
-        chosen = _with_learner(chosen, usual)
+    usual = usual_learners(_config(dataset, _OWN, chosen), chosen, data_dir)
+    chosen = _with_learner(chosen, usual)
     return _sized_to_data(_config(dataset, _OWN, chosen), chosen, data_dir)
 
 
 def usual_learners(
-    config: TrainConfig, data_dir: str | os.PathLike[str] | None = None
+    config: TrainConfig,
+    chosen: Collection[str],
+    data_dir: str | os.PathLike[str] | None = None,
 ) -> tuple[str, ...]:
     """Learners that a run's data have by default: the first that is of use.
 
-    None where they have no others than all data.
+    None where they have no others than all data, or where what is chosen says itself
+    what is trained.
     """
+    if _NAMED & set(chosen):
+        return ()
     from tfmeta.runs.data import are_photographs
 
     if config.dataset in DATASETS:

@@ -14,6 +14,7 @@ from tfmeta.datasets.registry import DATASETS
 from tfmeta.json_files import read_json, write_json
 from tfmeta.json_types import check_type, shown
 from tfmeta.one_writer import only_writer
+from tfmeta.printable import shell_word
 from tfmeta.registry import learner_entry
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.former_config import from_flat
@@ -203,6 +204,19 @@ class RunFolder:
             FolderInUseError: When another process writes here; names it.
         """
         return only_writer(self.path, wait=_WAIT if wait else 0.0)
+
+    def check_has_learner(self) -> None:
+        """Checks that training has left a learner.
+
+        Raises:
+            FileNotFoundError: When it has not.
+        """
+        if not self.learner_file.is_file():
+            raise FileNotFoundError(
+                f"{self.learner_file} must hold the trained learner. Received: no such "
+                "file, training has not ended; go on with `tfmeta train --run "
+                f"{shell_word(self.path)} --resume`"
+            )
 
     def check_startable(self, *, resume: bool) -> None:
         """Checks that a run can begin here, or go on.

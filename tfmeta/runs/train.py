@@ -27,7 +27,6 @@ from tfmeta.model_files import (
     first_line,
     loading,
 )
-from tfmeta.printable import shell_word
 from tfmeta.registry import learner_entry, resolve
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
@@ -285,20 +284,6 @@ def as_begun(config: TrainConfig, folder: RunFolder) -> TrainConfig:
     return config
 
 
-def check_has_learner(folder: RunFolder) -> None:
-    """Checks that training has left a learner.
-
-    Raises:
-        FileNotFoundError: When it has not.
-    """
-    if not folder.learner_file.is_file():
-        raise FileNotFoundError(
-            f"{folder.learner_file} must hold the trained learner. Received: no such "
-            "file, training has not ended; go on with `tfmeta train --run "
-            f"{shell_word(folder.path)} --resume`"
-        )
-
-
 def load_learner(folder: RunFolder) -> FewShotLearner:
     """The trained learner of a run.
 
@@ -310,7 +295,7 @@ def load_learner(folder: RunFolder) -> FewShotLearner:
     config = folder.read_config()
     # Keras finds only classes that have been imported.
     resolve(learner_entry(config.learner).path)
-    check_has_learner(folder)
+    folder.check_has_learner()
     try:
         check_model_file(folder.learner_file)
         learner = keras.saving.load_model(folder.learner_file)

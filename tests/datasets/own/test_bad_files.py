@@ -41,7 +41,7 @@ def test_all_that_cannot_be_read_are_named(photos, read):
     with pytest.raises(ValueError, match="each of 24 pictures must be a") as raised:
         read(photos)
     said = str(raised.value)
-    assert "3 that are not" in said and "--skip-bad leaves them out" in said
+    assert "3 that are not" in said and "`skip_bad=True` leaves them out" in said
     assert all(str(photos / bad) in said for bad in BAD)
 
 
@@ -109,7 +109,7 @@ def table(tmp_path):
 
 
 def test_all_lines_that_are_wrong_are_named(table):
-    with pytest.raises(ValueError, match="5 problems, which --skip-bad") as raised:
+    with pytest.raises(ValueError, match="5 problems, which `skip_bad=True`") as raised:
         list_csv(table)
     for line, message in WRONG.items():
         assert f"line {line}: " in str(raised.value) and message in str(raised.value)
@@ -127,7 +127,7 @@ def test_lines_are_left_out_on_request(table):
 def test_class_folders_likewise(photos):
     for name in "bd":
         (photos / name / "deeper").mkdir()
-    with pytest.raises(ValueError, match="2 problems, which --skip-bad") as raised:
+    with pytest.raises(ValueError, match="2 problems, which `skip_bad=True`") as raised:
         list_own_files(photos)
     assert all(repr(str(photos / name)) in str(raised.value) for name in "bd")
     files = list_own_files(photos, skip_bad=True)

@@ -11,7 +11,7 @@ from typing import Any
 # Of what is wrong; the rest is counted.
 MOST_NAMED = 20
 
-_SKIP = "--skip-bad leaves {them} out"
+_SKIP = "`skip_bad=True` leaves {them} out"
 
 
 class UnreadableFile(ValueError):
@@ -135,7 +135,7 @@ class Problems:
             raise self.found[0]
         named = _named([str(error) for error in self.found], between="; ")
         raise ValueError(
-            f"{len(self.found):,} problems, which --skip-bad leaves out: {named}"
+            f"{len(self.found):,} problems, which `skip_bad=True` leaves out: {named}"
         )
 
     def notes(self, source: Path) -> tuple[str, ...]:
