@@ -11,6 +11,7 @@ from typing import Any
 from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import RepeatedProgress, progress_bar
 from tfmeta.console import Console
+from tfmeta.datasets import ClassTable
 from tfmeta.datasets.registry import DATASETS
 from tfmeta.evaluation import EvaluationResult
 from tfmeta.evaluation.training_seeds import over_training_seeds
@@ -19,7 +20,7 @@ from tfmeta.printable import shell_word
 from tfmeta.registry import learner_entry
 from tfmeta.runs.changed_data import changes_of_data
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import kind_of, own_splits
+from tfmeta.runs.data import are_photographs, kind_of, own_splits
 from tfmeta.runs.defaults import unused_by, usual_learners
 from tfmeta.runs.export import export_run
 from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
@@ -107,7 +108,7 @@ def _train_and_measure(
     plan = plan_training(config, chosen=chosen, data_dir=data_dir)
     config, table = plan.config, plan.train_table
     episodes = draw_test_episodes(config, chosen=chosen, data_dir=data_dir)
-    why = None if folder.exists else _why_no_other(config, chosen, data_dir)
+    why = None if folder.exists else _why_no_other(config, chosen, table)
     for note in (why, changes_of_data(config, data_dir)):
         if note is not None:
             console.say(f"Note: {note}")
@@ -209,10 +210,13 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
 
 
 def _why_no_other(
-    config: TrainConfig, chosen: Mapping[str, Any], data_dir: Path | None
+    config: TrainConfig, chosen: Mapping[str, Any], table: ClassTable
 ) -> str | None:
     """Why the learner is not the one that such data have by default, if so."""
-    usual = next(iter(usual_learners(config, chosen, data_dir)), config.learner)
+    usual, *_ = (
+        *usual_learners(config.dataset, chosen, photographs=are_photographs(table)),
+        config.learner,
+    )
     if usual == config.learner:
         return None
     title = learner_entry(usual).title

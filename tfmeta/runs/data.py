@@ -15,6 +15,7 @@ from tfmeta.argument_names import renamed_arguments
 from tfmeta.datasets import ClassTable, load
 from tfmeta.datasets.class_sizes import ClassSizes
 from tfmeta.datasets.hash_splits import TooFewClasses
+from tfmeta.datasets.own.labelled_files import LabelledFiles
 from tfmeta.datasets.own.own_split import OwnSplits, split_own
 from tfmeta.datasets.reading.ground import common_ground, ground_of
 from tfmeta.datasets.reading.pictures import picture_kind
@@ -105,18 +106,11 @@ def own_splits(
     return splits
 
 
-def are_photographs(
-    config: TrainConfig, data_dir: str | os.PathLike | None = None
-) -> bool:
-    """Whether the user's own data are pictures in colour; files are not read for it.
-
-    Raises:
-        FileNotFoundError, ValueError: As `own_splits`.
-    """
-    whole = own_splits(config, data_dir).whole
-    if isinstance(whole, ClassTable):
-        return kind_of(whole) == "pictures" and whole.example_shape[-1] == 3
-    return whole.kind == "pictures" and any(map(_is_in_colour, whole.files))
+def are_photographs(source: ClassTable | LabelledFiles) -> bool:
+    """Whether examples are pictures in colour; files are not read for it."""
+    if isinstance(source, ClassTable):
+        return kind_of(source) == "pictures" and source.example_shape[-1] == 3
+    return source.kind == "pictures" and any(map(_is_in_colour, source.files))
 
 
 def _is_in_colour(file: Path) -> bool:
@@ -145,7 +139,11 @@ def split_sizes(
     """
     if config.dataset in DATASETS:
         return {s: ClassSizes.of(load_split(config, s, data_dir)) for s in SPLITS}
-    splits = own_splits(config, data_dir)
+    return own_split_sizes(own_splits(config, data_dir))
+
+
+def own_split_sizes(splits: OwnSplits) -> dict[str, ClassSizes]:
+    """The classes of each split of the user's own data."""
     return {split: ClassSizes.of(splits.take(split)) for split in SPLITS}
 
 

@@ -77,28 +77,27 @@ def default_config(
             f"TensorFlow Datasets. Received: {dataset!r}, and there is no such path"
         )
     check_used(chosen)
-    usual = usual_learners(_config(dataset, _OWN, chosen), chosen, data_dir)
-    chosen = _with_learner(chosen, usual)
-    return _sized_to_data(_config(dataset, _OWN, chosen), chosen, data_dir)
+    return _of_own(dataset, chosen, data_dir)
 
 
 def usual_learners(
-    config: TrainConfig,
-    chosen: Collection[str],
-    data_dir: str | os.PathLike[str] | None = None,
+    dataset: str, chosen: Collection[str], *, photographs: bool
 ) -> tuple[str, ...]:
-    """Learners that a run's data have by default: the first that is of use.
+    """Learners that data have by default: the first that is of use.
 
     None where they have no others than all data, or where what is chosen says itself
     what is trained.
+
+    Args:
+        dataset: Name or path.
+        chosen: Names of what is chosen.
+        photographs: Whether the user's own data are pictures in colour.
     """
     if _NAMED & set(chosen):
         return ()
-    from tfmeta.runs.data import are_photographs
-
-    if config.dataset in DATASETS:
-        return DATASETS[config.dataset].learners
-    return PHOTOGRAPH_LEARNERS if are_photographs(config, data_dir) else ()
+    if dataset in DATASETS:
+        return DATASETS[dataset].learners
+    return PHOTOGRAPH_LEARNERS if photographs else ()
 
 
 def unused_by(learner: str, chosen: Mapping[str, Any]) -> list[str]:
@@ -261,20 +260,30 @@ def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
     return {"train_shots": chosen.get("shots", values["shots"]), **values}
 
 
-def _sized_to_data(
-    config: TrainConfig,
+def _of_own(
+    dataset: str,
     chosen: Mapping[str, Any],
     data_dir: str | os.PathLike[str] | None,
 ) -> TrainConfig:
-    """Keeps how the data are split, and lowers what was not chosen to what they allow.
+    """Keeps how own data are split, and lowers what was not chosen to what they allow.
 
     Raises:
         FileNotFoundError, ValueError: As `default_config`.
     """
-    from tfmeta.runs.data import own_splits, split_sizes, with_splits
+    from tfmeta.runs.data import (
+        are_photographs,
+        own_split_sizes,
+        own_splits,
+        with_splits,
+    )
 
-    config = with_splits(config, own_splits(config, data_dir))
-    sizes = split_sizes(config, data_dir)
+    # Once: a data set of TFDS is read as a whole.
+    splits = own_splits(_config(dataset, _OWN, chosen), data_dir)
+    photographs = not _NAMED & set(chosen) and are_photographs(splits.whole)
+    usual = usual_learners(dataset, chosen, photographs=photographs)
+    chosen = _with_learner(chosen, usual)
+    config = with_splits(_config(dataset, _OWN, chosen), splits)
+    sizes = own_split_sizes(splits)
     check_splits(config.dataset, sizes)
     config = lowered_to_data(config, chosen, sizes)
     check_tasks(config, chosen, sizes)
