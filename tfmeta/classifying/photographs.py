@@ -79,6 +79,16 @@ def embed_files(
 def photograph_reader(encoder: keras.Model) -> Callable[[Path], np.ndarray]:
     """Reads a picture in the size and channels that an encoder looks at.
 
+    Raises:
+        ValueError: When the encoder takes no pictures.
+    """
+    size, channels = photograph_form(encoder)
+    return lambda path: read_photograph(path, size=size, channels=channels)
+
+
+def photograph_form(encoder: keras.Model) -> tuple[tuple[int, int], Literal[1, 3]]:
+    """The size and channels that an encoder looks at.
+
     An encoder that takes any size and brings it to its own, as those of
     `tfmeta.encoders.pretrained` do, is given its own: so are pictures of many sizes
     encoded together, and a large one is never decoded whole.
@@ -96,7 +106,7 @@ def photograph_reader(encoder: keras.Model) -> Callable[[Path], np.ndarray]:
     size = (_own_size(encoder) or 224,) * 2
     if None not in shape[:2]:
         size = (shape[0], shape[1])
-    return lambda path: read_photograph(path, size=size, channels=channels)
+    return size, channels
 
 
 def _own_size(encoder: keras.Model) -> int | None:

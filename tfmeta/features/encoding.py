@@ -56,7 +56,7 @@ def encode_in_batches(
         Given rows, it yields their places among these rows, int `(batch,)`, and their
         features, float32 `(batch, *features)`, NaN for what is not finite.
     """
-    apply = _in_one_graph(encoder)
+    apply = in_one_graph(encoder)
 
     def encode_rows(rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         for places, batch in _batches(examples, rows, read):
@@ -65,7 +65,16 @@ def encode_in_batches(
     return encode_rows
 
 
-def _in_one_graph(encoder: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+def in_one_graph(encoder: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Encodes batches of any size, by one graph for each dtype of examples.
+
+    Args:
+        encoder: The encoder, run in inference mode.
+
+    Returns:
+        From `(batch, *example)` to float32 `(batch, *features)`, NaN for what is not
+        finite.
+    """
     graphs: dict[tf.DType, Callable[[tf.Tensor], tf.Tensor]] = {}
 
     def apply(batch: tf.Tensor) -> tf.Tensor:

@@ -37,6 +37,9 @@ class LearnerContract:
             every episode. Such a learner has `embed`, `adapt_embedded`,
             `predict_each_embedded` and `embedded_logits`, and an evaluator may
             encode each example once.
+        independent_classes: Whether what is learned of a class depends on the
+            support of that class alone. Every part of the state of such a learner has
+            the ways as its axis 1, and a class can be enrolled without the others.
         needs_base_mean: Whether it has yet to be given the mean embedding of base
             classes, by `fit_base_mean`.
         fixed_ways: Classes of every task, for regression the number of outputs;
@@ -52,6 +55,7 @@ class LearnerContract:
     labelled_support: bool = True
     uses_unlabelled: bool = False
     independent_embeddings: bool = False
+    independent_classes: bool = False
     needs_base_mean: bool = False
     fixed_ways: int | None = None
     encoder_arguments: tuple[str, ...] = ("encoder",)

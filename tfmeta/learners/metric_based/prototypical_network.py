@@ -51,6 +51,8 @@ class PrototypicalNetwork(MetricLearner):
     ```
     """
 
+    independent_classes = True
+
     def __init__(
         self,
         encoder: keras.Model,

@@ -81,6 +81,8 @@ class SimpleShot(FeatureHead):
     ```
     """
 
+    independent_classes = True
+
     def __init__(
         self,
         encoder: keras.Model,
