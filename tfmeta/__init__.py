@@ -15,6 +15,7 @@ _SUBPACKAGES = (
     "evaluation",
     "export",
     "features",
+    "gallery",
     "layers",
     "learners",
     "losses",
@@ -26,7 +27,7 @@ _SUBPACKAGES = (
     "tuning",
 )
 
-__all__ = ["__version__", "load", *_SUBPACKAGES]
+__all__ = ["Gallery", "__version__", "load", *_SUBPACKAGES]
 
 _subpackage = on_demand(__name__, _SUBPACKAGES)
 
@@ -38,6 +39,10 @@ def __getattr__(name: str) -> Any:
         from tfmeta.loading import load
 
         return load
+    if name == "Gallery":
+        from tfmeta.gallery import Gallery
+
+        return Gallery
     return _subpackage(name)
 
 

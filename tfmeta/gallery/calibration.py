@@ -65,7 +65,7 @@ def _one_by_one(enrolled: Enrolled) -> Answers:
     ]
     queries = np.stack([classes[label].embeddings[row] for label, row in pairs])
     labels = np.array([label for label, _ in pairs])
-    places = np.arange(len(pairs))
+    places = list(range(len(pairs)))
     others = enrolled.logits(queries)
     rows = enrolled.rows_of(reduced)
     others[places, labels] = -np.inf

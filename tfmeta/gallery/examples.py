@@ -1,4 +1,4 @@
-"""What is enrolled and asked: pictures, texts or arrays, and how an encoder has them."""
+"""What is enrolled and asked: pictures, texts or arrays, as an encoder takes them."""
 
 from __future__ import annotations
 
@@ -108,8 +108,8 @@ class ExampleEncoder:
         )
         if not fits or (self._spec.dtype == "string") != (array.dtype == object):
             raise ValueError(
-                f"`examples` must be as the encoder takes them, {self._spec.dtype.name} "
-                f"of shape {wanted}. Received: "
+                "`examples` must be as the encoder takes them, "
+                f"{self._spec.dtype.name} of shape {wanted}. Received: "
                 + ("a text" if isinstance(example, str) else f"shape {array.shape}")
             )
         return array
@@ -120,8 +120,8 @@ class ExampleEncoder:
             shape = (*shape, 1)
         if len(shape) != 3 or dtype not in ("uint8", "uint16"):
             raise ValueError(
-                "`examples` must be arrays: the encoder takes no files of pictures, but "
-                f"{dtype} examples of shape {shape}. Received: a picture"
+                "`examples` must be arrays: the encoder takes no files of pictures, "
+                f"but {dtype} examples of shape {shape}. Received: a picture"
             )
         if None in shape[:2]:
             size, channels = photograph_form(self._encoder)
