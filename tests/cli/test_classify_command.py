@@ -6,10 +6,9 @@ import pytest
 from PIL import Image
 
 from tfmeta.classifying.by_run import classify_by_run
+from tfmeta.classifying.open_set import find_threshold
 from tfmeta.classifying.picture_task import find_picture_task
 from tfmeta.classifying.run_pictures import read_for_run
-from tfmeta.runs.measuring.open_set import find_threshold
-from tfmeta.runs.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -185,7 +184,9 @@ def test_none_of_these(call, classify, labelled_folders, run_copy):
     assert "Received: class4" in classify(labelled_folders, run=run_copy).error
     done = classify(labelled_folders, "--open-set", run=run_copy)
     assert (done.code, done.err) == (0, "")
-    threshold = find_threshold(RunFolder(run_copy), ways=4, shots=3)
+    threshold = find_threshold(
+        run_copy, run_copy / "saved_model" / "1", ways=4, shots=3
+    )
     assert (threshold.protocol["ways"], threshold.protocol["shots"]) == (4, 3)
     answers, summary = done.out.split("\n\n")
     lines = [line.split("\t") for line in answers.splitlines()]

@@ -55,17 +55,13 @@ def check_batchable(endpoint: Endpoint, outputs: Mapping[str, tf.TensorSpec]) ->
             names both.
     """
     tensors = {**{spec.name: spec for spec in endpoint.inputs}, **outputs}
-    for name, spec in tensors.items():
-        if endpoint.batchable and (spec.shape.rank or 0) < 1:
-            first: object = "none"
-        elif endpoint.batchable and spec.shape[0] is not None:
-            first = spec.shape[0]
-        else:
-            continue
-        raise ValueError(
-            "`learner` must give a batchable endpoint a free first dimension of every "
-            f"input and output. Received: {first} of {name!r} of {endpoint.name!r}"
-        )
+    for name, spec in tensors.items() if endpoint.batchable else ():
+        if not spec.shape.rank or spec.shape[0] is not None:
+            raise ValueError(
+                "`learner` must give a batchable endpoint a free first dimension of "
+                f"every input and output. Received: {endpoint.name!r} with {name!r} of "
+                f"shape {spec.shape}"
+            )
 
 
 def _trial_input(spec: tf.TensorSpec, takes_files: bool) -> tf.Tensor:

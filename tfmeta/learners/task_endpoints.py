@@ -46,9 +46,16 @@ def task_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpoint]:
             files.decoded_support(support), support_labels, files.decode(query)
         )
 
-    inputs = (files.support(served.task[0]), served.task[1], files.query)
-    name = f"{served.name}_encoded"
-    return [*endpoints, Endpoint(name, of_files, inputs, takes_files=True)]
+    support, labels, _ = served.task
+    return [
+        *endpoints,
+        Endpoint(
+            f"{served.name}_encoded",
+            of_files,
+            (files.support(support), labels, files.query),
+            takes_files=True,
+        ),
+    ]
 
 
 def adaptation_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpoint]:
@@ -206,7 +213,9 @@ class _Files:
 
     def support(self, arrays: tf.TensorSpec) -> tf.TensorSpec:
         """What the support is: only what holds pictures holds files instead."""
-        return tf.TensorSpec([None], tf.string, "support") if self._support_too else arrays
+        return (
+            tf.TensorSpec([None], tf.string, "support") if self._support_too else arrays
+        )
 
     def decoded_support(self, support: tf.Tensor) -> tf.Tensor:
         return self.decode(support) if self._support_too else support
