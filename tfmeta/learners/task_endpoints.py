@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from tfmeta.learners.each_query import State
@@ -137,6 +140,9 @@ class _Served:
             labels,
             _rows(examples, "query"),
         )
+        # One graph for all endpoints: that of an inner loop is large.
+        self._adapted = _traced_once(self._adapt_checked)
+        self.answer = _traced_once(self._answer)
 
     def at_once(
         self,
@@ -168,7 +174,7 @@ class _Served:
         state = self._adapted(support, found)
         return {part: values[0] for part, values in state.items()}
 
-    def answer(self, state: State, query: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _answer(self, state: State, query: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = self._learner.predict_query(state, query[tf.newaxis], training=False)
         return predicted(outputs[0]) if self._is_regression else classified(outputs[0])
 
@@ -177,7 +183,7 @@ class _Served:
             return checked_targets(support, labels)
         return checked_labels(support, labels, most_ways=self._learner.fixed_ways)
 
-    def _adapted(
+    def _adapt_checked(
         self, support: tf.Tensor, labels: tf.Tensor, **unlabelled: tf.Tensor
     ) -> State:
         targets = labels
@@ -219,6 +225,22 @@ class _Files:
 
     def decoded_support(self, support: tf.Tensor) -> tf.Tensor:
         return self.decode(support) if self._support_too else support
+
+
+def _traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, as one graph for all calls with tensors of the same kinds."""
+    traced = tf.function(function)
+    graphs: dict[str, Any] = {}
+
+    def call(*tensors: Any, **named: tf.Tensor) -> Any:
+        given = tf.nest.map_structure(
+            lambda x: tf.TensorSpec(x.shape, x.dtype), (tensors, named)
+        )
+        if repr(given) not in graphs:
+            graphs[repr(given)] = traced.get_concrete_function(*given[0], **given[1])
+        return graphs[repr(given)](*tensors, **named)
+
+    return call
 
 
 def _rows(examples: ExampleSpec, name: str) -> tf.TensorSpec:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-# The most classes of a task that is served: its tables are as wide as the highest label,
+# The most classes of a task that is served: tables are as wide as its highest label,
 # which comes from a stranger.
 MOST_WAYS = 4096
 
