@@ -24,7 +24,7 @@ class Exported:
 
 
 def _conv4():
-    return Conv4(PICTURE, filters=4, blocks=2, seed=0)
+    return Conv4(PICTURE, filters=4, blocks=1, seed=0)
 
 
 def _dense():
@@ -35,7 +35,7 @@ def _dense():
 FAMILIES = {
     "metric": lambda: PrototypicalNetwork(_conv4()),
     "head": lambda: SimpleShot(_conv4()),
-    "inner_loop": lambda: MAML(_conv4(), 3, inner_steps=2, seed=0),
+    "inner_loop": lambda: MAML(_conv4(), 3, inner_steps=1, seed=0),
     "regression": lambda: MAML(
         _dense(), 2, task="regression", inner_learning_rate=0.05, seed=0
     ),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from every_learner import LEARNERS, dense
+from every_learner import LEARNERS, by_cost, dense
 
 from tfmeta import export
 from tfmeta.learners import PrototypicalNetwork

@@ -1,11 +1,10 @@
 """What `saved_model_cli` shows of an export: the names that a client writes."""
 
-import contextlib
-import io
 import re
+import subprocess
+import sys
 
 import pytest
-from tensorflow.python.tools import saved_model_cli
 
 TASK = {"support", "support_labels", "query", "one_task"}
 ANSWER = {"probabilities", "logits", "ways"}
@@ -36,27 +35,34 @@ SHOWN = {
 }
 
 
-@pytest.mark.parametrize("family", SHOWN)
-def test_names_are_those_of_the_documents(families, family):
-    written = io.StringIO()
-    with contextlib.redirect_stdout(written):
-        parser = saved_model_cli.create_parser()
-        options = parser.parse_args(
-            ["show", "--all", "--dir", str(families[family].folder)]
+@pytest.fixture(scope="module")
+def shown(families):
+    """What the tool prints of each, at once."""
+    tool = [sys.executable, "-m", "tensorflow.python.tools.saved_model_cli"]
+    running = {
+        family: subprocess.Popen(
+            [*tool, "show", "--all", "--dir", families[family].folder],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         )
-        options.func(options)
-    shown = written.getvalue().partition("Concrete Functions:")[0]
-    parts = re.split(r"signature_def\['(.+)'\]:", shown)
+        for family in SHOWN
+    }
+    return {family: process.communicate()[0] for family, process in running.items()}
+
+
+@pytest.mark.parametrize("family", SHOWN)
+def test_names_are_those_of_the_documents(shown, family):
+    text = shown[family].partition("Concrete Functions:")[0]
+    parts = re.split(r"signature_def\['(.+)'\]:", text)
     found = dict(zip(parts[1::2], parts[2::2], strict=True))
     found.pop("__saved_model_init_op")
     assert found.keys() == SHOWN[family].keys()
     state = [set(), set()]
     for signature, sides in SHOWN[family].items():
         text = found[signature]
-        named = [
-            set(re.findall(rf"{side}\['(.+)'\]", text))
-            for side in ("inputs", "outputs")
-        ]
+        kinds = ("inputs", "outputs")
+        named = [set(re.findall(rf"{kind}\['(.+)'\]", text)) for kind in kinds]
         for side, (names, expected) in enumerate(zip(named, sides, strict=True)):
             if expected is None:
                 state[side] = names - TASK

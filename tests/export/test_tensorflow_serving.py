@@ -82,7 +82,7 @@ def servers(families):
         servers = {}
         for name, exported in families.items():
             session = tf.compat.v1.Session(graph=tf.Graph())
-            stack.enter_context(session)
+            stack.callback(session.close)
             with session.graph.as_default():
                 servers[name] = Server(exported.folder, session)
         yield servers
@@ -137,10 +137,8 @@ def test_classify(servers, families, task, family, signature):
 def test_the_default_signature_and_a_filter(servers, families, task):
     response = servers["metric"].predict(a_request("", {"examples": task["query"]}))
     assert response.model_spec.signature_name == "serving_default"
-    assert (response.model_spec.name, response.model_spec.version.value) == (
-        "glyphs",
-        1,
-    )
+    spec = response.model_spec
+    assert (spec.name, spec.version.value) == ("glyphs", 1)
     found = tf.make_ndarray(response.outputs["embeddings"])
     expected = families["metric"].learner.encoder(task["query"], training=False)
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -153,9 +151,8 @@ def test_the_default_signature_and_a_filter(servers, families, task):
 
 def test_an_adapted_state_goes_round(servers, families, task):
     learner, server = families["inner_loop"].learner, servers["inner_loop"]
-    query, support = task.pop("query"), task
-    task["query"] = query
-    support = {n: task[n] for n in ("support", "support_labels")}
+    query = task["query"]
+    support = {name: task[name] for name in ("support", "support_labels")}
     state = answer(server, "adapt", support)
     found = answer(server, "classify_adapted", {**state, "query": query})
     np.testing.assert_allclose(found["logits"], logits(learner, task), atol=1e-5)
