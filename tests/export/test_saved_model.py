@@ -151,6 +151,9 @@ def test_probabilities_are_those_of_the_learner(
     assert found.dtype == np.float32
     assert found.shape == (queries, max(labels) + 1)
     np.testing.assert_allclose(found.sum(axis=1), np.ones(queries), atol=TOLERANCE)
+    logits = responses[f"{loader}/{task}/logits"]
+    np.testing.assert_allclose(tf.nn.softmax(logits), found, atol=TOLERANCE)
+    assert responses[f"{loader}/{task}/ways"] == max(labels) + 1
     if queries == 0:
         return
     support, query = pictures[: len(labels)], pictures[20 - queries :]
