@@ -2,15 +2,18 @@
 
     python client.py embed MODEL PICTURE... --output embeddings.npy
     python client.py classify MODEL --support FOLDER PICTURE...
+    python client.py classify MODEL --support FOLDER --open-set PICTURE...
 
 MODEL is the folder of a model, of which the newest version is taken, or the
 folder of one version. FOLDER has one sub-folder of example pictures for each
-class. Pictures are BMP, GIF, JPEG or PNG files of any size.
+class. Pictures are BMP, GIF, JPEG or PNG files of any size. With --open-set a picture
+of no class is answered by "none of these", by a threshold that the model has brought.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -141,14 +144,42 @@ def embed(model: Any, pictures: np.ndarray) -> np.ndarray:
 
 def classify(
     model: Any, support: np.ndarray, support_labels: np.ndarray, query: np.ndarray
-) -> np.ndarray:
-    """Probabilities `(queries, ways)`; labels are int32 from 0, without a gap."""
+) -> dict[str, np.ndarray]:
+    """`probabilities` and `logits` `(queries, ways)`, `ways` a scalar.
+
+    Labels are int32 from 0, without a gap.
+    """
     outputs = model.signatures["classify"](
         support=tf.constant(support),
         support_labels=tf.constant(support_labels),
         query=tf.constant(query),
     )
-    return outputs["probabilities"].numpy()
+    return {name: output.numpy() for name, output in outputs.items()}
+
+
+def read_threshold(version: Path, support_labels: np.ndarray) -> dict[str, Any]:
+    """The threshold of a model that was fitted on the tasks most like this one.
+
+    As `tfmeta classify --open-set` chooses it: nearest in the number of classes, then
+    in the fewest examples of one, then the latest.
+    """
+    described = json.loads((version / "tfmeta.json").read_text("utf-8"))
+    thresholds = described.get("open_set_thresholds") or []
+    if not thresholds:
+        raise ValueError(
+            f"{version} must have a threshold for --open-set. Received: none; fit one "
+            "with `tfmeta evaluate RUN --open-set`, and export again"
+        )
+    examples = np.bincount(support_labels)
+
+    def distance(threshold: dict[str, Any]) -> tuple[int, int]:
+        fitted_on = threshold["protocol"]
+        return (
+            abs(fitted_on["ways"] - len(examples)),
+            abs(fitted_on["shots"] - int(examples.min())),
+        )
+
+    return min(reversed(thresholds), key=distance)
 
 
 def main() -> None:
@@ -162,6 +193,9 @@ def main() -> None:
         "classify", help="print class and probability"
     )
     classify_parser.add_argument("--support", type=Path, required=True)
+    classify_parser.add_argument(
+        "--open-set", action="store_true", help='answer "none of these" where it is so'
+    )
     for command in (embed_parser, classify_parser):
         command.add_argument("model", type=Path)
         command.add_argument("pictures", type=Path, nargs="+")
@@ -170,7 +204,8 @@ def main() -> None:
         )
     options = parser.parse_args()
 
-    model = tf.saved_model.load(newest_version(options.model))
+    version = newest_version(options.model)
+    model = tf.saved_model.load(version)
     shape, invert = picture_shape(model), options.invert
     query = np.stack([read_picture(p, shape, invert=invert) for p in options.pictures])
     if options.command == "embed":
@@ -179,9 +214,19 @@ def main() -> None:
         print(f"{options.output}: {embeddings.dtype} of shape {embeddings.shape}")
         return
     support, labels, names = read_classes(options.support, shape, invert=invert)
-    probabilities = classify(model, support, labels, query)
-    for path, row in zip(options.pictures, probabilities, strict=True):
-        print(f"{path}\t{names[row.argmax()]}\t{row.max():.4f}")
+    answer = classify(model, support, labels, query)
+    known = np.ones(len(query), bool)
+    if options.open_set:
+        threshold = read_threshold(version, labels)
+        scores = {"logit": "logits", "probability": "probabilities"}
+        score = answer[scores[threshold["score"]]].max(axis=1)
+        known = score >= threshold["value"]
+    rows = zip(options.pictures, answer["probabilities"], known, strict=True)
+    for path, row, is_known in rows:
+        if is_known:
+            print(f"{path}\t{names[row.argmax()]}\t{row.max():.4f}")
+        else:
+            print(f"{path}\tnone of these\t-")
 
 
 if __name__ == "__main__":

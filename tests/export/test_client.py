@@ -14,6 +14,7 @@ from PIL import Image
 from tfmeta import export
 from tfmeta.datasets.reading.pictures import read_picture
 from tfmeta.encoders import Conv4
+from tfmeta.evaluation import Threshold
 from tfmeta.learners import PrototypicalNetwork
 
 HERE = Path(__file__).parent
@@ -48,15 +49,15 @@ def draw(path: Path, seed: int) -> Path:
     return path
 
 
-def run_client(*arguments: object) -> str:
+def run_client(*arguments: object, code: int = 0) -> str:
     done = subprocess.run(
         [sys.executable, HERE / "without_keras.py", CLIENT, *map(str, arguments)],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
 
 
 def test_embed(model, learner, tmp_path):
@@ -83,6 +84,29 @@ def test_classify(model, tmp_path):
         [str(queries[1]), "alif"],
     ]
     assert all(1 / 3 < float(row[2]) <= 1 for row in rows)
+
+
+def test_none_of_these(model, learner, tmp_path):
+    for label, name in enumerate(("alif", "ba", "ta")):
+        draw(tmp_path / "support" / name / "one.png", label)
+    queries = [draw(tmp_path / f"{n}.png", n) for n in (2, 7)]
+    answers = ("classify", model, "--support", tmp_path / "support", "--open-set")
+    assert "fit one with" in run_client(*answers, *queries, code=1)
+
+    # A picture of the support is at no distance of its class, another is.
+    pictures = np.stack([read_picture(path) for path in queries])
+    support = np.stack([read_picture(draw(tmp_path / "s.png", n)) for n in range(3)])
+    state = learner.adapt(support[None], np.eye(3, dtype="float32")[None])
+    best = np.max(learner.predict_query(state, pictures[None])[0], axis=1)
+    assert best[0] > best[1]
+    thresholds = [
+        Threshold("logit", value, 0.9, {}, {"ways": ways, "shots": 1})
+        for ways, value in ((9, 1e9), (3, -1e9), (3, float(np.mean(best))))
+    ]
+    path = tmp_path / "served"
+    export.save(learner, path, open_set_thresholds=thresholds)
+    lines = run_client("classify", path, *answers[2:], *queries).splitlines()
+    assert [line.split("\t")[1] for line in lines] == ["ta", "none of these"]
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png"])

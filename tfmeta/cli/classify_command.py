@@ -89,7 +89,8 @@ _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothin
     "--open-set",
     is_flag=True,
     help='With RUN: answer "none of these" where no class is near enough, by the '
-    "threshold of `tfmeta evaluate RUN --open-set`.",
+    "threshold of `tfmeta evaluate RUN --open-set`. Its newest SavedModel answers, and "
+    "a version folder has the thresholds there were when it was exported.",
 )
 @click.option(
     "--skip-bad",

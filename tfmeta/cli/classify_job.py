@@ -82,11 +82,8 @@ class ClassifyJob:
             check_takes_descriptions,
             find_saved_model,
         )
-        from tfmeta.runs.run_folder import RunFolder
 
         assert self.run is not None
-        if self.open_set:
-            RunFolder(self.run).read_config()  # A SavedModel alone has no threshold.
         model = find_saved_model(self.run)
         if self.class_names is not None:
             check_takes_descriptions(model)
@@ -104,7 +101,7 @@ class ClassifyJob:
         elif self.open_set:
             from tfmeta.classifying.open_set import classify_open_set
 
-            answers = classify_open_set(RunFolder(self.run), pictures)
+            answers = classify_open_set(self.run, model, pictures)
         else:
             from tfmeta.classifying.by_run import classify_by_run
 

@@ -10,6 +10,7 @@ from tfmeta.datasets import ClassTable
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.data import kind_of, light_ground
 from tfmeta.runs.measuring.on_episodes import read_results
+from tfmeta.runs.measuring.open_set import read_thresholds
 from tfmeta.runs.run_folder import RunFolder
 
 
@@ -30,9 +31,10 @@ def export_run(
 
     Returns:
         The version folder. Its model takes pictures of the dtype that it was
-        trained on.
+        trained on, and its `tfmeta.json` has the run's thresholds for unknown classes.
 
     Raises:
+        ValueError: When a result of the run is damaged; names the file.
         FolderInUseError: When another process trains the run, or writes there for long.
         OSError: When it cannot be written, as on a full disk; names the version.
     """
@@ -50,6 +52,7 @@ def export_run(
         }
         for r in read_results(folder)
     ]
+    thresholds = read_thresholds(folder)
     dtype = table.examples.dtype.name
     with owned:
         return export.save(
@@ -64,4 +67,5 @@ def export_run(
                 "protocol": config.to_json(),
                 "test_figures": figures,
             },
+            open_set_thresholds=thresholds,
         )
