@@ -14,8 +14,9 @@ import keras
 import tensorflow as tf
 
 from tfmeta._version import __version__
-from tfmeta.export.trial import check_answers
+from tfmeta.export.trial import Trials
 from tfmeta.export.version_folder import write_version
+from tfmeta.export.warmup import with_default, write_warmup
 from tfmeta.finite_checks import check_finite_weights
 from tfmeta.json_files import json_text
 from tfmeta.learners.base import FewShotLearner
@@ -136,12 +137,13 @@ def _write_archive(
     archive = keras.export.ExportArchive()
     # Its variables are found by the functions that use them; lookup tables are not.
     archive.track(learner)
-    signatures = {}
+    signatures: dict[str, Any] = {}
+    trials = Trials()
     for endpoint in learner.endpoints(examples):
         function = archive.add_endpoint(
             endpoint.name, endpoint.function, input_signature=list(endpoint.inputs)
         )
-        check_answers(endpoint, function)
+        trials.check_answers(endpoint, function)
         outputs = function.get_concrete_function().structured_outputs
         signatures[endpoint.name] = {
             "inputs": {spec.name: _tensor(spec) for spec in endpoint.inputs},
@@ -150,6 +152,7 @@ def _write_archive(
     try:
         with _quiet_tensorflow():
             archive.write_out(folder, verbose=False)
+        write_warmup(folder, with_default(trials.requests, next(iter(signatures))))
     except tf.errors.OpError as error:  # Of a disk without room, for one.
         raise OSError(f"TensorFlow: {error.message}") from error
     return signatures
