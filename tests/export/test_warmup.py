@@ -81,7 +81,7 @@ def test_each_signature_is_answered_with_finite_numbers(exported, replayed, name
     assert set(answered) == wanted
     assert len(replayed[name]) == len(wanted)
     for signature, record in answered.items():
-        known = "serving_default" == signature and about["default_signature"]
+        known = signature == "serving_default" and about["default_signature"]
         known = about["signatures"][known or signature]
         assert record["inputs"] == sorted(known["inputs"])
         assert set(record["outputs"]) == set(known["outputs"])
@@ -89,7 +89,7 @@ def test_each_signature_is_answered_with_finite_numbers(exported, replayed, name
         assert record["model"] == ""
         assert record["bytes"] < 200_000
         shapes = record["outputs"].values()
-        assert shapes and all(shape[0] > 0 for shape in shapes if "adapt" != signature)
+        assert shapes and all(shape[0] > 0 for shape in shapes if signature != "adapt")
 
 
 def test_both_families_are_warmed_where_they_go_on_from_a_state(replayed):

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from tfmeta.export.described_run import (
+    AccuracyFigure,
     DescribedRun,
     Episodes,
     Interval,
     OpenSetFigure,
-    TestFigure,
 )
 from tfmeta.printable import markdown_text
 
@@ -50,13 +50,19 @@ def figures_of(run: DescribedRun) -> Iterator[str]:
 
 def tasks_in_words(figure: Episodes) -> str:
     """Which tasks a figure is of, e.g. "5-way 1-shot, 15 queries a class"."""
-    words = f"{figure['ways']}-way {figure['shots']}-shot"
-    words += f", {figure['queries']} queries a class"
+    words = f"{ways_and_shots(figure)}, {figure['queries']} queries a class"
     if figure["query_dirichlet"] is not None:
         words += f" on average, Dirichlet({figure['query_dirichlet']:g}) proportions"
     if figure["unlabelled"]:
         words += f", {figure['unlabelled']} unlabelled a class"
     return f"{words}, classes of one group" if figure["same_group"] else words
+
+
+def ways_and_shots(figure: Episodes) -> str:
+    """Both, e.g. "5-way 1-shot"."""
+    if figure["support"] == "attributes":
+        return f"{figure['ways']}-way zero-shot"
+    return f"{figure['ways']}-way {figure['shots']}-shot"
 
 
 def kind_of_figure(figure: Episodes) -> str:
@@ -69,7 +75,7 @@ def kind_of_figure(figure: Episodes) -> str:
     return f"{kind}, {seen} ({markdown_text(pretraining['data'])})"
 
 
-def _accuracy_row(figure: TestFigure) -> list[str]:
+def _accuracy_row(figure: AccuracyFigure) -> list[str]:
     error = figure["calibration_error"]
     return [
         tasks_in_words(figure),
@@ -115,7 +121,7 @@ def _ends(interval: Interval, form: str, scale: float) -> str:
     return " to ".join(form.format(scale * end) for end in interval["ends"])
 
 
-def _beside(figure: TestFigure) -> Iterator[str]:
+def _beside(figure: AccuracyFigure) -> Iterator[str]:
     beside = figure["beside_transductive"]
     if beside is None:
         return
@@ -125,8 +131,8 @@ def _beside(figure: TestFigure) -> Iterator[str]:
     )
     if beside["unequal_classes"] is not None:
         said += (
-            f", {100 * beside['unequal_classes']:.2f} % when queries are of unequally "
-            "many for each class"
+            f", {100 * beside['unequal_classes']:.2f} % when classes have unequally "
+            "many queries"
         )
     yield f"{said}."
 
@@ -137,7 +143,8 @@ def _reasons(run: DescribedRun) -> Iterator[str]:
     for figure in run["open_set"]:
         intervals += [f["over_test_classes"] for f in figure["figures"].values()]
     for reason in dict.fromkeys(i["reason"] for i in intervals if i["ends"] is None):
-        yield f"– is no interval over test classes: {markdown_text(reason or 'unknown')}."
+        why = markdown_text(reason or "unknown")
+        yield f"– is no interval over test classes: {why}."
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -13,6 +13,7 @@ class Learner(TypedDict):
     title: str
     summary: str
     family: str
+    support: str
 
 
 class Interval(TypedDict):
@@ -38,9 +39,11 @@ class Episodes(TypedDict):
     queries: Any
     episodes: int
     data: str
+    test_classes: int
     seed: int | None
     same_group: bool
     unlabelled: int
+    support: str
     query_dirichlet: float | None
     transductive: bool
     pretraining: Pretraining | None
@@ -62,7 +65,7 @@ class Beside(TypedDict):
     unequal_classes: float | None
 
 
-class TestFigure(Episodes):
+class AccuracyFigure(Episodes):
     """An accuracy."""
 
     accuracy: float
@@ -113,7 +116,7 @@ class DescribedRun(TypedDict):
     command: str | None
     commit: str | None
     failure: str | None
-    test_figures: list[TestFigure]
+    test_figures: list[AccuracyFigure]
     open_set: list[OpenSetFigure]
 
 

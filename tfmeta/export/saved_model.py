@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta._version import __version__
+from tfmeta.export.model_card import MODEL_CARD_FILE, model_card
 from tfmeta.export.trial import Trials
 from tfmeta.export.version_folder import write_version
 from tfmeta.export.warmup import with_default, write_warmup
@@ -126,6 +128,8 @@ def save(
         content = _describe(learner, examples, signatures, described)
         text = json_text(content, DESCRIPTION_FILE, indent=2)
         (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
+        card = model_card(json.loads(text))
+        (folder / MODEL_CARD_FILE).write_text(card, encoding="utf-8")
 
     return write_version(Path(path), version, write)
 
@@ -170,6 +174,7 @@ def _describe(
         "format_version": FORMAT_VERSION,
         "learner": type(learner).__name__,
         "encoder": None if encoder is None else encoder.name,
+        "parameters": sum(math.prod(w.shape) for w in learner.weights),
         "transductive": learner.transductive,
         "pretraining_data": learner.pretraining_data,
         "example": {

@@ -14,9 +14,7 @@ WARMUP_FILE = Path("assets.extra", "tf_serving_warmup_requests")
 _MOST_BYTES = 4 * 2**20
 
 
-def write_warmup(
-    folder: Path, requests: Mapping[str, Mapping[str, tf.Tensor]]
-) -> None:
+def write_warmup(folder: Path, requests: Mapping[str, Mapping[str, tf.Tensor]]) -> None:
     """Writes `assets.extra/tf_serving_warmup_requests`, one record a request.
 
     TensorFlow Serving runs them while it loads a version, so that no client waits for

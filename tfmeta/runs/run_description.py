@@ -20,7 +20,7 @@ from tfmeta.runs.train_command import train_command
 
 
 def describe_export(folder: RunFolder, table: ClassTable) -> dict[str, Any]:
-    """The `description` of a run's export, as `RunDescription` has it.
+    """The `description` of a run's export, as `DescribedRun` has it.
 
     Args:
         folder: The run.
@@ -37,9 +37,12 @@ def describe_export(folder: RunFolder, table: ClassTable) -> dict[str, Any]:
             "title": entry.title,
             "summary": entry.summary,
             "family": entry.family,
+            "support": entry.support,
         },
         "training_data": table.name,
-        "training_data_description": record.description if record else table.description,
+        "training_data_description": record.description
+        if record
+        else table.description,
         "training_data_licence": record.licence if record else "unknown",
         "light_ground": light_ground(table),
         "classes": folder.seen_by_split(),
@@ -60,15 +63,16 @@ def _training_in_words(config: TrainConfig) -> str:
     valid = config.validation
     return (
         f"{trained}. It takes {config.steps:,} steps with seed {config.seed} and keeps "
-        f"the weights of that of {config.epochs:,} epochs which is best on "
-        f"{config.validation_episodes:,} {valid.ways}-way {valid.shots}-shot tasks of "
-        "the validation classes."
+        f"the weights of the best of {config.epochs:,} epochs, by "
+        f"{config.validation_episodes:,} tasks ({valid.ways}-way {valid.shots}-shot) "
+        "of the validation classes."
     )
 
 
 def _figure(result: EvaluationResult) -> dict[str, Any]:
     return {
         **_episodes(result.protocol),
+        "test_classes": len(set(result.class_clusters)),
         "accuracy": result.accuracy,
         "over_episode_draws": result.over_episode_draws,
         "over_test_classes": result.over_test_classes.to_json(),
@@ -90,6 +94,7 @@ def _episodes(protocol: dict[str, Any]) -> dict[str, Any]:
         "seed": protocol.get("seed"),
         "same_group": bool(protocol.get("same_group")),
         "unlabelled": protocol.get("unlabelled", 0),
+        "support": protocol.get("support", "examples"),
         "query_dirichlet": protocol.get("query_dirichlet"),
     }
 
@@ -120,6 +125,7 @@ def _open_set(result: OpenSetResult) -> dict[str, Any]:
     kept, threshold = result.to_json(), result.threshold
     return {
         **_episodes(result.protocol),
+        "test_classes": len(set(result.class_clusters)),
         "unknown_ways": result.protocol["unknown_ways"],
         "figures": {
             name: {key: value for key, value in figure.items() if key != "episodes"}
