@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tfmeta.printable import markdown_text, short_name
+from tfmeta.printable import markdown_text, one_line, short_name
 
 _MOST_NAMED = 3
 # Of what somebody wrote about their model.
@@ -49,9 +49,8 @@ def size_in_words(shape: list[int | None]) -> str:
 def first_names(names: list[str], data: str) -> str:
     """The first of the names, without that of the data that each begins with."""
     some = [name.removeprefix(f"{data}/") for name in names[:_MOST_NAMED]]
-    return ", ".join(map(short_text, some)) + (
-        ", …" if len(names) > _MOST_NAMED else ""
-    )
+    more = ", …" if len(names) > _MOST_NAMED else ""
+    return ", ".join(map(short_text, some)) + more
 
 
 def short_text(name: str) -> str:
@@ -74,7 +73,7 @@ def as_code(name: str) -> str:
 
 def fenced(line: str, language: str = "sh") -> str:
     """A line in which nothing is markup, backticks neither."""
-    fence = "```"
+    line, fence = one_line(line), "```"
     while fence in line:
         fence += "`"
     return f"{fence}{language}\n{line}\n{fence}"

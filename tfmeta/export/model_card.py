@@ -250,16 +250,18 @@ def _evaluation_data(
         "table."
     )
     seen = [f["pretraining"] for f in figures if f["pretraining"] is not None]
-    if any(pretraining["test_classes_seen"] for pretraining in seen):
+    if not seen:
+        return
+    trained_on = ", ".join(dict.fromkeys(short_text(found["data"]) for found in seen))
+    if any(found["test_classes_seen"] for found in seen):
         yield (
             "**The test classes are among those that the encoder was pre-trained on "
-            f"({short_text(str(content['pretraining_data']))}): these are no figures of "
-            "classes new to it.**"
+            f"({trained_on}): these are no figures of classes new to it.**"
         )
-    elif seen:
+    else:
         yield (
             "Whether the test classes are among those that the encoder was pre-trained "
-            f"on ({short_text(str(content['pretraining_data']))}) is not known."
+            f"on ({trained_on}) is not known."
         )
 
 
