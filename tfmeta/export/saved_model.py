@@ -74,7 +74,13 @@ def save(
     examples it takes, the shape of its embeddings, every signature with shapes
     (`null` for a free size) and dtypes, whether the learner is transductive, what
     its encoder was pre-trained on (`null` for nothing), the versions of tfmeta, Keras
-    and TensorFlow, and the `description`.
+    and TensorFlow, and the `description`. `MODEL_CARD.md` is written from it, for
+    people: what is known of the model, and what is not.
+
+    `assets.extra/tf_serving_warmup_requests` holds a small request of each signature,
+    which TensorFlow Serving answers while it loads the version, so that the first
+    client does not wait longer than others. There is none for encoders of a free size
+    that do not take the size that is tried, and none of more than 4 MiB.
 
     Args:
         learner: What to export. Its encoder, if it has one, must be a functional or
