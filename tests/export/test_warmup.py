@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 
 def dense():
     layer = keras.layers.Dense(
-        3, kernel_initializer=keras.initializers.GlorotUniform(seed=0)
+        3, kernel_initializer=keras.initializers.GlorotUniform(seed=0), name="layer"
     )
     return keras.Sequential([keras.Input((4,)), layer], name="dense")
 
