@@ -179,7 +179,7 @@ def test_other_dtypes_and_sizes_are_refused(responses):
         assert f"{loader}/wrong_size/error" in responses
 
 
-def test_description_file(exported):
+def test_description_file(exported, learner):
     content = json.loads((exported / "tfmeta.json").read_text("utf-8"))
     embed = {
         "batchable": True,
@@ -217,6 +217,7 @@ def test_description_file(exported):
         "format_version": 2,
         "learner": "PrototypicalNetwork",
         "encoder": "conv4",
+        "parameters": sum(w.shape.num_elements() for w in learner.weights),
         "transductive": False,
         "pretraining_data": None,
         "example": {"shape": [28, 28, 1], "dtype": "uint8", "value_range": [0, 255]},

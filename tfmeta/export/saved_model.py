@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,9 +16,11 @@ import tensorflow as tf
 
 from tfmeta._version import __version__
 from tfmeta.evaluation.threshold import Threshold
+from tfmeta.export.model_card import MODEL_CARD_FILE, model_card
 from tfmeta.export.one_task import keep_apart
-from tfmeta.export.trial import check_answers, check_batchable
+from tfmeta.export.trial import Trials, check_batchable
 from tfmeta.export.version_folder import write_version
+from tfmeta.export.warmup import with_default, write_warmup
 from tfmeta.finite_checks import check_finite_weights
 from tfmeta.json_files import json_text
 from tfmeta.learners.base import FewShotLearner
@@ -85,7 +88,13 @@ def save(
     (`null` for a free size) and dtypes and whether it is batchable, the most ways of a
     task (`null` for regression), thresholds for unknown classes, whether the learner is transductive, what
     its encoder was pre-trained on (`null` for nothing), the versions of tfmeta, Keras
-    and TensorFlow, and the `description`.
+    and TensorFlow, and the `description`. `MODEL_CARD.md` is written from it, for
+    people: what is known of the model, and what is not.
+
+    `assets.extra/tf_serving_warmup_requests` holds a small request of each signature,
+    which TensorFlow Serving answers while it loads the version, so that the first
+    client does not wait longer than others. There is none for encoders of a free size
+    that do not take the size that is tried, and none of more than 4 MiB.
 
     Args:
         learner: What to export. Its encoder, if it has one, must be a functional or
@@ -142,6 +151,8 @@ def save(
         content["open_set_thresholds"] = [t.to_json() for t in open_set_thresholds]
         text = json_text(content, DESCRIPTION_FILE, indent=2)
         (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
+        card = model_card(json.loads(text))
+        (folder / MODEL_CARD_FILE).write_text(card, encoding="utf-8")
 
     return write_version(Path(path), version, write)
 
@@ -153,12 +164,13 @@ def _write_archive(
     archive = keras.export.ExportArchive()
     # Its variables are found by the functions that use them; lookup tables are not.
     archive.track(learner)
-    signatures: dict[str, dict[str, Any]] = {}
+    signatures: dict[str, Any] = {}
+    trials = Trials()
     for endpoint in learner.endpoints(examples):
         function = archive.add_endpoint(
             endpoint.name, endpoint.function, input_signature=list(endpoint.inputs)
         )
-        check_answers(endpoint, function)
+        trials.check_answers(endpoint, function)
         outputs = function.get_concrete_function().structured_outputs
         check_batchable(endpoint, outputs)
         signatures[endpoint.name] = {
@@ -174,6 +186,7 @@ def _write_archive(
             folder,
             [n for n, s in {**default, **signatures}.items() if not s["batchable"]],
         )
+        write_warmup(folder, with_default(trials.requests, next(iter(signatures))))
     except tf.errors.OpError as error:  # Of a disk without room, for one.
         raise OSError(f"TensorFlow: {error.message}") from error
     return signatures
@@ -191,6 +204,7 @@ def _describe(
         "format_version": FORMAT_VERSION,
         "learner": type(learner).__name__,
         "encoder": None if encoder is None else encoder.name,
+        "parameters": sum(math.prod(w.shape) for w in learner.weights),
         "transductive": learner.transductive,
         "pretraining_data": learner.pretraining_data,
         "example": {
