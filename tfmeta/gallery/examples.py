@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +13,6 @@ from tfmeta.classifying.photographs import photograph_form
 from tfmeta.datasets.reading.ground import invert_pictures
 from tfmeta.datasets.reading.photographs import read_photograph
 from tfmeta.datasets.reading.pictures import read_picture
-from tfmeta.features.digests import DIGEST_BYTES
 from tfmeta.features.encoding import in_one_graph
 from tfmeta.finite_checks import check_finite
 from tfmeta.gallery.records import Original
@@ -35,12 +33,12 @@ def original_of(example: Example) -> Original:
     if isinstance(example, Path):
         example = example.read_bytes()
     if isinstance(example, bytes):
-        return _digested("picture", example)
+        return Original.of("picture", example)
     if isinstance(example, str):
-        return _digested("text", example.encode("utf-8", "surrogatepass"))
+        return Original.of("text", example.encode("utf-8", "surrogatepass"))
     file = io.BytesIO()
     np.lib.format.write_array(file, np.asarray(example), allow_pickle=False)
-    return _digested("array", file.getvalue())
+    return Original.of("array", file.getvalue())
 
 
 def example_of(original: Original) -> Example:
@@ -50,11 +48,6 @@ def example_of(original: Original) -> Example:
     if original.kind == "text":
         return original.content.decode("utf-8", "surrogatepass")
     return np.lib.format.read_array(io.BytesIO(original.content), allow_pickle=False)
-
-
-def _digested(kind: str, content: bytes) -> Original:
-    digest = hashlib.blake2b(kind.encode() + b"\0" + content, digest_size=DIGEST_BYTES)
-    return Original(kind, content, digest.digest())
 
 
 class ExampleEncoder:

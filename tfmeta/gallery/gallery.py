@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +16,7 @@ import numpy as np
 from tfmeta.classifying.answers import Answers
 from tfmeta.classifying.saved_model import check_probabilities
 from tfmeta.classifying.task import UNKNOWN
-from tfmeta.durable import flush, naming, put_in_place
+from tfmeta.durable import writing
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.features.digests import encoder_digest
 from tfmeta.finite_checks import check_finite_weights
@@ -25,6 +24,7 @@ from tfmeta.gallery.calibration import cross_validated
 from tfmeta.gallery.database import DATABASE, is_gallery
 from tfmeta.gallery.enrolled import Enrolled
 from tfmeta.gallery.examples import Example, ExampleEncoder, example_of, original_of
+from tfmeta.gallery.folder import new_folder
 from tfmeta.gallery.records import Change, NewExample, Original, StoredExample
 from tfmeta.gallery.rows import EMBEDDING_SHAPE
 from tfmeta.gallery.store import GalleryStore
@@ -122,22 +122,9 @@ class Gallery:
             "invert": json.dumps(bool(invert)),
             "keep_originals": json.dumps(bool(keep_originals)),
         }
-        if os.path.lexists(path):
-            raise FileExistsError(
-                f"`path` must be a folder that is not there. Received: {path}"
-            )
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        building = path.absolute().parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
-        try:
-            with naming(path):
-                building.mkdir()
-                learner.save(building / facts["learner_file"])
-                flush(building / facts["learner_file"])
-                GalleryStore.create(building / DATABASE, facts).close()
-                flush(building / DATABASE)
-                put_in_place(building, path)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+        with new_folder(path) as building:
+            learner.save(building / facts["learner_file"])
+            GalleryStore.create(building / DATABASE, facts).close()
         return cls(path)
 
     def _load(self) -> None:
@@ -197,7 +184,8 @@ class Gallery:
             ]
         )
         return self._store.enrol(
-            {name: [next(new) for _ in classes[name]] for name in names}
+            {name: [next(new) for _ in classes[name]] for name in names},
+            expected={"encoder": self._facts["encoder"]},
         )
 
     def forget(self, name: str, example_ids: Sequence[int] | None = None) -> Change:
@@ -296,9 +284,8 @@ class Gallery:
         facts = _facts_of(learner)
         encoder = ExampleEncoder(learner, invert=json.loads(self._facts["invert"]))
         file = self.path / facts["learner_file"]
-        with naming(file):
-            learner.save(file)
-            flush(file)
+        with writing(file) as building:
+            learner.save(building)
 
         def embed(originals: list[Original]) -> np.ndarray:
             return encoder.embed([example_of(one) for one in originals])
