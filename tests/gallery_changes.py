@@ -136,7 +136,9 @@ def random_change(model, rng, *, new_key, lasting=True):
     kind = kinds[rng.integers(len(kinds))]
     some = model.names() + [f"new {rng.integers(6)}"]
     if kind == "enrol":
-        chosen = rng.choice(some, size=min(len(some), rng.integers(1, 4)), replace=False)
+        chosen = rng.choice(
+            some, size=min(len(some), rng.integers(1, 4)), replace=False
+        )
         return [
             kind,
             {

@@ -23,6 +23,7 @@ from tfmeta.gallery.records import (
 )
 from tfmeta.gallery.transactions import Transactions
 from tfmeta.gallery.undoing import undo_latest
+from tfmeta.gallery.verifying import verify_rows
 
 
 class GalleryStore:
@@ -153,6 +154,19 @@ class GalleryStore:
                 " FROM changes ORDER BY number"
             )
             return [rows.as_change(row) for row in found]
+
+    def verify(self) -> dict[str, int]:
+        """Reads all of the gallery, and checks it.
+
+        Returns:
+            The number of `"classes"`, of their `"examples"`, of what was `"removed"`
+            and can be undone, and of `"originals"`.
+
+        Raises:
+            ValueError: When something is not as it was written; says what.
+        """
+        with self._file.reading() as connection:
+            return verify_rows(connection)
 
     def enrol(
         self,
