@@ -155,7 +155,7 @@ def replay(path, calls):
             if Path(_path(found[1])).name in disk.files:
                 disk.cut(Path(_path(found[1])).name, int(found[2]))
         elif call == "write":
-            made += _bytes(re.search(TEXT, arguments)[1]) == b"made\n"
+            made += b"made" in _bytes(re.search(TEXT, arguments)[1])
         else:
             assert call == "rename"
         yield disk, made
