@@ -47,7 +47,8 @@ def give_back_pages(connection: sqlite3.Connection) -> bool:
     Raises:
         sqlite3.OperationalError: When there is no room, or others read for long.
     """
-    connection.execute(f"PRAGMA incremental_vacuum({_AT_ONCE})").fetchall()
+    # Of a statement without columns `execute` takes one step, here a single page.
+    connection.executescript(f"PRAGMA incremental_vacuum({_AT_ONCE})")
     (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise sqlite3.OperationalError("the log is locked by one who reads")
