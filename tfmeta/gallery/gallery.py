@@ -201,6 +201,27 @@ class Gallery:
             {name: [next(new) for _ in classes[name]] for name in names}
         )
 
+    def enrol_embeddings(self, classes: Mapping[str, np.ndarray]) -> Change:
+        """As `enrol`, of embeddings that were made elsewhere; no original is kept.
+
+        Args:
+            classes: By name, embeddings `(examples, *embedding)` by the encoder of the
+                gallery's learner.
+
+        Returns:
+            The change, which is on the disk.
+
+        Raises:
+            ValueError: When embeddings are of another shape, or not finite.
+            OSError: When the disk is full; nothing is enrolled.
+        """
+        return self._store.enrol(
+            {
+                name: [NewExample(one) for one in np.asarray(embeddings, np.float32)]
+                for name, embeddings in classes.items()
+            }
+        )
+
     def forget(self, name: str, example_ids: Sequence[int] | None = None) -> Change:
         """Removes a class, or some of its examples; see `GalleryStore.forget`."""
         return self._store.forget(name, example_ids)
