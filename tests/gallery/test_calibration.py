@@ -1,5 +1,7 @@
 """Thresholds by cross-validation, against learning everything anew for each query."""
 
+import functools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -34,15 +36,25 @@ def enrolled_of(learner, classes):
     return enrolled, embedded
 
 
+@functools.cache
+def graph_of(learner):
+    """All at once, in a graph: a head that is fitted takes long without."""
+
+    @tf.function(reduce_retracing=True)
+    def scores(support, labels, query):
+        state = learner.adapt_embeddings(support[None], labels[None])
+        logits = learner.compare_embeddings(state, query[None, None])[0, 0]
+        return tf.reduce_max(logits), tf.reduce_max(tf.nn.softmax(logits))
+
+    return scores
+
+
 def brute_force(learner, classes, query):
     """Largest logit and probability of one query, all classes learned anew."""
     labels = np.repeat(np.arange(len(classes)), [len(one) for one in classes])
-    state = learner.adapt_embeddings(
-        tf.constant(np.concatenate(classes))[None],
-        tf.one_hot(labels, len(classes))[None],
-    )
-    logits = learner.compare_embeddings(state, tf.constant(query)[None, None])[0, 0]
-    return tf.reduce_max(logits), tf.reduce_max(tf.nn.softmax(logits))
+    one_hot = tf.one_hot(labels, len(classes))
+    support = tf.constant(np.concatenate(classes))
+    return graph_of(learner)(support, one_hot, tf.constant(query))
 
 
 def expected_one_by_one(learner, classes):

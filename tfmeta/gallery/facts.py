@@ -126,7 +126,7 @@ class Facts:
             ValueError: When one is missing, or none that a gallery has.
         """
         kept: dict[str, Any] = {
-            name: value if name in _TEXTS else parse_json(value, f"`{name}` in {source}")
+            name: value if name in _TEXTS else parse_json(value, f"{name} in {source}")
             for name, value in rows.items()
             if name in _Kept.__annotations__
         }
