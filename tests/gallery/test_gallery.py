@@ -13,6 +13,7 @@ import tensorflow as tf
 from small_learners import FEATURES, MAKERS, dense, identity, points
 
 import tfmeta
+from tfmeta.evaluation import OpenSetResult
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.gallery import Gallery
 from tfmeta.gallery.database import DATABASE
@@ -23,8 +24,14 @@ from tfmeta.learners import (
     SimpleShot,
     ZeroShotPrototypicalNetwork,
 )
+from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.measuring.open_set import OpenSet
+from tfmeta.runs.run_folder import RunFolder
 
 QUERIES = np.random.default_rng(9).normal(scale=2, size=(7, FEATURES)).astype("f4")
+OPEN_SET_FIGURES = (
+    *("accuracies", "auroc", "open_accuracies", "known_accepted", "unknown_rejected"),
+)
 DEFAULT = ["prototypical", "semi_supervised_of_queries", "logistic_regression"]
 
 
@@ -422,3 +429,44 @@ def test_facts_that_somebody_has_changed_are_refused(name, value, tmp_path):
     connection.close()
     with pytest.raises(ValueError, match=f"{name}|recall"):
         Gallery(path)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run without its training, on grey pictures of 16 bits, dark on light."""
+    folder = RunFolder(tmp_path_factory.mktemp("runs") / "tiny")
+    folder.create(TrainConfig(), {})
+    layers = [keras.layers.Rescaling(1 / 65535), keras.layers.Flatten()]
+    learner = PrototypicalNetwork(keras.Sequential([keras.Input((2, 2, 1)), *layers]))
+    learner.compile("sgd")
+    learner.save(folder.learner_file)
+    tfmeta.export.save(
+        learner,
+        folder.saved_model,
+        input_dtype="uint16",
+        description={"light_ground": True},
+    )
+    figures = {name: np.array([0.5, 0.6]) for name in OPEN_SET_FIGURES}
+    for value, shots in ((-1.0, 1), (-2.0, 5)):
+        protocol = {"ways": 5, "shots": shots, "episodes": 2}
+        threshold = Threshold("logit", value, 0.9, {"logit": 0.5}, protocol)
+        result = OpenSetResult(protocol, False, threshold, **figures)
+        OpenSet().kept_in(folder).keep(result)
+    return folder
+
+
+def test_a_gallery_of_a_run_reads_pictures_as_the_run_did(run, tmp_path):
+    gallery = Gallery.from_run(
+        tmp_path / "gallery", run.path, threshold="open-set", shots=4, invert=True
+    )
+    assert gallery.light_ground is True and gallery.invert
+    assert gallery.threshold().value == -2.0
+    picture = np.uint16([[[65535], [0]], [[6553.5 * 2], [65535]]])
+    gallery.enrol({"array": [picture], "file": [tf.io.encode_png(picture).numpy()]})
+    kept = [one.embeddings[0] for one in gallery._store.changed_since(0)[1]]
+    expected = np.float32([1, 0, 0.2, 1])
+    np.testing.assert_allclose(kept, [expected, 1 - expected], atol=1e-6)
+    by_default = Gallery.from_run(tmp_path / "other", run.path)
+    assert by_default.threshold() is None and not by_default.invert
+    with pytest.raises(FileNotFoundError):
+        Gallery.from_run(tmp_path / "third", tmp_path / "no_run")
