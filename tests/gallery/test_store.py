@@ -137,7 +137,7 @@ def test_a_file_whose_name_is_no_unicode(store):
 
 def test_a_setting_is_seen_by_who_follows(store):
     store.enrol({"cup": one()})
-    store.set_fact("threshold", "0.5")
+    store.set_facts({"threshold": "0.5"}, "another threshold")
     assert store.version == 2
     assert store.facts()["threshold"] == "0.5"
     store.undo()  # of the enrolment: settings stay

@@ -5,11 +5,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import overload
 
 import numpy as np
 
 _DIGEST_BYTES = 16
+
+
+class FactsChangedError(ValueError):
+    """Another process has changed what a gallery is, so that a change does not fit."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,15 +34,55 @@ class Original:
 
     @classmethod
     def of(cls, kind: str, content: bytes) -> Original:
-        """That of a content, with its digest."""
+        """The original of a content."""
         return cls(kind, content, digest_of(kind, content))
+
+
+@dataclasses.dataclass(frozen=True)
+class OriginalFile:
+    """The original in a file, which is not in memory while others are embedded.
+
+    Attributes:
+        path: The file of a picture.
+        digest: Of its content when it was embedded.
+    """
+
+    path: Path
+    digest: bytes
+
+    kind = "picture"
+
+    @classmethod
+    def of(cls, path: Path) -> OriginalFile:
+        """The original as the file is now.
+
+        Raises:
+            OSError: When it cannot be read.
+        """
+        return cls(path, digest_of(cls.kind, path.read_bytes()))
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file.
+
+        Raises:
+            OSError: When it cannot be read.
+            ValueError: When they are others than those that were embedded.
+        """
+        content = self.path.read_bytes()
+        if digest_of(self.kind, content) != self.digest:
+            raise ValueError(
+                f"{self.path} must stay as it is while it is enrolled. Received: "
+                "another content than before; nothing was enrolled, try again"
+            )
+        return content
 
 
 def digest_of(kind: str, content: bytes) -> bytes:
     """By what an original is known."""
-    digest = hashlib.blake2b(kind.encode() + b"\0", digest_size=_DIGEST_BYTES)
-    digest.update(content)
-    return digest.digest()
+    hashed = hashlib.blake2b(kind.encode() + b"\0", digest_size=_DIGEST_BYTES)
+    hashed.update(content)
+    return hashed.digest()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,7 +97,7 @@ class NewExample:
 
     embedding: np.ndarray
     source: str = ""
-    original: Original | None = None
+    original: Original | OriginalFile | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +182,8 @@ class Change:
 
     Attributes:
         number: From 1; later ones have higher numbers.
-        kind: `"enrol"`, `"forget"`, `"rename"`, `"undo"`, `"re-embed"`, `"purge"` or
-            `"set"`.
+        kind: `"enrol"`, `"forget"`, `"rename"`, `"undo"`, `"re-embed"`, `"settings"` or
+            `"purge"`.
         what: What it did, in words.
         made_at: When, UTC, as ISO 8601.
         undone: Whether it was undone since.

@@ -14,7 +14,13 @@ import numpy as np
 from tfmeta.finite_checks import check_finite
 from tfmeta.gallery.class_names import quoted
 from tfmeta.gallery.database import MOST_BYTES
-from tfmeta.gallery.records import Change, NewExample
+from tfmeta.gallery.records import (
+    Change,
+    FactsChangedError,
+    NewExample,
+    Original,
+    OriginalFile,
+)
 from tfmeta.gallery.sqlite_errors import DamagedError
 
 # Of the facts: the shape of an embedding, as a JSON list.
@@ -29,22 +35,23 @@ def set_fact(connection: sqlite3.Connection, name: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
 
 
+def facts(connection: sqlite3.Connection) -> dict[str, str]:
+    """What is known of the gallery, by name."""
+    return dict(connection.execute("SELECT name, value FROM facts"))
+
+
 def check_facts(connection: sqlite3.Connection, expected: Mapping[str, str]) -> None:
-    """Checks that what is known of the gallery is still what somebody took it for.
+    """Checks that facts are still what they were.
 
     Raises:
-        ValueError: When something is not.
+        FactsChangedError: When one is not; names it.
     """
+    found = facts(connection)
     for name, value in expected.items():
-        found = connection.execute(
-            "SELECT value FROM facts WHERE name = ?", (name,)
-        ).fetchone()
-        if found is None or found[0] != value:
-            known = "nothing" if found is None else quoted(found[0])
-            raise ValueError(
-                f"`{name}` of the gallery must be {quoted(value)}, of which the "
-                "examples were made; it was changed meanwhile, open the gallery again. "
-                f"Received: {known}"
+        if found.get(name) != value:
+            raise FactsChangedError(
+                f"`{name}` of the gallery must be {value}, as it was read before. "
+                f"Received: {found.get(name)}, by another process; nothing was changed"
             )
 
 
@@ -195,18 +202,16 @@ def insert_examples(
 
     Raises:
         ValueError: When an embedding has another shape, or is not finite, or an
-            original is too large.
+            original is too large, or the file of one is another by now.
+        OSError: When the file of an original cannot be read.
     """
-    originals = [one.original for one in examples if one.original is not None]
-    for original in originals:
-        if len(original.content) > MOST_BYTES:
-            raise ValueError(
-                f"originals must be of at most {MOST_BYTES:,} bytes. Received: "
-                f"{len(original.content):,}"
-            )
     connection.executemany(
         "INSERT OR IGNORE INTO originals VALUES (?, ?, ?)",
-        ((one.digest, one.kind, one.content) for one in originals),
+        (
+            (one.original.digest, one.original.kind, _content_of(one.original))
+            for one in examples
+            if one.original is not None
+        ),
     )
     connection.executemany(
         "INSERT INTO examples (class, added_in, original, source, embedding)"
@@ -227,6 +232,17 @@ def insert_examples(
         "UPDATE classes SET examples = examples + ?, changed_in = ? WHERE id = ?",
         (len(examples), number, class_id),
     )
+
+
+def _content_of(original: Original | OriginalFile) -> bytes:
+    # Of a file only here: not all are in memory at once.
+    content = original.content
+    if len(content) > MOST_BYTES:
+        raise ValueError(
+            f"originals must be of at most {MOST_BYTES:,} bytes. Received: "
+            f"{len(content):,}"
+        )
+    return content
 
 
 def as_blob(argument: str, embedding: np.ndarray, shape: tuple[int, ...]) -> bytes:

@@ -91,13 +91,27 @@ class GalleryStore:
     def facts(self) -> dict[str, str]:
         """What is known of the gallery, by name."""
         with self._file.reading() as connection:
-            return dict(connection.execute("SELECT name, value FROM facts"))
+            return rows.facts(connection)
 
-    def set_fact(self, name: str, value: str) -> Change:
-        """Changes what is known of the gallery; not undone by `undo`."""
+    def set_facts(
+        self,
+        facts: Mapping[str, str],
+        what: str,
+        *,
+        expected: Mapping[str, str] | None = None,
+    ) -> Change:
+        """Changes what is known of the gallery; not undone by `undo`.
+
+        Args:
+            facts: Facts by name.
+            what: What that does, in words.
+            expected: As of `enrol`.
+        """
         with self._file.writing() as connection:
-            rows.set_fact(connection, name, value)
-            number = rows.add_change(connection, "set", name)
+            rows.check_facts(connection, expected or {})
+            number = rows.add_change(connection, "settings", what)
+            for name, value in facts.items():
+                rows.set_fact(connection, name, value)
             return rows.read_change(connection, number)
 
     @property
@@ -118,8 +132,13 @@ class GalleryStore:
             The number of the latest change, and the classes by their ids; those
             without examples are gone.
         """
+        return self.read_since(version)[1:]
+
+    def read_since(self, version: int) -> tuple[dict[str, str], int, StoredClasses]:
+        """The facts of the same moment, and what `changed_since` gives."""
         with self._file.reading() as connection:
-            return rows.version(connection), read_classes(connection, version)
+            classes = read_classes(connection, version)
+            return rows.facts(connection), rows.version(connection), classes
 
     def class_sizes(self) -> dict[str, int]:
         """Number of examples by the names of all classes, in order of enrolment."""
@@ -145,6 +164,18 @@ class GalleryStore:
                 (number,),
             )
             return [StoredExample(i, name, s, bool(kept)) for i, s, kept in found]
+
+    def digests_of(self, name: str) -> set[bytes]:
+        """Digests of the kept originals of a class; none where there is no class."""
+        name = class_name("name", name)
+        with self._file.reading() as connection:
+            found = connection.execute(
+                "SELECT e.original FROM classes c JOIN examples e ON e.class = c.id"
+                " WHERE c.name = ? AND c.examples > 0 AND e.removed_in IS NULL"
+                " AND e.original IS NOT NULL",
+                (name,),
+            )
+            return {digest for (digest,) in found}
 
     def changes(self) -> list[Change]:
         """All changes, the first one first."""
@@ -178,14 +209,13 @@ class GalleryStore:
 
         Args:
             classes: New examples by the name of their class, at least one each.
-            expected: What must still be known of the gallery when the change is made,
-                as the encoder by which the embeddings were made.
+            expected: Facts that the embeddings depend on, as of their encoder.
 
         Raises:
+            FactsChangedError: When one of them is another by now; nothing is changed.
             ValueError: When a name is blank, too long or no Unicode, or two are the
-                same in composed form; when embeddings have another shape than the
-                gallery's, or are not finite; or when something else than `expected` is
-                known by now.
+                same in composed form; or when embeddings have another shape than the
+                gallery's, or are not finite.
             FolderInUseError: When another process writes for longer than is waited.
             OSError: When the disk is full; nothing is changed.
         """
@@ -311,7 +341,11 @@ class GalleryStore:
         return change
 
     def re_embed(
-        self, embed: Callable[[list[Original]], np.ndarray], facts: Mapping[str, str]
+        self,
+        embed: Callable[[list[Original]], np.ndarray],
+        facts: Mapping[str, str],
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Change:
         """Makes all embeddings anew of the originals, those of what can be undone too.
 
@@ -322,6 +356,7 @@ class GalleryStore:
             embed: From originals to float32 `(originals, *embedding)`.
             facts: What is known of the gallery from then on; the shape of an embedding,
                 where it becomes another.
+            on_progress: Called with the number of originals embedded, and of all.
 
         Raises:
             ValueError: When an original was not kept; counts them. When embeddings are
@@ -333,6 +368,7 @@ class GalleryStore:
                 shape = embedding_anew.shape_after(connection, facts)
                 sizes = embedding_anew.sizes_to_embed(connection)
             missing = {one: sizes[one] for one in sizes.keys() - made.keys()}
+            total = len(made) + len(missing)
             for part in embedding_anew.parts(missing):
                 with self._file.reading() as connection:
                     originals = embedding_anew.originals(connection, part)
@@ -344,6 +380,8 @@ class GalleryStore:
                     )
                 for original, embedding in zip(originals, embeddings, strict=True):
                     made[original.digest] = rows.as_blob("embed", embedding, shape)
+                if on_progress is not None:
+                    on_progress(len(made), total)
             with self._file.writing() as connection:
                 if embedding_anew.sizes_to_embed(connection).keys() - made.keys():
                     continue

@@ -7,7 +7,7 @@ import sqlite3
 from tfmeta.gallery import rows
 
 # Changes that `undo` passes over: what they did holds for all that is kept.
-_LASTING = ("undo", "re-embed", "purge", "set")
+_LASTING = ("undo", "re-embed", "settings", "purge")
 
 
 def undo_latest(connection: sqlite3.Connection) -> int | None:
