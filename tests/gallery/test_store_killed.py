@@ -134,7 +134,7 @@ def change_under_kills(path, *, changes, kills, seed):
 
 
 def test_enrolments_are_whole_and_stay_under_kills(tmp_path):
-    enrol_under_kills(tmp_path / "gallery.sqlite", enrolments=40, kills=3)
+    enrol_under_kills(tmp_path / "gallery.sqlite", enrolments=24, kills=2)
 
 
 @pytest.mark.slow
@@ -143,7 +143,7 @@ def test_a_thousand_enrolments_under_twenty_kills(tmp_path):
 
 
 def test_changes_of_all_kinds_under_kills(tmp_path):
-    change_under_kills(tmp_path / "gallery.sqlite", changes=20, kills=4, seed=0)
+    change_under_kills(tmp_path / "gallery.sqlite", changes=12, kills=3, seed=0)
 
 
 @pytest.mark.slow
