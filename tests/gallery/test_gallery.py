@@ -32,7 +32,7 @@ QUERIES = np.random.default_rng(9).normal(scale=2, size=(7, FEATURES)).astype("f
 OPEN_SET_FIGURES = (
     *("accuracies", "auroc", "open_accuracies", "known_accepted", "unknown_rejected"),
 )
-DEFAULT = ["prototypical", "semi_supervised_of_queries", "logistic_regression"]
+DEFAULT = ["prototypical", "siamese"]
 
 
 def probabilities_of(learner, classes, queries=QUERIES):
@@ -77,6 +77,7 @@ def test_answers_are_those_of_the_learner(name, tmp_path):
         gallery.close()
 
 
+@pytest.mark.slow
 def test_another_process_answers_the_same(tmp_path):
     gallery = Gallery.create(tmp_path / "gallery", MAKERS["prototypical_cosine"]())
     gallery.enrol(points((3, 2, 4)))
