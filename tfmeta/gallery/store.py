@@ -144,6 +144,17 @@ class GalleryStore:
             )
             return [StoredExample(i, name, s, bool(kept)) for i, s, kept in found]
 
+    def digests_of(self, name: str) -> set[bytes]:
+        """Digests of the kept originals of a class; none where there is no class."""
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT e.original FROM classes c JOIN examples e ON e.class = c.id"
+                " WHERE c.name = ? AND c.examples > 0 AND e.removed_in IS NULL"
+                " AND e.original IS NOT NULL",
+                (name,),
+            )
+            return {digest for (digest,) in found}
+
     def changes(self) -> list[Change]:
         """All changes, the first one first."""
         with self._reading() as connection:
