@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 from click.core import ParameterSource
 
-from tfmeta.classifying.formats import MOST_CLASSES, TOP
 from tfmeta.cli.classify_gallery_job import ClassifyGalleryJob
 from tfmeta.cli.classify_job import ClassifyJob, parse_classes, warn
 from tfmeta.cli.command import Command
@@ -23,9 +20,8 @@ from tfmeta.cli.options import (
     FiniteRange,
     PictureFile,
 )
-from tfmeta.cli.output import say
+from tfmeta.cli.output import say, write_lines
 from tfmeta.gallery.database import is_gallery
-
 
 # What is taken with a gallery.
 _WITH_GALLERY = {
@@ -46,8 +42,9 @@ _WITH_GALLERY = {
     required=True,
     type=AnyPath(exists=True),
     help="A picture, or a folder of pictures to classify; with sub-folders named as "
-    "those of --support, or the classes of GALLERY, the answers are checked. For texts a CSV file with the column "
-    "text, and label where answers are to be checked, or a file with one text a line.",
+    "those of --support, or the classes of GALLERY, the answers are checked. For texts "
+    "a CSV file with the column text, and label where answers are to be checked, or a "
+    "file with one text a line.",
 )
 @click.option(
     "--classes",
@@ -92,8 +89,8 @@ _WITH_GALLERY = {
     default="text",
     show_default=True,
     help="How answers are printed: lines with tabs, a CSV table, or one JSON document "
-    f"with the probabilities of all classes (of more than {MOST_CLASSES:,} the {TOP} "
-    "largest). CSV has names as they are; a spreadsheet "
+    "with the probabilities of all classes (of more than 1,000 the 10 largest). CSV "
+    "has names as they are; a spreadsheet "
     "takes one that begins with =, +, - or @ for a formula.",
 )
 @click.option(
@@ -201,22 +198,6 @@ def classify(
         say(*str(checked).split("\n"), err=True)
 
 
-def write_lines(lines: Iterable[str], *, for_programs: bool) -> None:
-    """Writes lines as the terminal can show them.
-
-    For programs they are UTF-8 whatever the terminal, and bytes of file names that are
-    not are as they are.
-    """
-    # A notebook's has no buffer.
-    bytes_out = getattr(sys.stdout, "buffer", None) if for_programs else None
-    for line in lines:
-        if bytes_out is None:
-            sys.stdout.write(f"{line}\n")
-        else:
-            bytes_out.write(line.encode("utf-8", "surrogateescape") + b"\n")
-    (bytes_out or sys.stdout).flush()
-
-
 def _check_gallery_options(gallery: Path) -> None:
     """Refuses what a gallery has decided."""
     context = click.get_current_context()
@@ -225,9 +206,9 @@ def _check_gallery_options(gallery: Path) -> None:
         given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
         if given and name not in _WITH_GALLERY:
             raise click.UsageError(
-                f"{parameter.opts[0]} must be left out with GALLERY, which holds "
-                f"classes and says how they are compared. Received: {parameter.opts[0]} "
-                f"with {gallery}"
+                f"{parameter.opts[0]} must be left out with GALLERY, which says what "
+                f"the classes are and how they are compared. Received: "
+                f"{parameter.opts[0]} with {gallery}"
             )
 
 

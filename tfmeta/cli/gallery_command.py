@@ -11,7 +11,6 @@ from typing import Any
 
 import click
 
-from tfmeta.cli.classify_command import write_lines
 from tfmeta.cli.command import Group
 from tfmeta.cli.gallery_words import check_names, count
 from tfmeta.cli.head_options import head_options
@@ -23,7 +22,7 @@ from tfmeta.cli.options import (
     WholeRange,
     Word,
 )
-from tfmeta.cli.output import say
+from tfmeta.cli.output import say, write_lines
 from tfmeta.gallery.database import DATABASE, is_gallery
 from tfmeta.gallery.store import GalleryStore
 from tfmeta.printable import shell_word
@@ -341,8 +340,8 @@ def re_embed(gallery: Path, run: Path | None, **pretrained: Any) -> None:
     _check_run(run, pretrained)
     if run is None and pretrained["encoder"] is None:
         raise click.UsageError("Missing option '--run' (or '--encoder').")
-    from tfmeta.cli.gallery_re_embedding import re_embed_gallery
     from tfmeta.cli.gallery_learner import ChosenLearner
+    from tfmeta.cli.gallery_re_embedding import re_embed_gallery
 
     change = re_embed_gallery(gallery, ChosenLearner(run, **pretrained))
     say(

@@ -282,21 +282,11 @@ class Gallery:
             open_set=threshold is not None,
         )
 
-    def re_embed(
-        self,
-        learner: Any,
-        *,
-        threshold: str | Threshold | None = None,
-        invert: bool | None = None,
-        on_progress: Progress = None,
-    ) -> Change:
+    def re_embed(self, learner: Any, *, on_progress: Progress = None) -> Change:
         """Embeds all kept originals by another learner's encoder, and takes it over.
 
         Args:
             learner: The new learner.
-            threshold: As of `create`; `None` keeps what holds, but for a `Threshold`
-                of the former learner, which cross-validation follows.
-            invert: As of `create`; `None` keeps what holds.
             on_progress: Called with the number of originals embedded, and of all.
 
         Raises:
@@ -304,29 +294,14 @@ class Gallery:
         """
         _check_learner(learner)
         facts = _facts_of(learner)
-        held = json.loads(self._facts["threshold"])
-        if threshold is not None or (held and held["by"] != CROSS_VALIDATION):
-            recall = held.get("recall", 0.95) if held else 0.95
-            new = _threshold_fact(threshold or CROSS_VALIDATION, recall)
-            facts["threshold"] = json.dumps(new)
-        facts["invert"] = json.dumps(
-            json.loads(self._facts["invert"]) if invert is None else bool(invert)
-        )
-        encoder = ExampleEncoder(learner, invert=json.loads(facts["invert"]))
+        encoder = ExampleEncoder(learner, invert=json.loads(self._facts["invert"]))
         file = self.path / facts["learner_file"]
         with naming(file):
             learner.save(file)
             flush(file)
 
-        done, of_all = 0, sum(self.class_sizes().values())
-
         def embed(originals: list[Original]) -> np.ndarray:
-            nonlocal done
-            embeddings = encoder.embed([example_of(one) for one in originals])
-            done += len(originals)
-            if on_progress is not None:
-                on_progress(done, max(done, of_all))
-            return embeddings
+            return encoder.embed([example_of(one) for one in originals])
 
         change = self._store.re_embed(embed, facts)
         with self._lock:
@@ -369,11 +344,8 @@ class Gallery:
 
 def _facts_of(learner: Any) -> dict[str, str]:
     digest = encoder_digest(learner.encoder)
-    spec = learner.example_spec()
     return {
         "encoder": digest,
-        "learner": type(learner).__name__,
-        "example": json.dumps({"shape": spec.shape, "dtype": spec.dtype.name}),
         "learner_file": f"learner-{uuid.uuid4().hex[:8]}.keras",
         EMBEDDING_SHAPE: json.dumps(list(learner.encoder.output_shape[1:])),
     }
