@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Literal
 
 from tfmeta.datasets.reading.ground import Ground, ground_of
 from tfmeta.datasets.reading.pictures import picture_kind, read_picture
@@ -21,7 +22,7 @@ def ground_of_files(
     found: dict[Path, Ground] = {}
     for file in files:
         try:
-            channels = 1 if picture_kind(file).is_grey else 3
+            channels: Literal[1, 3] = 1 if picture_kind(file).is_grey else 3
             picture = read_picture(file, size=size, channels=channels)
         except (ValueError, OSError):
             continue

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tfmeta.cli.classify_job import warn
-from tfmeta.cli.gallery_words import CLASSES_FIRST, count, other_ground
+from tfmeta.cli.gallery_facts import GalleryFacts
+from tfmeta.cli.gallery_words import CLASSES_FIRST, other_ground
 from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.console import Console
 from tfmeta.gallery.database import DATABASE
-from tfmeta.gallery.facts import GalleryFacts
 from tfmeta.gallery.store import GalleryStore
 from tfmeta.printable import shell_word
 
@@ -61,7 +61,8 @@ class ClassifyGalleryJob:
             task: Task[Any] = self._texts(sizes, open_set)
         else:
             task = self._pictures(facts, sizes, open_set)
-        warn(_of_threshold(self.gallery, facts, sizes))
+        if len(sizes) == 1 and not open_set and facts.threshold is None:
+            warn([f"{self.gallery} has one class and no threshold: that is the answer"])
         start_tensorflow("metric")
         from tfmeta.classifying.task import number_labels
         from tfmeta.gallery import Gallery
@@ -149,22 +150,6 @@ class ClassifyGalleryJob:
         task = task.without(unreadable)
         warn([left_out(unreadable, total)])
         return task, ask()
-
-
-def _of_threshold(
-    gallery: Path, facts: GalleryFacts, sizes: Mapping[str, int]
-) -> list[str]:
-    """Why "none of these" is not among the answers, where one might expect it."""
-    if facts.has_threshold(sizes) or (facts.threshold is None and len(sizes) > 1):
-        return []
-    why = "it has no threshold"
-    if facts.threshold is not None:
-        why = (
-            "its threshold is by cross-validation, which takes two classes, one of "
-            "them with two examples"
-        )
-    held = f"{count(sum(sizes.values()), 'example')} of {count(len(sizes), 'class')}"
-    return [f"every query is taken for a class of {gallery}: {why}, and it has {held}"]
 
 
 def _name_of(names: Sequence[str], label: int) -> str:

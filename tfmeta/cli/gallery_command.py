@@ -415,9 +415,10 @@ def _check_examples(
         raise click.UsageError(
             "--support and --class exclude each other. Received: both"
         )
-    if support is not None and files:
+    if files and class_name is None:
         raise click.UsageError(
-            f"FILE needs --class NAME. Received: {files[0]} with --support"
+            f"FILE needs --class NAME. Received: {files[0]} without; a folder with a "
+            "sub-folder per class comes after --support"
         )
     if support is None and class_name is None:
         raise click.UsageError("Missing option '--support' (or '--class').")

@@ -23,7 +23,7 @@ class GivenExamples:
     """
 
     kind: Literal["pictures", "texts"]
-    examples: tuple[Path, ...] | tuple[str, ...]
+    examples: tuple[Path | str, ...]
     labels: tuple[str, ...]
     notes: tuple[str, ...] = ()
 

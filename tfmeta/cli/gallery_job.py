@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import shutil
 import uuid
 from collections import Counter
@@ -16,6 +15,7 @@ import click
 
 from tfmeta.cli.classify_job import warn
 from tfmeta.cli.gallery_examples import GivenExamples
+from tfmeta.cli.gallery_facts import GalleryFacts
 from tfmeta.cli.gallery_learner import ChosenLearner, class_of
 from tfmeta.cli.gallery_words import count, other_ground, some
 from tfmeta.cli.output import say
@@ -23,7 +23,6 @@ from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.console import Console
 from tfmeta.gallery.database import DATABASE, is_gallery
-from tfmeta.gallery.facts import LIGHT_GROUND, GalleryFacts
 from tfmeta.gallery.store import GalleryStore
 from tfmeta.printable import shell_word
 
@@ -160,9 +159,16 @@ class EnrolJob:
         from tfmeta.durable import naming, put_in_place
         from tfmeta.gallery import Gallery
 
-        learner = self.chosen.make(given.kind)
-        light_ground = self.chosen.light_ground()
-        invert = self._inverts(given, light_ground)
+        sizes = given.class_sizes
+        ways, shots = len(sizes), min(sizes.values())
+        by = {"validation": "open-set", "none": None}
+        made = self.chosen.make(
+            given.kind,
+            by.get(self.threshold or "", THRESHOLDS[0]),
+            ways=ways,
+            shots=shots,
+        )
+        invert = self._inverts(given, made["light_ground"])
         path = self.gallery.absolute()
         path.parent.mkdir(parents=True, exist_ok=True)
         # Short: the name of the gallery may be as long as names can be.
@@ -171,16 +177,13 @@ class EnrolJob:
             with naming(self.gallery):
                 gallery = Gallery.create(
                     building,
-                    learner,
-                    threshold=self._threshold(given),
+                    **made,
                     recall=RECALL if self.recall is None else self.recall,
                     invert=invert,
                     keep_originals=not self.no_originals,
                 )
                 with contextlib.closing(gallery):
                     yield gallery
-                with contextlib.closing(GalleryStore(building / DATABASE)) as store:
-                    store.set_fact(LIGHT_GROUND, json.dumps(light_ground))
                 put_in_place(building, path)
         finally:
             shutil.rmtree(building, ignore_errors=True)
@@ -201,25 +204,6 @@ class EnrolJob:
         warn([done.warning] if done.warning else [])
         return done.inverted
 
-    def _threshold(self, given: GivenExamples) -> Any:
-        if self.threshold == "none":
-            return None
-        if self.threshold != "validation":
-            return THRESHOLDS[0]
-        sizes = given.class_sizes
-        ways, shots = len(sizes), min(sizes.values())
-        found = self.chosen.threshold(ways=ways, shots=shots)
-        fitted = found.protocol["ways"], found.protocol["shots"]
-        if fitted != (ways, shots):
-            warn(
-                [
-                    f"the threshold was fitted on {fitted[0]}-way {fitted[1]}-shot "
-                    f"episodes, and {count(ways, 'class')} with "
-                    f"{count(shots, 'shot')} are enrolled"
-                ]
-            )
-        return found
-
     @contextlib.contextmanager
     def _opened(self, facts: GalleryFacts, given: GivenExamples) -> Iterator[Gallery]:
         from tfmeta.gallery import Gallery
@@ -233,11 +217,11 @@ class EnrolJob:
     def _check_learner(self, facts: GalleryFacts, kind: str) -> None:
         from tfmeta.features import encoder_digest
 
-        learner, option = self.chosen.make(kind), self.chosen.option
+        learner, option = self.chosen.make(kind)["learner"], self.chosen.option
         digest, name = encoder_digest(learner.encoder), type(learner).__name__
         if digest == facts.encoder and (option == "--encoder" or name == facts.learner):
             return
-        value = self.chosen.run or self.chosen.encoder
+        value: Any = self.chosen.run or self.chosen.encoder
         if value is None:
             option, value = "--size", self.chosen.size
         raise ValueError(
@@ -266,7 +250,7 @@ class EnrolJob:
                 rows.append(row)
         again = len(given.examples) - len(rows)
         what = given.kind[:-1]
-        if again:
+        if again and rows:
             verb = "is" if again == 1 else "are"
             warn(
                 [

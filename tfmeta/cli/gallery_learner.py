@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from tfmeta.cli.gallery_facts import kind_of_examples
 from tfmeta.cli.head_options import LEARNER, PICTURES, TEXTS, named_encoder
-from tfmeta.gallery.facts import kind_of_examples
 from tfmeta.registry import LEARNERS
-
-if TYPE_CHECKING:
-    from tfmeta.evaluation.threshold import Threshold
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,66 +51,62 @@ class ChosenLearner:
             folder.read_config()
             folder.check_has_learner()
 
-    def make(self, kind: str) -> Any:
-        """The learner, for pictures or for texts.
+    def make(
+        self,
+        kind: str,
+        threshold: str | None = None,
+        *,
+        ways: int | None = None,
+        shots: int | None = None,
+    ) -> dict[str, Any]:
+        """Arguments of `Gallery.create` that a learner brings along.
+
+        Args:
+            kind: Whether it is for pictures or for texts.
+            threshold: As of `arguments_of_run`.
+            ways: Likewise.
+            shots: Likewise.
 
         Raises:
-            ValueError: When it cannot be that of a gallery, or takes others.
+            FileNotFoundError: When the run lacks a file.
+            ValueError: When it cannot be the learner of a gallery, or takes others.
         """
         if self.run is not None:
-            from tfmeta.runs.run_folder import RunFolder
-            from tfmeta.runs.train import load_learner
+            from tfmeta.gallery.of_run import arguments_of_run
 
-            learner: Any = load_learner(RunFolder(self.run))
-            if not learner.independent_embeddings:
-                raise ValueError(
-                    "`--run` must be that of a learner whose embeddings do not depend "
-                    "on the episode, as of metric-based ones. Received: "
-                    f"{self.run}, of a {type(learner).__name__}"
-                )
+            made = arguments_of_run(self.run, threshold, ways=ways, shots=shots)
         else:
             from tfmeta.classifying.by_encoder import make_head
 
             name = self.encoder or (TEXTS if kind == "texts" else PICTURES)
-            learner = make_head(self.learner or LEARNER, named_encoder(name, self.size))
-        spec = learner.example_spec()
-        if kind_of_examples(spec.shape, spec.dtype.name) != kind:
-            wanted = "texts" if kind == "texts" else "pictures of raw pixels (uint8)"
+            head = make_head(self.learner or LEARNER, named_encoder(name, self.size))
+            spec = head.example_spec()
+            # As `tfmeta classify` has it: pictures come as raw pixels.
+            floats = len(spec.shape) == 3 and spec.dtype.is_floating
+            dtype = "uint8" if floats and spec.shape[2] in (1, 3, None) else None
+            made = {"learner": head, "threshold": threshold, "input_dtype": dtype}
+            made["light_ground"] = None
+        self._check_takes(made, kind)
+        return made
+
+    def _check_takes(self, made: dict[str, Any], kind: str) -> None:
+        learner = made["learner"]
+        if not learner.independent_embeddings:
             raise ValueError(
-                f"`{self.option}` must be one for {wanted}. Received: "
-                f"{self.run or self.encoder}, for {spec.dtype.name} examples of shape "
-                f"{tuple(spec.shape)}"
+                "`--run` must be that of a learner whose embeddings do not depend on "
+                f"the episode, as of metric-based ones. Received: {self.run}, of a "
+                f"{type(learner).__name__}"
             )
-        return learner
-
-    def light_ground(self) -> bool | None:
-        """Whether the run was trained on dark on light, as its SavedModel says."""
-        from tfmeta.classifying.saved_model import newest_version, read_description
-        from tfmeta.runs.run_folder import RunFolder
-
-        if self.run is None:
-            return None
-        version = newest_version(RunFolder(self.run).saved_model)
-        if version is None:
-            return None
-        about = read_description(version)
-        shape = about["example"]["shape"]
+        spec = learner.example_spec()
+        shape, dtype = tuple(spec.shape), made["input_dtype"] or spec.dtype.name
+        if kind_of_examples(shape, dtype) != kind:
+            raise ValueError(
+                f"{self.option} must be one for {kind}. Received: "
+                f"{self.run or self.encoder}, for {dtype} examples of shape {shape}"
+            )
         # Exports of older versions have a ground for colours, too.
         if len(shape) == 3 and shape[2] != 1:
-            return None
-        return about.get("description", {}).get("light_ground")
-
-    def threshold(self, *, ways: int, shots: int) -> Threshold:
-        """That of the run's open_set.json which suits a task best.
-
-        Raises:
-            FileNotFoundError: When it has none.
-        """
-        from tfmeta.runs.measuring.open_set import find_threshold
-        from tfmeta.runs.run_folder import RunFolder
-
-        assert self.run is not None
-        return find_threshold(RunFolder(self.run), ways=ways, shots=shots)
+            made["light_ground"] = None
 
 
 def class_of(name: str) -> str:

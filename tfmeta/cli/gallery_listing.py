@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfmeta.cli.gallery_facts import GalleryFacts
 from tfmeta.cli.gallery_words import check_names, count, threshold_words
 from tfmeta.gallery.database import FORMAT_VERSION
-from tfmeta.gallery.facts import GalleryFacts
 from tfmeta.gallery.store import GalleryStore
 from tfmeta.json_files import json_text
 from tfmeta.printable import printable

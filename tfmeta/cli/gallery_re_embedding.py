@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from pathlib import Path
 
+from tfmeta.cli.classify_job import warn
+from tfmeta.cli.gallery_facts import GalleryFacts
 from tfmeta.cli.gallery_learner import ChosenLearner
 from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.console import Console
 from tfmeta.gallery.database import DATABASE
-from tfmeta.gallery.facts import LIGHT_GROUND, GalleryFacts
 from tfmeta.gallery.records import Change
 from tfmeta.gallery.store import GalleryStore
 
@@ -32,19 +32,31 @@ def re_embed_gallery(gallery: Path, chosen: ChosenLearner) -> Change:
     start_tensorflow("metric")
     from tfmeta.gallery import Gallery
 
-    learner = chosen.make(facts.kind)
-    light_ground = chosen.light_ground()
+    made = chosen.make(facts.kind)
+    light_ground = made["light_ground"]
     invert = None
-    if light_ground is not None and facts.light_ground is not None:
+    if light_ground is None:
+        invert = False
+    elif facts.light_ground is not None:
         # What is enrolled has the ground that the former learner took.
         invert = (facts.light_ground != facts.invert) != light_ground
-    elif light_ground is None:
-        invert = False
-    with (
-        contextlib.closing(Gallery(gallery)) as opened,
-        progress_bar(Console(stderr=True), "Embedding") as report,
-    ):
-        change = opened.re_embed(learner, invert=invert, on_progress=report)
-    with contextlib.closing(GalleryStore(gallery / DATABASE)) as store:
-        store.set_fact(LIGHT_GROUND, json.dumps(light_ground))
+    with contextlib.closing(Gallery(gallery)) as opened:
+        with progress_bar(Console(stderr=True), "Embedding") as report:
+            change = opened.re_embed(
+                made["learner"],
+                invert=invert,
+                light_ground=light_ground,
+                input_dtype=made["input_dtype"],
+                on_progress=report,
+            )
+        if facts.threshold is not None and facts.threshold["by"] == "validation":
+            opened.set_threshold(
+                "cross-validation", recall=facts.threshold["threshold"]["recall"]
+            )
+            warn(
+                [
+                    "the threshold was that of the former learner; now it is by "
+                    "cross-validation of what is enrolled"
+                ]
+            )
     return change

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tfmeta.gallery.facts import GalleryFacts
+from tfmeta.cli.gallery_facts import GalleryFacts
 from tfmeta.printable import one_line
 
 CLASSES_FIRST = "`tfmeta gallery enrol {gallery} --support DIR` enrols some"
@@ -62,11 +62,11 @@ def threshold_words(facts: GalleryFacts, sizes: Mapping[str, int]) -> str:
             said += " (none yet: it takes two classes, one of them with two examples)"
         return said
     fitted = threshold["threshold"]
-    protocol = fitted["protocol"]
+    ways, shots = (fitted["protocol"].get(name, "?") for name in ("ways", "shots"))
     return (
-        f"{fitted['score']} of at least {fitted['value']:.4g}, by "
-        f"{protocol['ways']}-way {protocol['shots']}-shot validation episodes; accepts "
-        f"{100 * fitted['recall']:g} % of their queries of known classes"
+        f"{fitted['score']} of at least {fitted['value']:.4g}, by {ways}-way "
+        f"{shots}-shot validation episodes; accepts {100 * fitted['recall']:g} % of "
+        "their queries of known classes"
     )
 
 
