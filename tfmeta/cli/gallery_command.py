@@ -27,6 +27,8 @@ from tfmeta.gallery.database import DATABASE, is_gallery
 from tfmeta.gallery.store import GalleryStore
 from tfmeta.printable import shell_word
 
+# Seconds to wait for another writer.
+WAIT = 30.0
 _MOST_TOP = 1000
 
 
@@ -296,7 +298,7 @@ def undo(gallery: Path) -> None:
         sizes = store.class_sizes()
     say(
         f"Undid {undone.kind} of {undone.made_at}: {undone.what}",
-        f"{gallery} holds {count(len(sizes), 'class')} of "
+        f"{gallery} holds {count(len(sizes), 'class')} with "
         f"{count(sum(sizes.values()), 'example')}",
     )
 
@@ -393,7 +395,8 @@ def export(gallery: Path, to: Path | None, top: int) -> None:
 def _opened(gallery: Path) -> Iterator[GalleryStore]:
     """What is on disk, without the learner; what is not there is bad input."""
     try:
-        with contextlib.closing(GalleryStore(gallery / DATABASE)) as store:
+        store = GalleryStore(gallery / DATABASE, wait=WAIT)
+        with contextlib.closing(store):
             yield store
     except KeyError as error:
         # Of a class that somebody else has just removed.

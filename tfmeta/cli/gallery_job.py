@@ -313,7 +313,7 @@ def say_enrolled(gallery: Path, new: GivenExamples) -> None:
     say(
         f"Enrolled {count(len(new.labels), new.kind[:-1])} of "
         f"{count(len(of_all), 'class')} in {gallery}: {named}{more}",
-        f"It holds {count(len(sizes), 'class')} of "
+        f"It holds {count(len(sizes), 'class')} with "
         f"{count(sum(sizes.values()), 'example')}",
     )
     none = 'answers "none of these" to what is of no class'

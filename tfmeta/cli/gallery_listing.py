@@ -41,7 +41,7 @@ def list_classes(store: GalleryStore, gallery: Path) -> Listing:
     facts, sizes = GalleryFacts.of(store), store.class_sizes()
     total = sum(sizes.values())
     words = [
-        f"{gallery}: {count(len(sizes), 'class')} of {count(total, 'example')}, "
+        f"{gallery}: {count(len(sizes), 'class')} with {count(total, 'example')}, "
         f"{facts.kind}",
         f"learner: {facts.learner}, encoder {facts.encoder}",
         f"threshold: {threshold_words(facts, sizes)}",
