@@ -229,7 +229,7 @@ def test_a_run_enrols_and_answers(call, ask, glyphs_run, task_folders, tmp_path)
         *("--run", glyphs_run),
     )
     assert (done.code, done.err) == (0, "")
-    done = ask(gallery=cups, query=task_folders / "query", *["--format", "json"])
+    done = ask("--format", "json", gallery=cups, query=task_folders / "query")
     assert (done.code, done.err) == (0, "")
     found = json.loads(done.out)
     by_run = call(

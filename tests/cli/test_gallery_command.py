@@ -145,7 +145,7 @@ def test_names_are_text_wherever_they_stand(call, enrol, enrolled, photos):
 
 
 def test_folders_of_any_name(call, enrol, photos):
-    for name in ("my cups", "[bold]", "q\nr\t", "ü" * 100, "-"):
+    for name in ("my [bold] cups", "q\nr\t", "ü" * 100):
         folder = photos / "galleries" / name
         done = enrol(to=folder)
         assert done.code == 0, done.err
