@@ -1,0 +1,451 @@
+"""`tfmeta gallery`."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tfmeta.cli.command import Group
+from tfmeta.cli.gallery_words import check_names, count
+from tfmeta.cli.head_options import head_options
+from tfmeta.cli.options import (
+    MOST_SEED,
+    RUN,
+    AnyPath,
+    FiniteRange,
+    WholeRange,
+    Word,
+)
+from tfmeta.cli.output import say, write_lines
+from tfmeta.gallery.database import DATABASE, is_gallery
+from tfmeta.gallery.store import GalleryStore
+from tfmeta.printable import shell_word
+
+# Seconds to wait for another writer.
+WAIT = 30.0
+_MOST_TOP = 1000
+
+
+class GalleryFolder(AnyPath):
+    """The folder of a gallery.
+
+    Args:
+        new: Whether nothing may be there, where one is to be made.
+    """
+
+    def __init__(self, *, new: bool = False) -> None:
+        super().__init__(made=new, exists=not new, file_okay=False, writable=new)
+        self._new = new
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Any:
+        """The path."""
+        path = super().convert(value, param, ctx)
+        if is_gallery(path) or (self._new and not path.exists()):
+            return path
+        received = "a folder without " + DATABASE
+        if (path / "config.json").is_file():
+            received = "the folder of a run"
+        elif (path / "saved_model.pb").is_file():
+            received = "that of a SavedModel"
+        wanted = ", or a path where nothing is" if self._new else ""
+        return self.fail(
+            "must be the folder of a gallery, as `tfmeta gallery enrol` makes it"
+            f"{wanted}. Received: {path}, {received}",
+            param,
+            ctx,
+        )
+
+
+class ClassName(Word):
+    """The name of a class."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str:
+        """The name in Unicode's composed form, as those of folders are."""
+        word = super().convert(value, param, ctx)
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            self.fail(f"must be valid text. Received: {word!r}", param, ctx)
+        return unicodedata.normalize("NFC", word)
+
+
+GALLERY = click.argument("gallery", metavar="GALLERY", type=GalleryFolder())
+CLASS_NAME = ClassName()
+
+
+@click.group(cls=Group)
+def gallery() -> None:
+    """Enrol classes from a few examples each, and keep them.
+
+    Nothing is trained: an encoder looks at examples, and `tfmeta classify GALLERY`
+    takes each query for the class that is nearest, or for none of these. Every change
+    is on the disk when its command ends, and can be undone.
+    """
+
+
+@gallery.command()
+@click.argument("gallery", metavar="GALLERY", type=GalleryFolder(new=True))
+@click.argument("files", metavar="[FILE]...", nargs=-1, type=AnyPath(exists=True))
+@click.option(
+    "--support",
+    type=AnyPath(exists=True),
+    help="Folder with one sub-folder of pictures per class, or a CSV file with the "
+    "columns text and label (or path and label, of pictures).",
+)
+@click.option(
+    "--class",
+    "class_name",
+    type=CLASS_NAME,
+    metavar="NAME",
+    help="In place of --support: the class of each FILE, a picture, a folder of "
+    "pictures, or a .csv or .txt file of texts.",
+)
+@click.option(
+    "--run",
+    type=RUN,
+    help="At first: the run folder whose trained learner looks at examples; of a "
+    "learner that is metric-based. [default: a pre-trained encoder]",
+)
+@head_options("At first, without --run: ")
+@click.option(
+    "--threshold",
+    type=click.Choice(["cross-validation", "validation", "none"]),
+    help='At first: from when on a query is of no class, answered by "none of these": '
+    "by cross-validation of what is enrolled, which follows it; by the validation "
+    "episodes of `tfmeta evaluate RUN --open-set`, with --run; or never. [default: "
+    "cross-validation]",
+)
+@click.option(
+    "--recall",
+    type=FiniteRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="At first, with cross-validation: the share of queries of enrolled classes "
+    "to accept. [default: 0.95]",
+)
+@click.option(
+    "--invert",
+    type=click.Choice(["auto", "yes", "no"]),
+    help="At first, with --run: turn dark on light into light on dark, in what is "
+    "enrolled and in queries; auto does so where all pictures are clearly the other "
+    "way round than the run's, and never to colours. [default: auto]",
+)
+@click.option(
+    "--no-originals",
+    is_flag=True,
+    help="At first: keep embeddings alone. Then no other encoder can take over.",
+)
+@click.option(
+    "--skip-bad",
+    is_flag=True,
+    help="Leave out pictures that cannot be read. By default all of them are listed, "
+    "and nothing is enrolled.",
+)
+def enrol(
+    gallery: Path,
+    run: Path | None,
+    encoder: str | None,
+    size: int | None,
+    learner: str | None,
+    **options: Any,
+) -> None:
+    """Add classes to GALLERY, or examples to classes that it has.
+
+    The first enrolment makes GALLERY; options that say "At first" are decided then,
+    and may be left out later. Examples that their class has already are passed over.
+    """
+    _check_examples(options["support"], options["class_name"], options["files"])
+    pretrained = {"encoder": encoder, "size": size, "learner": learner}
+    _check_run(run, pretrained)
+    recall, threshold = options["recall"], options["threshold"]
+    if recall is not None and threshold in ("validation", "none"):
+        raise click.UsageError(
+            "--recall is for --threshold cross-validation. Received: --threshold "
+            f"{threshold}"
+        )
+    from tfmeta.cli.gallery_job import EnrolJob, say_enrolled
+    from tfmeta.cli.gallery_learner import ChosenLearner
+
+    job = EnrolJob(
+        gallery=gallery, chosen=ChosenLearner(run, encoder, size, learner), **options
+    )
+    before = _version(gallery)
+    try:
+        new = job.enrol()
+    except KeyboardInterrupt:
+        if _version(gallery) == before:
+            say("Nothing was enrolled.", err=True)
+        raise
+    say_enrolled(gallery, new)
+
+
+@gallery.command()
+@GALLERY
+@click.argument("names", metavar="NAME...", nargs=-1, required=True, type=CLASS_NAME)
+@click.option(
+    "--example",
+    "example_ids",
+    type=WholeRange(1, MOST_SEED),
+    metavar="ID",
+    multiple=True,
+    help="Remove this example alone; several times for several. `tfmeta gallery list "
+    "--examples NAME` lists them.",
+)
+def forget(gallery: Path, names: tuple[str, ...], example_ids: tuple[int, ...]) -> None:
+    """Remove classes from GALLERY, or some examples of one.
+
+    What is removed stays in the file for `tfmeta gallery undo`, until `tfmeta gallery
+    purge` erases it.
+    """
+    names = tuple(dict.fromkeys(names))
+    if example_ids and len(names) > 1:
+        raise click.UsageError(
+            f"--example takes one NAME. Received: {len(names)} of them"
+        )
+    with _opened(gallery) as store:
+        check_names(names, store.class_sizes(), gallery)
+        if example_ids:
+            _check_ids(store, names[0], example_ids)
+        for name in names:
+            change = store.forget(name, list(dict.fromkeys(example_ids)) or None)
+            say(f"Removed {change.what}")
+    times = "" if len(names) == 1 else f", {len(names)} times for all of them"
+    say(f"Take it back: tfmeta gallery undo {shell_word(gallery)}{times}")
+
+
+@gallery.command()
+@GALLERY
+@click.argument("name", metavar="NAME", type=CLASS_NAME)
+@click.argument("to", metavar="NEW", type=CLASS_NAME)
+def rename(gallery: Path, name: str, to: str) -> None:
+    """Give the class NAME of GALLERY the name NEW."""
+    with _opened(gallery) as store:
+        sizes = store.class_sizes()
+        check_names([name], sizes, gallery)
+        if to in sizes:
+            received = "that of another class; remove one of them, or enrol into it"
+            received = "the same" if to == name else received
+            raise ValueError(
+                f"NEW must be a name that no class of {gallery} has. Received: "
+                f"{to!r}, {received}"
+            )
+        say(f"Renamed: {store.rename(name, to).what}")
+
+
+@gallery.command("list")
+@GALLERY
+@click.option(
+    "--examples",
+    "examples_of",
+    type=CLASS_NAME,
+    metavar="NAME",
+    help="List the examples of a class, with the ids that `forget --example` takes.",
+)
+@click.option("--changes", is_flag=True, help="List what was changed, and when.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json", "csv"]),
+    default="text",
+    show_default=True,
+    help="Lines with tabs, one JSON document, or a CSV table (then what is no table "
+    "goes to stderr).",
+)
+def list_(gallery: Path, examples_of: str | None, changes: bool, form: str) -> None:
+    """List the classes of GALLERY with the number of their examples.
+
+    The learner, the digest of the encoder, the threshold and what it comes from, and
+    the format version follow. Names are escaped in text: tabs, newlines and the like.
+    """
+    if examples_of is not None and changes:
+        raise click.UsageError(
+            "--examples and --changes exclude each other. Received: both"
+        )
+    from tfmeta.cli.gallery_listing import (
+        LISTED,
+        list_changes,
+        list_classes,
+        list_examples,
+    )
+
+    with _opened(gallery) as store:
+        if changes:
+            listing = list_changes(store, gallery)
+        elif examples_of is not None:
+            listing = list_examples(store, gallery, examples_of)
+        else:
+            listing = list_classes(store, gallery)
+    write_lines(LISTED[form](listing), for_programs=form != "text")
+    if form == "csv":
+        say(*listing.words, err=True)
+
+
+@gallery.command()
+@GALLERY
+def undo(gallery: Path) -> None:
+    """Undo the latest change of GALLERY that is not undone; again, the one before."""
+    with _opened(gallery) as store:
+        undone = store.undo()
+        sizes = store.class_sizes()
+    say(
+        f"Undid {undone.kind} of {undone.made_at}: {undone.what}",
+        f"{gallery} holds {count(len(sizes), 'class')} with "
+        f"{count(sum(sizes.values()), 'example')}",
+    )
+
+
+@gallery.command()
+@GALLERY
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def purge(gallery: Path, yes: bool) -> None:
+    """Erase for good what was removed from GALLERY.
+
+    Changes before can no longer be undone.
+    """
+    with _opened(gallery) as store:
+        if not yes:
+            if not sys.stdin.isatty():
+                raise click.UsageError(
+                    "purge asks before it erases, or takes --yes. Received: no "
+                    "terminal to ask at, and no --yes"
+                )
+            say(f"What was removed from {gallery} is erased, and no change undone.")
+            if not click.confirm("Erase it?"):
+                say("Nothing was erased.")
+                return
+        say(f"Erased {store.purge().what}")
+
+
+@gallery.command("re-embed")
+@GALLERY
+@click.option(
+    "--run",
+    type=RUN,
+    help="The run folder whose trained learner takes over.",
+)
+@head_options("", encoder_default=False)
+def re_embed(gallery: Path, run: Path | None, **pretrained: Any) -> None:
+    """Let another learner look at the kept originals of GALLERY, and take over.
+
+    All embeddings are made anew. A threshold of validation episodes was the former
+    learner's; cross-validation of what is enrolled follows it.
+    """
+    _check_run(run, pretrained)
+    if run is None and pretrained["encoder"] is None:
+        raise click.UsageError("Missing option '--run' (or '--encoder').")
+    from tfmeta.cli.gallery_learner import ChosenLearner
+    from tfmeta.cli.gallery_re_embedding import re_embed_gallery
+
+    change = re_embed_gallery(gallery, ChosenLearner(run, **pretrained))
+    say(
+        f"Embedded {change.what}",
+        f"Next: tfmeta classify {shell_word(gallery)} --query NEW",
+    )
+
+
+@gallery.command()
+@GALLERY
+@click.option(
+    "--to",
+    type=AnyPath(made=True, file_okay=False, writable=True),
+    help="Folder of the versions. [default: GALLERY/saved_model]",
+)
+@click.option(
+    "--top",
+    type=WholeRange(1, _MOST_TOP),
+    metavar="CLASSES",
+    default=5,
+    show_default=True,
+    help="How many of the most probable classes an answer names.",
+)
+def export(gallery: Path, to: Path | None, top: int) -> None:
+    """Write a SavedModel that classifies among the classes of GALLERY as it is now.
+
+    It needs TensorFlow alone. The version appears whole or not at all, so a server may
+    poll the folder.
+    """
+    from tfmeta.cli.tensorflow_start import start_tensorflow
+
+    with _opened(gallery) as store:
+        if not store.class_sizes():
+            raise ValueError(
+                f"{gallery} must have at least one class. Received: none; enrol some"
+            )
+    start_tensorflow("metric")
+    from tfmeta.gallery import Gallery
+
+    with contextlib.closing(Gallery(gallery)) as opened:
+        version = opened.export(gallery / "saved_model" if to is None else to, top=top)
+    say(
+        f"Wrote {version}",
+        f"Look at it: saved_model_cli show --all --dir {shell_word(version)}",
+    )
+
+
+@contextlib.contextmanager
+def _opened(gallery: Path) -> Iterator[GalleryStore]:
+    """What is on disk, without the learner; what is not there is bad input."""
+    try:
+        store = GalleryStore(gallery / DATABASE, wait=WAIT)
+        with contextlib.closing(store):
+            yield store
+    except KeyError as error:
+        # Of a class that somebody else has just removed.
+        raise ValueError(error.args[0]) from error
+
+
+def _version(gallery: Path) -> int | None:
+    """The number of the latest change, `None` where there is no gallery."""
+    if not is_gallery(gallery):
+        return None
+    with contextlib.closing(GalleryStore(gallery / DATABASE)) as store:
+        return store.version
+
+
+def _check_examples(
+    support: Path | None, class_name: str | None, files: tuple[Path, ...]
+) -> None:
+    if support is not None and class_name is not None:
+        raise click.UsageError(
+            "--support and --class exclude each other. Received: both"
+        )
+    if files and class_name is None:
+        raise click.UsageError(
+            f"FILE needs --class NAME. Received: {files[0]} without; a folder with a "
+            "sub-folder per class comes after --support"
+        )
+    if support is None and class_name is None:
+        raise click.UsageError("Missing option '--support' (or '--class').")
+    if class_name is not None and not files:
+        raise click.UsageError(
+            f"--class needs a FILE. Received: --class {class_name} without"
+        )
+
+
+def _check_run(run: Path | None, pretrained: dict[str, Any]) -> None:
+    given = [name for name, value in pretrained.items() if value is not None]
+    if run is not None and given:
+        raise click.UsageError(
+            f"--{given[0]} is for a pre-trained encoder. Received: --run {run}"
+        )
+
+
+def _check_ids(store: GalleryStore, name: str, example_ids: tuple[int, ...]) -> None:
+    there = [one.id for one in store.examples_of(name)]
+    missing = [one for one in example_ids if one not in there]
+    if missing:
+        shown = ", ".join(map(str, there[:10]))
+        more = f" and {len(there) - 10:,} more" if len(there) > 10 else ""
+        raise ValueError(
+            f"--example must be the id of an example of {name!r}, {shown}{more}. "
+            f"Received: {', '.join(map(str, missing))}"
+        )
