@@ -19,6 +19,9 @@ class Endpoint:
         takes_state: Whether it goes on from an adapted state, which nobody can make
             up: such an endpoint is tried by the one that adapts.
         takes_files: Whether its strings are files of pictures.
+        batchable: Whether a server may join requests of several clients along the
+            first dimension: every input and output has it, it is free, and a row's
+            answer depends on no other row.
     """
 
     name: str
@@ -26,3 +29,4 @@ class Endpoint:
     inputs: tuple[tf.TensorSpec, ...]
     takes_state: bool = False
     takes_files: bool = False
+    batchable: bool = False
