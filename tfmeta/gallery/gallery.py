@@ -22,6 +22,7 @@ from tfmeta.evaluation.threshold import Threshold
 from tfmeta.features.digests import encoder_digest
 from tfmeta.finite_checks import check_finite_weights
 from tfmeta.gallery.calibration import cross_validated
+from tfmeta.gallery.database import DATABASE, is_gallery
 from tfmeta.gallery.enrolled import Enrolled
 from tfmeta.gallery.examples import Example, ExampleEncoder, example_of, original_of
 from tfmeta.gallery.records import Change, NewExample, Original, StoredExample
@@ -29,8 +30,6 @@ from tfmeta.gallery.rows import EMBEDDING_SHAPE
 from tfmeta.gallery.served import FrozenGallery
 from tfmeta.gallery.store import GalleryStore
 from tfmeta.model_files import check_model_file, loading
-
-DATABASE = "gallery.sqlite"
 
 CROSS_VALIDATION = "cross-validation"
 Progress = Callable[[int, int], None] | None
@@ -404,11 +403,6 @@ class Gallery:
                 recall=fact["recall"],
             )
         return Threshold.from_json(fact["threshold"])
-
-
-def is_gallery(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder is a gallery."""
-    return (Path(path) / DATABASE).is_file()
 
 
 def _facts_of(learner: Any) -> dict[str, str]:
