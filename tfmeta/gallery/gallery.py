@@ -367,9 +367,7 @@ class Gallery:
                 state=self._enrolled.state(),
                 threshold=self._threshold(),
             )
-        return frozen.write(
-            path, version=version, top=top, description=description
-        )
+        return frozen.write(path, version=version, top=top, description=description)
 
     def close(self) -> None:
         """Closes the files."""
