@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,7 @@ from tfmeta.learners import (
 )
 
 SCRIPTS = Path(__file__).parents[1] / "export"
+README = Path(__file__).parents[2] / "export" / "README.md"
 FEATURES = 4
 # No two are a prefix of each other by bytes; none is ASCII alone but the first.
 NAMES = ("cup", "Löffel", "чашка", "茶碗", "🫖 pot")
@@ -167,6 +169,14 @@ def of_texts(path):
     return gallery
 
 
+def of_readme(line):
+    """The block of the section on galleries that holds a line."""
+    text = README.read_text("utf-8").partition("## A gallery")[2]
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, flags=re.DOTALL | re.MULTILINE)
+    (found,) = (block for block in blocks if line in block)
+    return found
+
+
 def picture(seed):
     coarse = np.random.default_rng(seed).integers(0, 256, (2, 2, 3), np.uint8)
     return coarse.repeat(6, axis=0).repeat(6, axis=1)
@@ -265,10 +275,13 @@ def sessions(exported):
         session = tf.compat.v1.Session(graph=graph)
         with graph.as_default():
             loaded = tf.compat.v1.saved_model.load(session, ["serve"], str(folder))
-        signature = loaded.signature_def["classify_enrolled"]
-        outputs = {name: info.name for name, info in signature.outputs.items()}
-        examples = signature.inputs["examples"].name
-        return session, lambda rows: session.run(outputs, {examples: rows})
+
+        def ask(rows, name="classify_enrolled"):
+            signature = loaded.signature_def[name]
+            outputs = {key: info.name for key, info in signature.outputs.items()}
+            return session.run(outputs, {signature.inputs["examples"].name: rows})
+
+        return session, ask
 
     opened = {name: open_session(folder) for name, folder in exported.items()}
     yield {name: ask for name, (_, ask) in opened.items()}
@@ -309,7 +322,7 @@ def check_same_answers(found, expected):
     allowed_size=st.sampled_from([1, 8, 32]),
     seed=st.integers(0, 2**16),
 )
-@settings(max_examples=15)
+@settings(max_examples=10)
 def test_every_client_of_a_joined_request_gets_its_own_answers(
     sessions, learner, sizes, allowed_size, seed
 ):
@@ -370,6 +383,38 @@ def test_texts_and_fewer_classes_than_are_to_be_named(galleries, responses, load
     gallery = galleries["texts"]
     found = response_to(responses["texts"], f"{loader}/texts")
     check_as_gallery(found, gallery, gallery.classify(SENTENCES), top=2)
+
+
+def test_what_the_documents_show_runs(
+    galleries, exported, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "cups").symlink_to(exported["pictures"].parent)
+    (tmp_path / "query.png").write_bytes(png(picture(10)))
+    exec(of_readme("tf.saved_model.load"), {})
+    assert capsys.readouterr().out == f"{NAMES[1]}\n"
+
+
+def test_a_request_by_the_published_protocol(sessions, tmp_path, monkeypatch):
+    predict = pytest.importorskip("tensorflow_serving.apis.predict_pb2")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "query.png").write_bytes(png(picture(10)))
+    client = of_readme("PredictRequest()")
+    sent: dict = {}
+    # All but the sending, which takes a server.
+    exec(client.partition("channel = ")[0], sent)
+    request = predict.PredictRequest.FromString(sent["request"].SerializeToString())
+    answer = sessions["pictures"](
+        tf.make_ndarray(request.inputs["examples"]), request.model_spec.signature_name
+    )
+    response = predict.PredictResponse()
+    for name, value in answer.items():
+        response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
+    received = predict.PredictResponse.FromString(response.SerializeToString())
+    exec(client.splitlines()[-1], {"tf": tf, "response": received}, sent)
+    assert sent["names"].shape == (1, 3)
+    assert sent["names"][0, 0].decode() == NAMES[1]
 
 
 def test_what_it_is_stands_beside_it(galleries, exported):
