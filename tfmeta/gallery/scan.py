@@ -58,7 +58,7 @@ class Scan:
     ) -> None:
         self._form = form
         self._cosines = form.distance.function_of == "cosines"
-        self._centre = None if self._cosines else _centre(memory[: len(present)])
+        self._centre = None if self._cosines else centre_of(memory[: len(present)])
         # Else the memory of those who hold the state is scanned where it is.
         self._is_own = (
             self._cosines or self._centre is not None or memory.dtype != np.float32
@@ -261,7 +261,7 @@ def log_sum(logits: np.ndarray) -> np.ndarray:
         return top + np.log(total)
 
 
-def _centre(vectors: np.ndarray) -> np.ndarray | None:
+def centre_of(vectors: np.ndarray) -> np.ndarray | None:
     """The mean of vectors where they lie far from 0 and near to each other."""
     some = vectors[:: max(1, len(vectors) // _AT_ONCE)].astype(np.float64)
     mean = some.mean(axis=0)

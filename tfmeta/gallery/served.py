@@ -15,6 +15,8 @@ from tfmeta.evaluation.threshold import SCORES, Threshold
 from tfmeta.export.saved_model import write_saved_model
 from tfmeta.finite import finite_rows, nan_unless
 from tfmeta.finite_checks import check_finite
+from tfmeta.gallery.enrolled import SCANNED_FROM
+from tfmeta.gallery.served_scan import ServedScan
 from tfmeta.signatures.encoded_pictures import EncodedPictures
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
@@ -91,6 +93,8 @@ class EnrolledClassifier(tf.Module):
         names: Of the classes, by label.
         threshold: As of `FrozenGallery`.
         top: How many classes to name, at most all.
+        scanned_from: From how many classes on they are scanned in float32 before
+            they are compared, where the learner's form allows it.
     """
 
     def __init__(
@@ -100,13 +104,19 @@ class EnrolledClassifier(tf.Module):
         names: Sequence[str],
         threshold: Threshold | None,
         top: int,
+        *,
+        scanned_from: int = SCANNED_FROM,
     ) -> None:
         super().__init__(name="enrolled")
         self._learner = learner
         self._state = {
-            name: tf.Variable(value, trainable=False, name=name)
+            name: tf.Variable(value[0], trainable=False, name=name)
             for name, value in state.items()
         }
+        form = learner.class_vectors() if learner.independent_classes else None
+        self._scan = None
+        if form and form.distance.function_of and len(names) >= scanned_from:
+            self._scan = ServedScan(learner, self._state, top)
         self._names = tf.Variable(list(names), trainable=False, name="names")
         self._threshold = threshold
         self._top = top
@@ -147,7 +157,7 @@ class EnrolledClassifier(tf.Module):
         )
 
     def _classify(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
-        embeddings = self._learner.embed(examples[tf.newaxis], training=False)
+        embeddings = self._learner.embed(examples[tf.newaxis], training=False)[0]
         logits = self._logits(tf.cast(embeddings, tf.float32))
         # A client's request may be one of several that a server has joined: what is
         # not finite is no answer to it, and no error for the others.
@@ -169,10 +179,13 @@ class EnrolledClassifier(tf.Module):
         }
 
     def _logits(self, embeddings: tf.Tensor) -> tf.Tensor:
-        """`(queries, ways)`, float32, of `(1, queries, *embedding)`."""
-        state = {name: part.read_value() for name, part in self._state.items()}
+        """`(queries, ways)`, float32, of `(queries, *embedding)`."""
+        if self._scan is not None:
+            return self._scan.logits(embeddings)
+        state = {name: part[tf.newaxis] for name, part in self._state.items()}
+        query = embeddings[tf.newaxis]
         if self._learner.transductive:
-            logits = self._learner.predict_each_embedded(state, embeddings)
+            logits = self._learner.predict_each_embedded(state, query)
         else:
-            logits = self._learner.compare_embeddings(state, embeddings)
+            logits = self._learner.compare_embeddings(state, query)
         return tf.cast(logits[0], tf.float32)
