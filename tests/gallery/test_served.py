@@ -20,6 +20,7 @@ from PIL import Image
 import tfmeta
 from tfmeta.encoders import Conv4, TextEncoder
 from tfmeta.evaluation.threshold import Threshold
+from tfmeta.gallery.facts import Facts
 from tfmeta.gallery.served import FrozenGallery
 from tfmeta.learners import (
     BaselinePlusPlus,
@@ -426,6 +427,7 @@ def test_what_it_is_stands_beside_it(galleries, exported):
             "classes": dict.fromkeys(NAMES, 3),
             "change": 1,
             "encoder": tfmeta.features.encoder_digest(gallery.learner.encoder),
+            "invert": False,
             "threshold": None if kept is None else kept.to_json(),
             "score": "logit" if kept is None else kept.score,
             "top": 3,
@@ -527,12 +529,25 @@ def test_a_state_that_is_not_finite_is_refused(tmp_path):
     assert not (tmp_path / "m").exists()
 
 
+FACTS = Facts(
+    encoder="0" * 32,
+    embedding_shape=(6,),
+    learner_file="",
+    learner_class="",
+    threshold=None,
+    invert=False,
+    light_ground=None,
+    input_dtype=None,
+    keep_originals=False,
+)
+
+
 def frozen_gallery(classes):
     rng = np.random.default_rng(0)
     prototypes = rng.normal(size=(1, classes, 6)).astype(np.float32)
     return FrozenGallery(
         learner=PrototypicalNetwork(dense()),
-        encoder="",
+        facts=FACTS,
         change=1,
         sizes={f"class {number}": 1 for number in range(classes)},
         state={

@@ -16,6 +16,8 @@ from tfmeta.export.saved_model import write_saved_model
 from tfmeta.finite import finite_rows, nan_unless
 from tfmeta.finite_checks import check_finite
 from tfmeta.gallery.enrolled import SCANNED_FROM
+from tfmeta.gallery.facts import Facts
+from tfmeta.gallery.memory import GalleryMemory
 from tfmeta.gallery.served_scan import ServedScan
 from tfmeta.signatures.encoded_pictures import EncodedPictures
 from tfmeta.signatures.endpoint import Endpoint
@@ -30,7 +32,7 @@ class FrozenGallery:
 
     Attributes:
         learner: Its learner.
-        encoder: Digest of the learner's encoder.
+        facts: What the gallery is.
         change: Number of the latest change.
         sizes: Number of examples by the names of all classes, by label.
         state: What the learner makes of them, of one task.
@@ -39,11 +41,24 @@ class FrozenGallery:
     """
 
     learner: Any
-    encoder: str
+    facts: Facts
     change: int
     sizes: Mapping[str, int]
     state: Mapping[str, tf.Tensor]
     threshold: Threshold | None
+
+    @classmethod
+    def of(cls, memory: GalleryMemory) -> FrozenGallery:
+        """What is in memory, as of `GalleryMemory.now`."""
+        enrolled = memory.enrolled
+        return cls(
+            learner=memory.learner,
+            facts=memory.facts,
+            change=memory.version,
+            sizes={one.name: len(one.embeddings) for one in enrolled.classes},
+            state=enrolled.state(),
+            threshold=memory.threshold()[0],
+        )
 
     def write(
         self,
@@ -57,14 +72,15 @@ class FrozenGallery:
         top = min(check_count("top", top, 1), len(self.sizes))
         for name, part in self.state.items():
             check_finite(f"{name} of the enrolled classes", part.numpy())
-        examples = self.learner.example_spec()
+        examples = self.learner.example_spec(self.facts.input_dtype)
         classifier = EnrolledClassifier(
             self.learner, self.state, list(self.sizes), self.threshold, top
         )
         facts = {
             "classes": dict(self.sizes),
             "change": self.change,
-            "encoder": self.encoder,
+            "encoder": self.facts.encoder,
+            "invert": self.facts.invert,
             "threshold": self.threshold and self.threshold.to_json(),
             "score": classifier.score,
             "top": top,
