@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfmeta.layers.sphere import unit_vectors
@@ -16,9 +19,19 @@ class Distance:
     A subclass implements `__call__` and says whether a smaller or a larger
     value is closer. `similarity` has the sign that a softmax wants, so that no
     learner ever negates on its own.
+
+    A distance may say what it is a function of, so that whoever compares with very many
+    can do so by one product of matrices.
+
+    Attributes:
+        smaller_is_closer: Which direction is closer.
+        function_of: `"squares"`, `‖q − r‖²`, where the smaller one is closer, or
+            `"cosines"`, where the larger one is; `None` for neither. Then `of_values`
+            is that function.
     """
 
     smaller_is_closer: bool = True
+    function_of: Literal["squares", "cosines"] | None = None
 
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
         """Pairwise values; not finite where an embedding is not.
@@ -36,6 +49,17 @@ class Distance:
         """Pairwise values where larger is closer, shaped as by `__call__`."""
         value = self(query, reference)
         return -value if self.smaller_is_closer else value
+
+    def of_values(self, values: np.ndarray) -> np.ndarray:
+        """The distance where its squares, or cosines, are these; see `function_of`.
+
+        Args:
+            values: Float, of any shape; squares are not negative.
+
+        Returns:
+            The same shape, monotone in the values.
+        """
+        return values
 
     def get_config(self) -> dict:
         """The constructor's arguments."""
@@ -58,6 +82,8 @@ class SquaredEuclidean(Distance):
     ```
     """
 
+    function_of = "squares"
+
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
         """Pairwise squared distances; see `Distance.__call__`."""
         query, reference = _tensors(query, reference)
@@ -75,11 +101,17 @@ class Euclidean(Distance):
     ```
     """
 
+    function_of = "squares"
+
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
         """Pairwise distances; see `Distance.__call__`."""
         query, reference = _tensors(query, reference)
         # Before the cast: the square of a distance may be too large or too small.
         return tf.cast(root(pairwise_squares(query, reference)), query.dtype)
+
+    def of_values(self, values: np.ndarray) -> np.ndarray:
+        """The root of squares."""
+        return values**0.5
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -97,6 +129,7 @@ class Cosine(Distance):
     """
 
     smaller_is_closer = False
+    function_of = "cosines"
 
     def __call__(self, query: tf.Tensor, reference: tf.Tensor) -> tf.Tensor:
         """Pairwise cosines; see `Distance.__call__`."""

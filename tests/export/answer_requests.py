@@ -31,7 +31,10 @@ def answer_all(model: str, source: str, target: str) -> None:
             except ERRORS as error:
                 outputs = {"error": np.array(str(error))}
             for name, value in outputs.items():
-                responses[f"{loader}/{request}/{name}"] = np.asarray(value)
+                value = np.asarray(value)
+                if value.dtype == object:  # Strings, which need no pickle as bytes.
+                    value = value.astype(bytes)
+                responses[f"{loader}/{request}/{name}"] = value
 
     loaded = tf.saved_model.load(model)
     answer(

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
+import tfmeta
 from tfmeta import export
 from tfmeta.datasets.reading.pictures import read_picture
 from tfmeta.encoders import Conv4
@@ -107,6 +109,35 @@ def test_none_of_these(model, learner, tmp_path):
     export.save(learner, path, open_set_thresholds=thresholds)
     lines = run_client("classify", path, *answers[2:], *queries).splitlines()
     assert [line.split("\t")[1] for line in lines] == ["ta", "none of these"]
+
+
+def test_classify_enrolled(client, tmp_path):
+    gallery = tfmeta.Gallery.create(
+        tmp_path / "gallery",
+        PrototypicalNetwork(Conv4(filters=8, seed=0)),
+        threshold=Threshold("logit", -1e-3, 0.9, {}, {}),
+        invert=True,
+    )
+    enrolled = {n: draw(tmp_path / f"{n}.png", n) for n in range(3)}
+    gallery.enrol({f"class {n}": [path] for n, path in enrolled.items()})
+    gallery.export(tmp_path / "model")
+    # A query that is enrolled has distance 0 to its own class, and is not rejected.
+    paths = [enrolled[2], draw(tmp_path / "new.png", 7), enrolled[0]]
+    printed = run_client("classify-enrolled", tmp_path / "model", *paths, "--invert")
+    rows = [line.split("\t") for line in printed.splitlines()]
+    names = ["class 2", "none of these", "class 0"]
+    assert [row[:2] for row in rows] == [
+        [str(path), name] for path, name in zip(paths, names, strict=True)
+    ]
+    answers = gallery.classify(paths)
+    for row, expected in zip(rows, answers.probabilities.max(axis=1), strict=True):
+        assert float(row[2]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_only_a_gallery_has_enrolled_classes(client, model):
+    loaded = tf.saved_model.load(model / "9")
+    with pytest.raises(ValueError, match="`classify_enrolled_encoded`.*with embed, "):
+        client.classify_enrolled(loaded, [b""])
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png"])

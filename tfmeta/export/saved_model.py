@@ -24,6 +24,7 @@ from tfmeta.export.warmup import with_default, write_warmup
 from tfmeta.finite_checks import check_finite_weights
 from tfmeta.json_files import json_text
 from tfmeta.learners.base import FewShotLearner
+from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 from tfmeta.signatures.label_checks import MOST_WAYS
 
@@ -141,14 +142,54 @@ def save(
             "`learner` must be a tfmeta.learners.FewShotLearner. Received: "
             f"{type(learner).__name__}"
         )
+    examples = learner.example_spec(input_dtype)
+    return write_saved_model(
+        learner,
+        path,
+        version=version,
+        examples=examples,
+        endpoints=learner.endpoints(examples),
+        description=description,
+        facts={"open_set_thresholds": [t.to_json() for t in open_set_thresholds]},
+    )
+
+
+def write_saved_model(
+    learner: FewShotLearner,
+    path: str | os.PathLike[str],
+    *,
+    version: int | None,
+    examples: ExampleSpec,
+    endpoints: Sequence[Endpoint],
+    description: Mapping[str, Any] | None,
+    tracked: Sequence[tf.Module] = (),
+    facts: Mapping[str, Any] | None = None,
+) -> Path:
+    """Writes signatures as `save` does, whichever they are.
+
+    Args:
+        learner: Whose they are.
+        path: As of `save`.
+        version: As of `save`.
+        examples: What the learner is served with.
+        endpoints: What is written as signatures, the default one first.
+        description: As of `save`.
+        tracked: What holds variables that the endpoints use, beside the learner's.
+        facts: What `tfmeta.json` says besides, by keys of its own.
+
+    Returns:
+        `path/<version>`.
+
+    Raises:
+        Exception: As of `save`.
+    """
     check_finite_weights("`learner`", learner.variables)
     described = _checked_description(description)
-    examples = learner.example_spec(input_dtype)
 
     def write(folder: Path) -> None:
-        signatures = _write_archive(learner, examples, folder)
+        signatures = _write_archive(learner, endpoints, tracked, folder)
         content = _describe(learner, examples, signatures, described)
-        content["open_set_thresholds"] = [t.to_json() for t in open_set_thresholds]
+        content.update(facts or {})
         text = json_text(content, DESCRIPTION_FILE, indent=2)
         (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
         card = model_card(json.loads(text))
@@ -158,15 +199,19 @@ def save(
 
 
 def _write_archive(
-    learner: FewShotLearner, examples: ExampleSpec, folder: Path
+    learner: FewShotLearner,
+    endpoints: Sequence[Endpoint],
+    tracked: Sequence[tf.Module],
+    folder: Path,
 ) -> dict[str, Any]:
     """Writes the SavedModel; returns its signatures, the default one first."""
     archive = keras.export.ExportArchive()
     # Its variables are found by the functions that use them; lookup tables are not.
-    archive.track(learner)
+    for holder in (learner, *tracked):
+        archive.track(holder)
     signatures: dict[str, Any] = {}
     trials = Trials()
-    for endpoint in learner.endpoints(examples):
+    for endpoint in endpoints:
         function = archive.add_endpoint(
             endpoint.name, endpoint.function, input_signature=list(endpoint.inputs)
         )

@@ -2,37 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfmeta.gallery.records import StoredClass
+from tfmeta.gallery.scan import Candidates, Scan, log_sum, squares_of
+from tfmeta.gallery.state_table import ROWS_TOGETHER, StateTable
 
-# Classes that are learned at once.
-_AT_ONCE = 1024
+# Numbers of embeddings that are learned from at once, in classes of one size.
+_LEARNED_AT_ONCE = 2**22
 # Ways of a learner that learns all classes together, from labels (examples, ways).
 _MOST_WAYS = 4096
+# From so many classes on they are scanned in float32 before they are compared.
+SCANNED_FROM = 4096
+# Logits of a scan at once, numbers of vectors that are compared at once in float64.
+_LOGITS_AT_ONCE, _NUMBERS_AT_ONCE = 2**25, 2**25
+# Of a query: beyond it nothing is gained by a scan.
+_MOST_CANDIDATES = 2048
+# Relative error of probabilities, and of logits, that a scan may have.
+_SCAN_ERROR = 1e-3
+
+
+class Nearest(NamedTuple):
+    """The best classes of some queries.
+
+    Attributes:
+        ids: Int64 `(queries, top)`: ids of the classes, the best first.
+        logits: Float64 `(queries, top)`.
+        log_sum: Float64 `(queries,)`: log of the sum of `exp(logit)` of all classes.
+    """
+
+    ids: np.ndarray
+    logits: np.ndarray
+    log_sum: np.ndarray
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Float64 `(queries, top)`, of a softmax over all classes."""
+        return np.exp(self.logits - self.log_sum[:, None])
 
 
 class Enrolled:
     """The enrolled classes in memory, and the state that a learner makes of them.
 
     A learner with `independent_classes` learns the classes that have changed alone;
-    others learn all of them again when they are next asked.
+    others learn all of them again when they are next asked. Where logits are a function
+    of one vector of each class (`class_vectors`), very many classes are scanned by a
+    product of matrices first, and the learner compares those that come out near.
 
     Args:
         learner: A learner with `independent_embeddings`.
+        scanned_from: From how many classes on.
     """
 
-    def __init__(self, learner: Any) -> None:
+    def __init__(self, learner: Any, *, scanned_from: int = SCANNED_FROM) -> None:
         self._learner = learner
         self._classes: dict[int, StoredClass] = {}
-        # Of each class its part of the state, (1, ...) at the place of the ways.
-        self._rows: dict[int, dict[str, np.ndarray]] = {}
+        self._names: tuple[str, ...] | None = None
+        self._table = StateTable()
         self._state: dict[str, tf.Tensor] | None = None
         self._compare = tf.function(self._compared, reduce_retracing=True)
+        form = learner.class_vectors() if learner.independent_classes else None
+        has_form = form is not None and form.distance.function_of is not None
+        self._form = form if has_form else None
+        self._scanned_from = scanned_from
+        self._scan: Scan | None = None
+        self._scanned_layout = -1
         # A head that is fitted takes hundreds of steps, one by one without a graph.
         self._adapt = tf.function(
             lambda embeddings, labels: learner.adapt_embeddings(embeddings, labels),
@@ -53,45 +91,71 @@ class Enrolled:
     @property
     def names(self) -> tuple[str, ...]:
         """Their names, by label."""
-        return tuple(one.name for one in self._classes.values())
+        if self._names is None:
+            self._names = tuple(one.name for one in self._classes.values())
+        return self._names
+
+    def names_of(self, ids: np.ndarray) -> np.ndarray:
+        """The names of classes, an array of `str` objects in the shape of `ids`."""
+        names = np.empty(ids.size, object)
+        names[:] = [self._classes[one].name for one in ids.ravel().tolist()]
+        return names.reshape(ids.shape)
 
     def update(self, changed: Iterable[StoredClass]) -> None:
         """Takes over classes as they are now; those without examples are gone."""
-        learn = []
+        learn, gone = [], []
+        last = next(reversed(self._classes), 0)
+        ascending = True
         for one in changed:
-            if not len(one.embeddings):
-                self._classes.pop(one.id, None)
-                self._rows.pop(one.id, None)
-            else:
+            if len(one.embeddings):
+                ascending &= one.id > last or one.id in self._classes
+                last = max(last, one.id)
                 self._classes[one.id] = one
                 learn.append(one)
-        self._classes = dict(sorted(self._classes.items()))
-        self._state = None
+            elif self._classes.pop(one.id, None) is not None:
+                gone.append(one.id)
+        if not ascending:
+            self._classes = dict(sorted(self._classes.items()))
+        self._state = self._names = None
         if self._learner.independent_classes:
-            self._rows.update(self.rows_of(learn))
+            self._learn(learn, gone)
 
-    def rows_of(
+    def _learn(self, learn: Sequence[StoredClass], gone: Sequence[int]) -> None:
+        changed = [self._table.remove(np.array(gone, np.int64))]
+        self._table.reserve(np.array([one.id for one in learn], np.int64))
+        for ids, rows in self._rows_of(learn):
+            slots = self._table.slots(ids)
+            self._table.write(slots, rows)
+            changed.append(slots)
+        if self._scan is not None and self._scanned_layout == self._table.layout:
+            slots = np.concatenate(changed)
+            vectors = self._table.parts[self._form.part][slots]
+            self._scan.update(slots, vectors, self._table.present[slots])
+        else:
+            self._scan = None
+
+    def _rows_of(
         self, classes: Sequence[StoredClass]
-    ) -> dict[int, dict[str, np.ndarray]]:
-        """The part of the state of each class, by its id, where they are independent.
+    ) -> Iterator[tuple[np.ndarray, dict[str, np.ndarray]]]:
+        """Ids of classes, and the part of the state of each, `(classes, ...)`.
 
         Classes of as many examples each are the tasks of a batch, of one way.
         """
         by_size: dict[int, list[StoredClass]] = {}
         for one in classes:
             by_size.setdefault(len(one.embeddings), []).append(one)
-        rows = {}
         for alike in by_size.values():
-            for start in range(0, len(alike), _AT_ONCE):
-                part = alike[start : start + _AT_ONCE]
+            at_once = max(1, _LEARNED_AT_ONCE // alike[0].embeddings.size)
+            for start in range(0, len(alike), at_once):
+                part = alike[start : start + at_once]
                 embeddings = np.stack([one.embeddings for one in part])
                 state = self._learner.adapt_embeddings(
                     tf.constant(embeddings), tf.ones((*embeddings.shape[:2], 1))
                 )
-                values = {name: value.numpy() for name, value in state.items()}
-                for place, one in enumerate(part):
-                    rows[one.id] = {name: v[place] for name, v in values.items()}
-        return rows
+                yield (
+                    np.array([one.id for one in part], np.int64),
+                    {name: value[:, 0].numpy() for name, value in state.items()},
+                )
 
     def state(self) -> dict[str, tf.Tensor]:
         """The state of one task with all classes.
@@ -100,21 +164,20 @@ class Enrolled:
             ValueError: When there is no class, or too many for a learner that learns
                 all of them together.
         """
-        if not self._classes:
-            raise ValueError(
-                "the gallery must have at least one class. Received: none; enrol some"
-            )
+        self._check_any()
         if self._state is None:
             self._state = self._learned()
         return self._state
 
+    def _check_any(self) -> None:
+        if not self._classes:
+            raise ValueError(
+                "the gallery must have at least one class. Received: none; enrol some"
+            )
+
     def _learned(self) -> dict[str, tf.Tensor]:
         if self._learner.independent_classes:
-            rows = [self._rows[number] for number in self._classes]
-            return {
-                name: tf.constant(np.concatenate([row[name] for row in rows])[None])
-                for name in rows[0]
-            }
+            return self._state_of(np.flatnonzero(self._table.present)[None])
         ways = len(self._classes)
         if ways > _MOST_WAYS:
             raise ValueError(
@@ -138,12 +201,162 @@ class Enrolled:
     ) -> np.ndarray:
         """Float32 `(queries, ways)`; no query has a part in another's.
 
+        Of very many classes those that may be the best two are compared by the
+        learner, the others in float32, about to six digits.
+
         Args:
             embeddings: Float32 `(queries, *embedding)`.
             state: Of one task; `None` for that of all classes.
         """
-        state = self.state() if state is None else state
-        return self._compare(state, tf.constant(embeddings)[None])[0].numpy()
+        if state is not None:
+            return self._compare(state, tf.constant(embeddings)[None])[0].numpy()
+        self._check_any()
+        scan = self._scan_for(2)
+        if scan is None:
+            return self._exact_logits(embeddings)
+        found = np.empty((len(embeddings), len(self)), np.float32)
+        for part in _parts(len(embeddings), self._at_once()):
+            found[part] = self._scanned_logits(scan, embeddings[part])
+        return found
+
+    def nearest(self, embeddings: np.ndarray, top: int) -> Nearest:
+        """The best classes of each query; they are the same as by `logits`.
+
+        Args:
+            embeddings: Float32 `(queries, *embedding)`.
+            top: How many, at most all.
+        """
+        self._check_any()
+        top = min(top, len(self))
+        scan = self._scan_for(top)
+        at_once = self._at_once()
+        parts = [
+            self._nearest_exactly(embeddings[part], top)
+            if scan is None
+            else self._nearest_scanned(scan, embeddings[part], top)
+            for part in _parts(len(embeddings), at_once)
+        ]
+        return Nearest(*map(np.concatenate, zip(*parts, strict=True)))
+
+    def _at_once(self) -> int:
+        return max(1, _LOGITS_AT_ONCE // max(1, len(self._table.ids)))
+
+    def _scan_for(self, top: int) -> Scan | None:
+        """The scan of all classes, where one is of use."""
+        few = max(self._scanned_from, top * ROWS_TOGETHER)
+        if self._form is None or len(self) < few:
+            return None
+        if self._scan is None:
+            self._scan = Scan(
+                self._form, self._table.memory(self._form.part), self._table.present
+            )
+            self._scanned_layout = self._table.layout
+        return self._scan
+
+    def _scanned_logits(self, scan: Scan, embeddings: np.ndarray) -> np.ndarray:
+        queries = scan.query_vectors(embeddings)
+        products = scan.products(queries)
+        found = scan.candidates(queries, products, 2)
+        badly = _badly_scanned(found, len(embeddings))
+        rows = slice(0, len(self._table.ids))
+        logits = scan.logits(products[:, rows], rows, squares_of(queries))
+        known = ~badly[found.query]
+        query, slot = found.query[known], found.slot[known]
+        logits[query, slot] = self._compared_with(embeddings, query, slot)
+        logits = logits[:, self._table.present]
+        if badly.any():
+            logits[badly] = self._exact_logits(embeddings[badly])
+        return logits
+
+    def _nearest_scanned(self, scan: Scan, embeddings: np.ndarray, top: int) -> Nearest:
+        queries = scan.query_vectors(embeddings)
+        found = scan.candidates(queries, scan.products(queries), top)
+        count = len(embeddings)
+        badly = _badly_scanned(found, count)
+        known = ~badly[found.query]
+        query, slot = found.query[known], found.slot[known]
+        logit = self._compared_with(embeddings, query, slot)
+        # Of the sum over all classes the part of these, for which right ones come in.
+        sums = found.log_sum
+        scanned = np.exp(found.logit[known] - sums[query])
+        compared = np.exp(logit - sums[query])
+        rest = np.maximum(1.0 - np.bincount(query, scanned, count), 0.0)
+        with np.errstate(divide="ignore"):
+            sums = sums + np.log(rest + np.bincount(query, compared, count))
+        nearest = self._best(query, slot, logit, sums, top)
+        if badly.any():
+            for ours, right in zip(
+                nearest, self._nearest_exactly(embeddings[badly], top), strict=True
+            ):
+                ours[badly] = right
+        return nearest
+
+    def _best(
+        self,
+        query: np.ndarray,
+        slot: np.ndarray,
+        logit: np.ndarray,
+        log_sums: np.ndarray,
+        top: int,
+    ) -> Nearest:
+        """The best of candidates, of equal ones the first enrolled; 0 without any."""
+        order = np.lexsort((slot, -logit, query))
+        query, slot, logit = query[order], slot[order], logit[order]
+        there, starts = np.unique(query, return_index=True)
+        places = starts[:, None] + np.arange(top)
+        ids = np.zeros((len(log_sums), top), np.int64)
+        logits = np.zeros((len(log_sums), top))
+        ids[there], logits[there] = self._table.ids[slot[places]], logit[places]
+        return Nearest(ids, logits, log_sums)
+
+    def _compared_with(
+        self, embeddings: np.ndarray, query: np.ndarray, slot: np.ndarray
+    ) -> np.ndarray:
+        """The learner's logits of pairs of a query and a row, float64 `(pairs,)`.
+
+        Every query is the one query of a task, with its own classes.
+
+        Args:
+            embeddings: Float32 `(queries, *embedding)`.
+            query: Int `(pairs,)`, ascending.
+            slot: Int `(pairs,)`.
+        """
+        if not len(query):
+            return np.empty(0)
+        there, task, sizes = np.unique(query, return_inverse=True, return_counts=True)
+        place = np.arange(len(query)) - (np.cumsum(sizes) - sizes)[task]
+        slots = np.repeat(slot[np.cumsum(sizes) - sizes, None], sizes.max(), axis=1)
+        slots[task, place] = slot
+        asked = tf.constant(embeddings[there][:, None])
+        logits = self._compare(self._state_of(slots), asked).numpy()[:, 0]
+        return logits[task, place].astype(np.float64)
+
+    def _state_of(self, slots: np.ndarray) -> dict[str, tf.Tensor]:
+        """The state of tasks with some classes each, of rows `(tasks, classes)`."""
+        parts = self._table.parts.items()
+        return {name: tf.constant(part[slots]) for name, part in parts}
+
+    def _exact_logits(self, embeddings: np.ndarray) -> np.ndarray:
+        query = tf.constant(embeddings)[None]
+        if self._form is None:
+            return self._compare(self.state(), query)[0].numpy()
+        # What it makes of all classes on the way may be much larger than they are.
+        slots = np.flatnonzero(self._table.present)
+        at_once = max(1, _NUMBERS_AT_ONCE // embeddings[0].size)
+        if len(slots) <= at_once:
+            return self._compare(self.state(), query)[0].numpy()
+        found = [
+            self._compare(self._state_of(slots[part][None]), query)[0].numpy()
+            for part in _parts(len(slots), at_once)
+        ]
+        return np.concatenate(found, axis=1)
+
+    def _nearest_exactly(self, embeddings: np.ndarray, top: int) -> Nearest:
+        logits = self._exact_logits(embeddings)
+        labels = np.argsort(-logits, axis=1, kind="stable")[:, :top]
+        ids = np.fromiter(self._classes, np.int64, len(self))
+        best = np.take_along_axis(logits, labels, axis=1).astype(np.float64)
+        return Nearest(ids[labels], best, log_sum(logits))
 
     def _compared(self, state: dict[str, tf.Tensor], query: tf.Tensor) -> tf.Tensor:
         if self._learner.transductive:
@@ -151,3 +364,13 @@ class Enrolled:
         else:
             logits = self._learner.compare_embeddings(state, query)
         return tf.cast(logits, tf.float32)
+
+
+def _badly_scanned(found: Candidates, queries: int) -> np.ndarray:
+    """Bool `(queries,)`: for which float32 does not tell the nearest from others."""
+    many = np.bincount(found.query, minlength=queries) > _MOST_CANDIDATES
+    return many | ~(found.error < _SCAN_ERROR)
+
+
+def _parts(count: int, at_once: int) -> Iterator[slice]:
+    return (slice(start, start + at_once) for start in range(0, count, at_once))

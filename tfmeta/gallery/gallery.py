@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -31,6 +31,7 @@ from tfmeta.gallery.kept_learner import check_learner, facts_of, save_learner
 from tfmeta.gallery.memory import GalleryMemory, Progress
 from tfmeta.gallery.of_run import arguments_of_run
 from tfmeta.gallery.records import FactsChangedError
+from tfmeta.gallery.served import FrozenGallery
 from tfmeta.gallery.store import GalleryStore
 
 
@@ -235,6 +236,58 @@ class Gallery(EditableGallery):
                 )
             called = query_names(embeddings, names)
             return self._answers(memory, embeddings, called, labels)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        version: int | None = None,
+        top: int = 5,
+        description: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Writes what is enrolled now as a SavedModel that needs TensorFlow alone.
+
+        As `tfmeta.export.save` writes a learner: `path/<version>/`, by one rename, and
+        no version is overwritten. Later changes of the gallery do not reach it.
+
+        | signature | takes | gives |
+        |---|---|---|
+        | `classify_enrolled`, also `serving_default` | `examples` `(batch, *example)` | `names` `(batch, top)` strings and their `probabilities` `(batch, top)`, the most probable first; `rejected` `(batch,)` bool and the `scores` `(batch,)` that the threshold is of |
+        | `classify_enrolled_encoded` | the same, pictures as files: strings of bytes `(batch,)` | the same |
+        | `embed`, `embed_float`, `embed_encoded` | as of `tfmeta.export.save` | the same |
+
+        The dimension `batch` is free, may be 0, and is the first one of all inputs and
+        outputs: a server may join requests. No query has a part in the answer to
+        another, also where the learner is transductive. `rejected` says "none of
+        these"; without a threshold it is False, and `scores` are the largest logits.
+        Where an example, or what becomes of it, is not finite, its names are empty,
+        its numbers NaN, and it is rejected.
+
+        `tfmeta.json` has, beside what it has of a learner, `gallery`: the classes with
+        their numbers of examples, the number of the latest change, the digest of the
+        encoder, the threshold, which score it is of, and whether pictures are inverted:
+        then whoever asks is to invert them.
+
+        Args:
+            path: Folder of all versions of this model; made when absent.
+            version: Number from 1, or `None` for one above the highest there is.
+            top: How many classes to name for each query; all where there are fewer.
+            description: What a reader should know; anything that JSON holds.
+
+        Returns:
+            `path/<version>`.
+
+        Raises:
+            FileExistsError: When the version exists; it is left as it is.
+            TypeError: When `top` or `version` is no integer, or `description` nothing
+                that JSON holds.
+            ValueError: When nothing is enrolled, `top` or `version` is below 1, or
+                answers are not finite.
+            OSError: When it cannot be written, as on a full disk; names the version.
+        """  # noqa: E501
+        with self._memory.now() as memory:
+            frozen = FrozenGallery.of(memory)
+        return frozen.write(path, version=version, top=top, description=description)
 
     def _answers(
         self,

@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.encoders.pretrained.features import pretraining_data
+from tfmeta.learners.class_vectors import ClassVectors
 from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.form_checks import check_episode
 from tfmeta.learners.task_endpoints import task_endpoints
@@ -239,6 +240,13 @@ class LearnerContract:
     ) -> tf.Tensor:
         """As `episode_logits`, of embeddings in place of examples."""
         raise NotImplementedError
+
+    def class_vectors(self) -> ClassVectors | None:
+        """How logits follow from one vector of each class, `None` where they do not.
+
+        For those who have very many classes.
+        """
+        return None
 
     def fit_base_mean(self, base: Any) -> None:
         """Stores the mean of embeddings of base classes, where one is needed."""

@@ -14,6 +14,7 @@ from tfmeta.learners.class_sums import (
     only_present,
     real_labels,
 )
+from tfmeta.learners.class_vectors import ClassVectors
 from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
@@ -91,6 +92,10 @@ class PrototypicalNetwork(MetricLearner):
         embeddings = tf.cast(embeddings, state["prototypes"].dtype)
         logits = self.distance.similarity(embeddings, state["prototypes"])
         return only_present(logits, state["present"])
+
+    def class_vectors(self) -> ClassVectors:
+        """Of each class its prototype."""
+        return ClassVectors(self.distance, "prototypes", at_least_float32)
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""

@@ -8,7 +8,13 @@ import keras
 import tensorflow as tf
 
 from tfmeta import distances
-from tfmeta.learners.class_sums import class_means, only_present, real_labels
+from tfmeta.learners.class_sums import (
+    at_least_float32,
+    class_means,
+    only_present,
+    real_labels,
+)
+from tfmeta.learners.class_vectors import ClassVectors
 from tfmeta.learners.each_query import State
 from tfmeta.learners.metric_based.feature_head import FeatureHead
 from tfmeta.learners.metric_based.feature_transform import Transform
@@ -114,6 +120,15 @@ class SimpleShot(FeatureHead):
         features = tf.cast(features, state["prototypes"].dtype)
         logits = self.distance.similarity(features, state["prototypes"])
         return only_present(logits / self._used_temperature(), state["present"])
+
+    def class_vectors(self) -> ClassVectors:
+        """Of each class its prototype, of a query its features."""
+        return ClassVectors(
+            self.distance,
+            "prototypes",
+            lambda embeddings: self.feature_transform(at_least_float32(embeddings)),
+            self._used_temperature(),
+        )
 
     def _used_temperature(self) -> float:
         if self.temperature is not None:
