@@ -40,7 +40,7 @@ TOGETHER = [
 def enrolled_of(learner, classes, enrolled=None):
     """What a gallery has in memory of examples by class, in place of those before."""
     embedded = [learner.embed(tf.constant(one)[None])[0].numpy() for one in classes]
-    enrolled = enrolled or Enrolled(learner)
+    enrolled = Enrolled(learner) if enrolled is None else enrolled
     enrolled.update(
         StoredClass(number, f"class {number}", one, np.arange(len(one)))
         for number, one in enumerate(embedded, start=1)
