@@ -1,0 +1,185 @@
+"""What runs on a phone or in a browser: the encoder and `classify`, by themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfmeta.layers import ResizedPictures
+from tfmeta.layers.empty_batch import blank_rows
+from tfmeta.learners.base import FewShotLearner
+from tfmeta.pairs_at_once import pairs_at_once
+from tfmeta.signatures.endpoint import Endpoint
+from tfmeta.signatures.example_spec import ExampleSpec, all_layers
+
+# Ways and shots of the tasks that are tried, and their queries: two sizes, so that a
+# size that a converter has taken for fixed is found.
+_TRIALS = ((3, 2, 4), (5, 1, 7))
+
+
+@dataclasses.dataclass(frozen=True)
+class EdgeFunction:
+    """A function of named tensors, without what only TensorFlow can do.
+
+    Args:
+        file: Its file is called so, without the suffix.
+        name: Name of its signature.
+        inputs: Specifications of its arguments, in order, with their names.
+        function: Returns a dict of named tensors.
+    """
+
+    file: str
+    name: str
+    inputs: tuple[tf.TensorSpec, ...]
+    function: Callable[..., dict[str, tf.Tensor]]
+
+    def traced(self) -> tf.types.experimental.ConcreteFunction:
+        """Its graph."""
+        with pairs_at_once():
+            return self.as_tf_function().get_concrete_function()
+
+    def as_tf_function(self) -> tf.types.experimental.PolymorphicFunction:
+        """It as what has not been traced yet."""
+
+        def function(*arguments: tf.Tensor) -> dict[str, tf.Tensor]:
+            with pairs_at_once():
+                return self.function(*arguments)
+
+        return tf.function(function, input_signature=self.inputs, autograph=False)
+
+
+def edge_functions(learner: FewShotLearner, examples: ExampleSpec) -> list[EdgeFunction]:
+    """The encoder, where embeddings do not depend on the task, and `classify`.
+
+    Neither runtime can refuse a request from within its graph. What is wrong with
+    labels is answered by NaN in every place.
+
+    Args:
+        learner: What is exported.
+        examples: What it takes, of a fixed size; see `fixed_examples`.
+    """
+    endpoints = {found.name: found for found in learner.endpoints(examples)}
+    chosen = []
+    if "embed" in endpoints:
+        embed = endpoints["embed"]
+        chosen.append(EdgeFunction("encoder", "embed", embed.inputs, embed.function))
+    if "classify" in endpoints:
+        chosen.append(_classify(endpoints["classify"], learner.fixed_ways))
+    if "predict" in endpoints:
+        predict = endpoints["predict"]
+        chosen.append(
+            EdgeFunction("predict", "predict", predict.inputs, predict.function)
+        )
+    return chosen
+
+
+def fixed_examples(encoder: keras.Model | None, examples: ExampleSpec) -> ExampleSpec:
+    """Examples of a fixed size, which is that to which the encoder brings them.
+
+    Raises:
+        ValueError: When the size is free and the encoder does not say which it wants.
+    """
+    if None not in examples.shape:
+        return examples
+    layers = [] if encoder is None else list(all_layers(encoder))
+    sizes = {layer.size for layer in layers if isinstance(layer, ResizedPictures)}
+    if len(sizes) == 1 and len(examples.shape) == 3 and examples.shape[-1] is not None:
+        (size,) = sizes
+        return dataclasses.replace(examples, shape=(size, size, examples.shape[-1]))
+    raise ValueError(
+        "`learner` must take examples of a fixed size to be tried after it was "
+        f"converted. Received: examples of shape {examples.shape}, None is a free "
+        "size; a SavedModel has free sizes"
+    )
+
+
+def trial_requests(
+    edge: EdgeFunction, examples: np.ndarray | None = None
+) -> list[dict[str, np.ndarray]]:
+    """Requests of two sizes.
+
+    Args:
+        edge: What they are for.
+        examples: Real examples to take them from, `(count, *example)`; `None` for
+            small positive numbers, which any preprocessing takes.
+
+    Returns:
+        A tensor by the name of each input, for each request.
+    """
+    rng = np.random.default_rng(0)
+
+    def rows(spec: tf.TensorSpec, count: int) -> np.ndarray:
+        if examples is not None and examples.shape[1:] == tuple(spec.shape[1:]):
+            taken = rng.choice(len(examples), count, replace=count > len(examples))
+            return examples[taken].astype(spec.dtype.as_numpy_dtype)
+        numbers = rng.uniform(size=(count, *spec.shape[1:]))
+        if spec.dtype == tf.uint8:
+            numbers = np.floor(256 * numbers)
+        elif not spec.dtype.is_floating:
+            numbers = np.rint(numbers)
+        return numbers.astype(spec.dtype.as_numpy_dtype)
+
+    requests = []
+    for ways, shots, queries in _TRIALS:
+        sizes = {"support": ways * shots, "support_labels": ways * shots}
+        request = {}
+        for spec in edge.inputs:
+            if spec.name == "support_labels" and spec.dtype.is_integer:
+                labels = np.tile(np.arange(ways), shots)
+                request[spec.name] = labels.astype(spec.dtype.as_numpy_dtype)
+            else:
+                request[spec.name] = rows(spec, sizes.get(spec.name, queries))
+        requests.append(request)
+    return requests
+
+
+def expected_answers(
+    edge: EdgeFunction, requests: list[dict[str, np.ndarray]]
+) -> list[Mapping[str, np.ndarray]]:
+    """What the learner itself answers."""
+    found = []
+    for request in requests:
+        arguments = [tf.constant(request[spec.name]) for spec in edge.inputs]
+        answer = edge.function(*arguments)
+        found.append({name: value.numpy() for name, value in answer.items()})
+    return found
+
+
+def _classify(endpoint: Endpoint, fixed_ways: int | None) -> EdgeFunction:
+    def classify(
+        support: tf.Tensor, support_labels: tf.Tensor, query: tf.Tensor
+    ) -> dict[str, tf.Tensor]:
+        count = tf.shape(support)[0]
+        sound = _are_sound(support_labels, count, fixed_ways)
+        # What goes on with wrong ones must still be a task.
+        missing = tf.cast(tf.equal(count, 0), tf.int32)
+        support = tf.concat([support, blank_rows(support, missing)], axis=0)
+        count += missing
+        labels = tf.concat([support_labels, tf.zeros([count], tf.int32)], axis=0)
+        labels = tf.where(sound, labels[:count], 0)
+        found = endpoint.function(support, labels, query)["probabilities"]
+        nan = tf.constant(np.nan, found.dtype)
+        return {"probabilities": tf.where(sound, found, nan)}
+
+    return EdgeFunction("classify", "classify", endpoint.inputs, classify)
+
+
+def _are_sound(
+    labels: tf.Tensor, count: tf.Tensor, fixed_ways: int | None
+) -> tf.Tensor:
+    """Whether there is one label for each row, and they are 0 to ways - 1, all there.
+
+    By comparing each with each: neither runtime is sure to have a table.
+    """
+    size = tf.shape(labels)[0]
+    ways = tf.range(size)
+    there = tf.reduce_any(tf.equal(tf.expand_dims(labels, 1), tf.expand_dims(ways, 0)), axis=0)
+    distinct = tf.reduce_sum(tf.cast(there, tf.int32))
+    within = (labels >= 0) & (labels < (size if fixed_ways is None else fixed_ways))
+    sound = tf.reduce_all(within) & (size > 0) & tf.equal(size, count)
+    highest = tf.reduce_max(tf.concat([labels, [-1]], axis=0))
+    return sound & tf.equal(distinct, highest + 1)
