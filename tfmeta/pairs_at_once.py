@@ -16,7 +16,7 @@ def pairs_at_once() -> Iterator[None]:
     Differences are then taken themselves, in float32, rather than multiplied out in
     float64 or one row at a time: as exact, and for the tasks of a phone as fast, but
     their memory grows with the number of pairs times the number of features. No
-    gradient is asked for.
+    gradient is asked for, and no set of examples is empty.
 
     Example:
 

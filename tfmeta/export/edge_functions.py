@@ -13,8 +13,9 @@ from tfmeta.layers import ResizedPictures
 from tfmeta.layers.empty_batch import blank_rows
 from tfmeta.learners.base import FewShotLearner
 from tfmeta.pairs_at_once import pairs_at_once
-from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec, all_layers
+
+Function = Callable[..., dict[str, tf.Tensor]]
 
 # Ways and shots of the tasks that are tried, and their queries: two sizes, so that a
 # size that a converter has taken for fixed is found.
@@ -35,7 +36,7 @@ class EdgeFunction:
     file: str
     name: str
     inputs: tuple[tf.TensorSpec, ...]
-    function: Callable[..., dict[str, tf.Tensor]]
+    function: Function
 
     def traced(self) -> tf.types.experimental.ConcreteFunction:
         """Its graph."""
@@ -63,17 +64,14 @@ def edge_functions(learner: FewShotLearner, examples: ExampleSpec) -> list[EdgeF
         examples: What it takes, of a fixed size; see `fixed_examples`.
     """
     endpoints = {found.name: found for found in learner.endpoints(examples)}
+    files = {"embed": "encoder", "classify": "classify", "predict": "predict"}
     chosen = []
-    if "embed" in endpoints:
-        embed = endpoints["embed"]
-        chosen.append(EdgeFunction("encoder", "embed", embed.inputs, embed.function))
-    if "classify" in endpoints:
-        chosen.append(_classify(endpoints["classify"], learner.fixed_ways))
-    if "predict" in endpoints:
-        predict = endpoints["predict"]
-        chosen.append(
-            EdgeFunction("predict", "predict", predict.inputs, predict.function)
-        )
+    for name, file in files.items():
+        if name in endpoints:
+            inputs, function = endpoints[name].inputs, endpoints[name].function
+            if name == "classify":
+                function = _checked(function, learner.fixed_ways)
+            chosen.append(EdgeFunction(file, name, inputs, function))
     return chosen
 
 
@@ -149,7 +147,9 @@ def expected_answers(
     return found
 
 
-def _classify(endpoint: Endpoint, fixed_ways: int | None) -> EdgeFunction:
+def _checked(function: Function, fixed_ways: int | None) -> Function:
+    """`classify`, which answers NaN where something is wrong with labels."""
+
     def classify(
         support: tf.Tensor, support_labels: tf.Tensor, query: tf.Tensor
     ) -> dict[str, tf.Tensor]:
@@ -161,11 +161,11 @@ def _classify(endpoint: Endpoint, fixed_ways: int | None) -> EdgeFunction:
         count += missing
         labels = tf.concat([support_labels, tf.zeros([count], tf.int32)], axis=0)
         labels = tf.where(sound, labels[:count], 0)
-        found = endpoint.function(support, labels, query)["probabilities"]
+        found = function(support, labels, query)["probabilities"]
         nan = tf.constant(np.nan, found.dtype)
         return {"probabilities": tf.where(sound, found, nan)}
 
-    return EdgeFunction("classify", "classify", endpoint.inputs, classify)
+    return classify
 
 
 def _are_sound(
