@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -16,10 +16,6 @@ from tfmeta.pairs_at_once import pairs_at_once
 from tfmeta.signatures.example_spec import ExampleSpec, all_layers
 
 Function = Callable[..., dict[str, tf.Tensor]]
-
-# Ways and shots of the tasks that are tried, and their queries: two sizes, so that a
-# size that a converter has taken for fixed is found.
-_TRIALS = ((3, 2, 4), (5, 1, 7))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -53,7 +49,9 @@ class EdgeFunction:
         return tf.function(function, input_signature=self.inputs, autograph=False)
 
 
-def edge_functions(learner: FewShotLearner, examples: ExampleSpec) -> list[EdgeFunction]:
+def edge_functions(
+    learner: FewShotLearner, examples: ExampleSpec
+) -> list[EdgeFunction]:
     """The encoder, where embeddings do not depend on the task, and `classify`.
 
     Neither runtime can refuse a request from within its graph. What is wrong with
@@ -95,58 +93,6 @@ def fixed_examples(encoder: keras.Model | None, examples: ExampleSpec) -> Exampl
     )
 
 
-def trial_requests(
-    edge: EdgeFunction, examples: np.ndarray | None = None
-) -> list[dict[str, np.ndarray]]:
-    """Requests of two sizes.
-
-    Args:
-        edge: What they are for.
-        examples: Real examples to take them from, `(count, *example)`; `None` for
-            small positive numbers, which any preprocessing takes.
-
-    Returns:
-        A tensor by the name of each input, for each request.
-    """
-    rng = np.random.default_rng(0)
-
-    def rows(spec: tf.TensorSpec, count: int) -> np.ndarray:
-        if examples is not None and examples.shape[1:] == tuple(spec.shape[1:]):
-            taken = rng.choice(len(examples), count, replace=count > len(examples))
-            return examples[taken].astype(spec.dtype.as_numpy_dtype)
-        numbers = rng.uniform(size=(count, *spec.shape[1:]))
-        if spec.dtype == tf.uint8:
-            numbers = np.floor(256 * numbers)
-        elif not spec.dtype.is_floating:
-            numbers = np.rint(numbers)
-        return numbers.astype(spec.dtype.as_numpy_dtype)
-
-    requests = []
-    for ways, shots, queries in _TRIALS:
-        sizes = {"support": ways * shots, "support_labels": ways * shots}
-        request = {}
-        for spec in edge.inputs:
-            if spec.name == "support_labels" and spec.dtype.is_integer:
-                labels = np.tile(np.arange(ways), shots)
-                request[spec.name] = labels.astype(spec.dtype.as_numpy_dtype)
-            else:
-                request[spec.name] = rows(spec, sizes.get(spec.name, queries))
-        requests.append(request)
-    return requests
-
-
-def expected_answers(
-    edge: EdgeFunction, requests: list[dict[str, np.ndarray]]
-) -> list[Mapping[str, np.ndarray]]:
-    """What the learner itself answers."""
-    found = []
-    for request in requests:
-        arguments = [tf.constant(request[spec.name]) for spec in edge.inputs]
-        answer = edge.function(*arguments)
-        found.append({name: value.numpy() for name, value in answer.items()})
-    return found
-
-
 def _checked(function: Function, fixed_ways: int | None) -> Function:
     """`classify`, which answers NaN where something is wrong with labels."""
 
@@ -177,7 +123,9 @@ def _are_sound(
     """
     size = tf.shape(labels)[0]
     ways = tf.range(size)
-    there = tf.reduce_any(tf.equal(tf.expand_dims(labels, 1), tf.expand_dims(ways, 0)), axis=0)
+    there = tf.reduce_any(
+        tf.equal(tf.expand_dims(labels, 1), tf.expand_dims(ways, 0)), axis=0
+    )
     distinct = tf.reduce_sum(tf.cast(there, tf.int32))
     within = (labels >= 0) & (labels < (size if fixed_ways is None else fixed_ways))
     sound = tf.reduce_all(within) & (size > 0) & tf.equal(size, count)

@@ -197,4 +197,3 @@ def _become(
     node.input.extend([*inputs, *after])
     for name, kind in types.items():
         node.attr[name].type = kind
-

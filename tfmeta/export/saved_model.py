@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -14,6 +13,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta._version import __version__
+from tfmeta.export.description import checked_description
 from tfmeta.export.trial import check_answers
 from tfmeta.export.version_folder import write_version
 from tfmeta.finite_checks import check_finite_weights
@@ -117,7 +117,7 @@ def save(
             f"{type(learner).__name__}"
         )
     check_finite_weights("`learner`", learner.variables)
-    described = _checked_description(description)
+    described = checked_description(description)
     examples = learner.example_spec(input_dtype)
 
     def write(folder: Path) -> None:
@@ -188,19 +188,6 @@ def _describe(
 
 def _tensor(spec: tf.TensorSpec) -> dict[str, Any]:
     return {"shape": spec.shape.as_list(), "dtype": spec.dtype.name}
-
-
-def _checked_description(description: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The description as JSON gives it back: checked before any work is done."""
-    try:
-        if description is not None and not isinstance(description, Mapping):
-            raise TypeError(type(description).__name__)
-        return json.loads(json_text(dict(description or {}), "`description`"))
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            "`description` must be None or a mapping that JSON holds: text, finite "
-            f"numbers, booleans, None, lists and mappings. Received: {error}"
-        ) from error
 
 
 @contextlib.contextmanager
