@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-import keras
 import numpy as np
-import tensorflow as tf
 
-from tfmeta._version import __version__
-from tfmeta.export.description import checked_description
-from tfmeta.export.edge_functions import EdgeFunction, edge_functions, fixed_examples
-from tfmeta.export.edge_trial import largest_differences
+from tfmeta.export.edge_files import write_edge
+from tfmeta.export.edge_functions import EdgeFunction
 from tfmeta.export.litert import LiteRTAnswers, Precision, to_litert
 from tfmeta.export.onnx_model import ONNXAnswers, to_onnx
-from tfmeta.export.unconvertible import UnconvertibleError
-from tfmeta.export.version_folder import check_version, write_version
-from tfmeta.finite_checks import check_finite_weights
-from tfmeta.json_files import json_text
 from tfmeta.learners.base import FewShotLearner
-from tfmeta.signatures.example_spec import ExampleSpec
 
-FORMAT_VERSION = 1
-DESCRIPTION_FILE = "tfmeta.json"
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 # By these ranges activations are quantised; more changes them little.
 MOST_REPRESENTATIVE = 500
-
-Convert = Callable[[EdgeFunction], bytes]
-Open = Callable[[bytes], Callable[[dict[str, np.ndarray]], Mapping[str, np.ndarray]]]
 
 
 def save_onnx(
@@ -85,7 +71,7 @@ def save_onnx(
     session.run(["embeddings"], {"examples": np.zeros((5, 28, 28, 1), "uint8")})
     ```
     """  # noqa: E501
-    return _save(
+    return write_edge(
         learner,
         path,
         "onnx",
@@ -167,7 +153,7 @@ def save_litert(
     def calibrated(edge: EdgeFunction) -> bytes:
         return to_litert(edge, precision, _taken(edge, representative))
 
-    return _save(
+    return write_edge(
         learner,
         path,
         "litert",
@@ -194,107 +180,3 @@ def _taken(edge: EdgeFunction, given: np.ndarray | None) -> np.ndarray | None:
         )
     every = np.linspace(0, len(given) - 1, min(len(given), MOST_REPRESENTATIVE))
     return given[np.rint(every).astype(int)]
-
-
-def _save(
-    learner: FewShotLearner,
-    path: str | os.PathLike[str],
-    form: str,
-    precision: Precision,
-    convert: Mapping[str, Convert],
-    answers: Open,
-    *,
-    version: int | None,
-    input_dtype: str | None,
-    description: Mapping[str, Any] | None,
-    trial: np.ndarray | None = None,
-) -> Path:
-    if not isinstance(learner, FewShotLearner):
-        raise TypeError(
-            "`learner` must be a tfmeta.learners.FewShotLearner. Received: "
-            f"{type(learner).__name__}"
-        )
-    check_version(version)
-    check_finite_weights("`learner`", learner.variables)
-    described = checked_description(description)
-    examples = learner.example_spec(input_dtype)
-    _refuse_texts(learner, examples, form)
-    examples = fixed_examples(learner.encoder, examples)
-
-    def write(folder: Path) -> None:
-        functions: dict[str, Any] = {}
-        for edge in edge_functions(learner, examples):
-            of = convert.get(edge.file, convert["other"])
-            try:
-                content = of(edge)
-            except UnconvertibleError as error:
-                raise ValueError(_why_not(learner, edge, form, error)) from error
-            found = largest_differences(edge, answers(content), precision, trial)
-            name = f"{edge.file}.{'onnx' if form == 'onnx' else 'tflite'}"
-            (folder / name).write_bytes(content)
-            functions[edge.name] = {
-                "file": name,
-                "inputs": {spec.name: _tensor(spec) for spec in edge.inputs},
-                "outputs": {
-                    output: _tensor(spec)
-                    for output, spec in edge.traced().structured_outputs.items()
-                },
-                "largest_difference": found,
-            }
-        content = {
-            "format_version": FORMAT_VERSION,
-            "format": form,
-            "precision": precision,
-            "learner": type(learner).__name__,
-            "encoder": None if learner.encoder is None else learner.encoder.name,
-            "transductive": learner.transductive,
-            "pretraining_data": learner.pretraining_data,
-            "example": {
-                "shape": list(examples.shape),
-                "dtype": examples.dtype.name,
-                "value_range": examples.value_range,
-            },
-            "functions": functions,
-            "versions": {
-                "tfmeta": __version__,
-                "keras": keras.__version__,
-                "tensorflow": tf.__version__,
-            },
-            "description": described,
-        }
-        text = json_text(content, DESCRIPTION_FILE, indent=2)
-        (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
-
-    return write_version(Path(path), version, write)
-
-
-_NAMES = {"onnx": "ONNX", "litert": "LiteRT"}
-
-
-def _refuse_texts(learner: FewShotLearner, examples: ExampleSpec, form: str) -> None:
-    specs = (examples, learner.support_spec(examples))
-    if any(spec.dtype == tf.string for spec in specs):
-        raise ValueError(
-            f"`learner` must take numbers to be written as {_NAMES[form]}, which does "
-            "not split texts into words or tokens. Received: a "
-            f"{type(learner).__name__} that takes texts; write a SavedModel, which "
-            "holds its vocabulary"
-        )
-
-
-def _why_not(
-    learner: FewShotLearner, edge: EdgeFunction, form: str, error: UnconvertibleError
-) -> str:
-    said = ", ".join(error.operations[:8]) or error.reason
-    inner = ""
-    if not learner.independent_embeddings:
-        inner = " It adapts within the request, by gradients, as a rule."
-    return (
-        "`learner` must be made of operations that convert to "
-        f"{_NAMES[form]}. Received: a {type(learner).__name__}, whose {edge.name!r} "
-        f"needs {said}.{inner} Write a SavedModel, which holds all of it"
-    )
-
-
-def _tensor(spec: tf.TensorSpec) -> dict[str, Any]:
-    return {"shape": spec.shape.as_list(), "dtype": spec.dtype.name}

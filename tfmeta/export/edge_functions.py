@@ -27,12 +27,14 @@ class EdgeFunction:
         name: Name of its signature.
         inputs: Specifications of its arguments, in order, with their names.
         function: Returns a dict of named tensors.
+        most_ways: Of a task, `None` for any number.
     """
 
     file: str
     name: str
     inputs: tuple[tf.TensorSpec, ...]
     function: Function
+    most_ways: int | None = None
 
     def traced(self) -> tf.types.experimental.ConcreteFunction:
         """Its graph."""
@@ -69,7 +71,8 @@ def edge_functions(
             inputs, function = endpoints[name].inputs, endpoints[name].function
             if name == "classify":
                 function = _checked(function, learner.fixed_ways)
-            chosen.append(EdgeFunction(file, name, inputs, function))
+            ways = learner.fixed_ways
+            chosen.append(EdgeFunction(file, name, inputs, function, ways))
     return chosen
 
 

@@ -93,8 +93,8 @@ def _rewrite(nodes: Message, functions: set[str], *, of_function: bool) -> None:
             more += _new_axis(node, constants, of_function)
     kept = [node for node in nodes if node.name not in checks]
     copies = [node_def_pb2.NodeDef.FromString(n.SerializeToString()) for n in kept]
-    del nodes[:]  # type: ignore[attr-defined]
-    nodes.extend([*copies, *more])  # type: ignore[attr-defined]
+    del nodes[:]
+    nodes.extend([*copies, *more])
 
 
 def _narrow(attributes: Iterable, functions: set[str]) -> None:
@@ -116,8 +116,8 @@ def _narrow(attributes: Iterable, functions: set[str]) -> None:
 
 
 def _rename(function: Message, functions: set[str]) -> None:
-    if function.name in functions:  # type: ignore[attr-defined]
-        function.name += _SUFFIX  # type: ignore[attr-defined]
+    if function.name in functions:
+        function.name += _SUFFIX
 
 
 def _narrowed(tensor: Message) -> Message:
