@@ -58,6 +58,7 @@ def export(
     folder.read_config()
     start_tensorflow("metric")
 
+    from tfmeta.argument_names import renamed_arguments
     from tfmeta.console import Console
     from tfmeta.runs.data import load_split
     from tfmeta.runs.edge_export import export_run_to_litert, export_run_to_onnx
@@ -67,14 +68,15 @@ def export(
     split = "train" if precision == "int8" else "test"
     table = load_split(folder.read_config(), split, data_dir)
     learner = load_learner(folder)
-    if form == "saved_model":
-        version = export_run(folder, learner, table, to)
-    elif form == "onnx":
-        version = export_run_to_onnx(folder, learner, table, to)
-    else:
-        version = export_run_to_litert(
-            folder, learner, table, to, precision=precision or "float32"
-        )
+    with renamed_arguments({"path": "to"}):
+        if form == "saved_model":
+            version = export_run(folder, learner, table, to)
+        elif form == "onnx":
+            version = export_run_to_onnx(folder, learner, table, to)
+        else:
+            version = export_run_to_litert(
+                folder, learner, table, to, precision=precision or "float32"
+            )
     look = f"saved_model_cli show --all --dir {shell_word(version)}"
     if form != "saved_model":
         look = str(shell_word(version / "tfmeta.json"))

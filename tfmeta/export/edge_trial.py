@@ -44,6 +44,9 @@ def largest_differences(
             than rounding does.
     """
     found: dict[str, float] = {}
+    bound = _BOUNDS[precision]
+    if edge.is_half:
+        bound = max(bound, _BOUNDS["float16"])
     for request in trial_requests(edge, examples):
         given = answers(request)
         arguments = [tf.constant(request[spec.name]) for spec in edge.inputs]
@@ -58,10 +61,10 @@ def largest_differences(
                 )
             length = float(np.linalg.norm(expected))
             gap = float(np.linalg.norm(got - expected)) / max(length, 1e-9)
-            if not gap <= _BOUNDS[precision]:
+            if not gap <= bound:
                 raise ValueError(
                     "`learner` must answer alike after it was converted, within "
-                    f"{_BOUNDS[precision]:g} in {precision}. Received: {name!r} of "
+                    f"{bound:g} in {precision}. Received: {name!r} of "
                     f"{edge.name!r} differs by {gap:.2g} of its length on trial "
                     "examples"
                 )

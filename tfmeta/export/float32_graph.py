@@ -12,7 +12,8 @@ from tensorflow.python.framework.convert_to_constants import (
     convert_variables_to_constants_v2,
 )
 
-_WIDE, _FLOAT, _INT = types_pb2.DT_DOUBLE, types_pb2.DT_FLOAT, types_pb2.DT_INT32
+_FLOAT, _INT = types_pb2.DT_FLOAT, types_pb2.DT_INT32
+_OTHERS = (types_pb2.DT_DOUBLE, types_pb2.DT_HALF, types_pb2.DT_BFLOAT16)
 _MOST = np.finfo(np.float32).max
 # What does nothing to values.
 _PASSED = {"EnsureShape", "StopGradient", "PreventGradient", "CheckNumerics"}
@@ -23,7 +24,7 @@ _SUFFIX = "_float32"
 def in_float32(
     traced: tf.types.experimental.ConcreteFunction,
 ) -> Callable[..., dict[str, tf.Tensor]]:
-    """The same function with constants for variables, float32 for float64.
+    """The same function with constants for variables, float32 for other floats.
 
     Assertions are left out, as are assertions of shapes. What LiteRT's converter has
     no way to say is said otherwise: whether a number is finite, and a new axis of a
@@ -43,7 +44,7 @@ def in_float32(
         signature = function.signature
         signature.name += _SUFFIX
         for argument in (*signature.input_arg, *signature.output_arg):
-            if argument.type == _WIDE:
+            if argument.type in _OTHERS:
                 argument.type = _FLOAT
         _rewrite(function.node_def, functions, of_function=True)
         _narrow(function.attr.values(), functions)
@@ -98,16 +99,16 @@ def _rewrite(nodes: Message, functions: set[str], *, of_function: bool) -> None:
 
 
 def _narrow(attributes: Iterable, functions: set[str]) -> None:
-    """Says float32 where they say float64, and the new names of functions."""
+    """Says float32 where they say other floats, and the new names of functions."""
     for attribute in attributes:
         kind = attribute.WhichOneof("value")
-        if kind == "type" and attribute.type == _WIDE:
+        if kind == "type" and attribute.type in _OTHERS:
             attribute.type = _FLOAT
-        elif kind == "tensor" and attribute.tensor.dtype == _WIDE:
+        elif kind == "tensor" and attribute.tensor.dtype in _OTHERS:
             attribute.tensor.CopyFrom(_narrowed(attribute.tensor))
         elif kind == "list":
             for place, one in enumerate(attribute.list.type):
-                if one == _WIDE:
+                if one in _OTHERS:
                     attribute.list.type[place] = _FLOAT
             for function in attribute.list.func:
                 _rename(function, functions)
@@ -121,7 +122,7 @@ def _rename(function: Message, functions: set[str]) -> None:
 
 
 def _narrowed(tensor: Message) -> Message:
-    values = tf.make_ndarray(tensor)
+    values = tf.make_ndarray(tensor).astype(np.float64)
     # The largest number stays one; infinity stays as well.
     sized = np.where(np.isfinite(values), np.clip(values, -_MOST, _MOST), values)
     return tf.make_tensor_proto(sized.astype(np.float32), shape=values.shape)

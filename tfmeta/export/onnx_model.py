@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfmeta.export.edge_functions import EdgeFunction
+from tfmeta.export.float32_graph import in_float32
 from tfmeta.export.quiet import quiet_stderr
 from tfmeta.export.unconvertible import UnconvertibleError
 from tfmeta.extras import MissingExtraError
@@ -32,11 +34,16 @@ def to_onnx(edge: EdgeFunction) -> bytes:
         import tf2onnx
     except ImportError as error:
         raise MissingExtraError("an ONNX file", "tf2onnx", "edge") from error
+    function = edge.as_tf_function()
+    if edge.is_half:
+        function = tf.function(
+            in_float32(edge.traced()), input_signature=edge.inputs, autograph=False
+        )
     logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)
     try:
         with quiet_stderr():
             model, _ = tf2onnx.convert.from_function(
-                edge.as_tf_function(), input_signature=list(edge.inputs), opset=OPSET
+                function, input_signature=list(edge.inputs), opset=OPSET
             )
     except Exception as error:  # It raises what it likes.
         raise UnconvertibleError([], str(error)) from error
