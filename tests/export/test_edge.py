@@ -279,3 +279,21 @@ def test_wrong_arguments(learner, tmp_path):
 def test_other_dtypes_of_encoders(form, dtype, tmp_path):
     folder = SAVE[form](PrototypicalNetwork(conv4(dtype=dtype)), tmp_path)
     assert (folder / f"classify.{SUFFIX[form]}").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", SAVE)
+def test_what_the_readme_shows_runs(learner, form, tmp_path):
+    SAVE[form](learner, tmp_path / "models" / f"glyphs-{form}")
+    text = (HERE.parent.parent / "export" / "README.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    (program,) = [block for block in blocks if f"glyphs-{form}/" in block]
+    output = {"onnx": "probabilities.shape", "litert": "embeddings.shape"}[form]
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\nprint({output})"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == {"onnx": "(2, 3)\n", "litert": "(5, 16)\n"}[form]

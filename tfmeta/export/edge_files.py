@@ -94,16 +94,16 @@ def write_edge(
             of = convert.get(edge.file, convert["other"])
             try:
                 content = of(edge)
+                found = largest_differences(edge, answers(content), precision, trial)
             except UnconvertibleError as error:
                 raise ValueError(_why_not(learner, edge, form, error)) from error
-            found = largest_differences(edge, answers(content), precision, trial)
             name = f"{edge.file}.{_SUFFIXES[form]}"
             (folder / name).write_bytes(content)
             functions[edge.name] = {
                 "file": name,
                 "inputs": {spec.name: _tensor(spec) for spec in edge.inputs},
                 "outputs": {
-                    output: _tensor(spec)
+                    output: {**_tensor(spec), "dtype": "float32"}
                     for output, spec in edge.traced().structured_outputs.items()
                 },
                 "largest_difference": found,
@@ -149,14 +149,16 @@ def _refuse_texts(learner: FewShotLearner, examples: ExampleSpec, form: Form) ->
 def _why_not(
     learner: FewShotLearner, edge: EdgeFunction, form: Form, error: UnconvertibleError
 ) -> str:
-    said = ", ".join(error.operations[:8]) or error.reason
+    needs = f"needs {', '.join(error.operations[:8])}"
+    if not error.operations:
+        needs = f"does not run: {error.reason}"
     inner = ""
     if not learner.independent_embeddings:
         inner = " It adapts within the request, by gradients, as a rule."
     return (
         "`learner` must be made of operations that convert to "
         f"{_NAMES[form]}. Received: a {type(learner).__name__}, whose {edge.name!r} "
-        f"needs {said}.{inner} Write a SavedModel, which holds all of it"
+        f"{needs}.{inner} Write a SavedModel, which holds all of it"
     )
 
 

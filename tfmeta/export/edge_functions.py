@@ -28,7 +28,7 @@ class EdgeFunction:
         inputs: Specifications of its arguments, in order, with their names.
         function: Returns a dict of named tensors.
         most_ways: Of a task, `None` for any number.
-        is_half: Whether the learner computes in half precision, which files do not.
+        floats: The dtypes that the learner computes in; files compute in float32.
     """
 
     file: str
@@ -36,7 +36,7 @@ class EdgeFunction:
     inputs: tuple[tf.TensorSpec, ...]
     function: Function
     most_ways: int | None = None
-    is_half: bool = False
+    floats: frozenset[str] = frozenset({"float32"})
 
     def traced(self) -> tf.types.experimental.ConcreteFunction:
         """Its graph."""
@@ -68,10 +68,11 @@ def edge_functions(
     endpoints = {found.name: found for found in learner.endpoints(examples)}
     files = {"embed": "encoder", "classify": "classify", "predict": "predict"}
     encoders = [getattr(learner, argument) for argument in learner.encoder_arguments]
-    is_half = any(
-        layer.compute_dtype in ("float16", "bfloat16")
+    floats = frozenset(
+        layer.compute_dtype
         for encoder in encoders
         for layer in all_layers(encoder)
+        if layer.compute_dtype is not None
     )
     chosen = []
     for name, file in files.items():
@@ -80,7 +81,7 @@ def edge_functions(
             if name == "classify":
                 function = _checked(function, learner.fixed_ways)
             ways = learner.fixed_ways
-            chosen.append(EdgeFunction(file, name, inputs, function, ways, is_half))
+            chosen.append(EdgeFunction(file, name, inputs, function, ways, floats))
     return chosen
 
 

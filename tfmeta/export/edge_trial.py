@@ -45,7 +45,7 @@ def largest_differences(
     """
     found: dict[str, float] = {}
     bound = _BOUNDS[precision]
-    if edge.is_half:
+    if edge.floats & {"float16", "bfloat16"}:
         bound = max(bound, _BOUNDS["float16"])
     for request in trial_requests(edge, examples):
         given = answers(request)

@@ -62,13 +62,17 @@ def in_float32(
     def function_of(*arguments: tf.Tensor) -> dict[str, tf.Tensor]:
         found = tf.graph_util.import_graph_def(
             graph,
-            input_map=dict(zip(inputs, arguments, strict=True)),
+            input_map=dict(zip(inputs, map(_as_float32, arguments), strict=True)),
             return_elements=list(outputs.values()),
             name="",
         )
         return dict(zip(outputs, found, strict=True))
 
     return function_of
+
+
+def _as_float32(tensor: tf.Tensor) -> tf.Tensor:
+    return tf.cast(tensor, tf.float32) if tensor.dtype.is_floating else tensor
 
 
 def _rewrite(nodes: Message, functions: set[str], *, of_function: bool) -> None:

@@ -84,6 +84,9 @@ class LiteRTAnswers:
     Args:
         model: The file, or its content.
         threads: That it computes on.
+
+    Raises:
+        UnconvertibleError: When the runtime cannot run it, now or when it answers.
     """
 
     def __init__(self, model: Path | bytes, *, threads: int = 1) -> None:
@@ -94,14 +97,20 @@ class LiteRTAnswers:
                 "to try a LiteRT file", "ai-edge-litert", "edge"
             ) from error
         content = model if isinstance(model, bytes) else model.read_bytes()
-        with quiet_stderr():
-            self._interpreter: Any = Interpreter(
-                model_content=content, num_threads=threads
-            )
-            (name,) = self._interpreter.get_signature_list()
-            self._runner = self._interpreter.get_signature_runner(name)
+        try:
+            with quiet_stderr():
+                self._interpreter: Any = Interpreter(
+                    model_content=content, num_threads=threads
+                )
+                (name,) = self._interpreter.get_signature_list()
+                self._runner = self._interpreter.get_signature_runner(name)
+        except (RuntimeError, ValueError) as error:
+            raise UnconvertibleError([], f"LiteRT: {error}") from error
 
     def __call__(self, request: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name."""
-        with quiet_stderr():
-            return self._runner(**request)
+        try:
+            with quiet_stderr():
+                return self._runner(**request)
+        except (RuntimeError, ValueError) as error:
+            raise UnconvertibleError([], f"LiteRT: {error}") from error

@@ -35,7 +35,8 @@ def to_onnx(edge: EdgeFunction) -> bytes:
     except ImportError as error:
         raise MissingExtraError("an ONNX file", "tf2onnx", "edge") from error
     function = edge.as_tf_function()
-    if edge.is_half:
+    if edge.floats - {"float32"}:
+        # Of which onnxruntime has not all operations on a CPU, browsers none.
         function = tf.function(
             in_float32(edge.traced()), input_signature=edge.inputs, autograph=False
         )
@@ -73,6 +74,9 @@ class ONNXAnswers:
     Args:
         model: The file, or its content.
         threads: That it computes on.
+
+    Raises:
+        UnconvertibleError: When the runtime cannot run it, now or when it answers.
     """
 
     def __init__(self, model: Path | bytes, *, threads: int = 1) -> None:
@@ -86,12 +90,18 @@ class ONNXAnswers:
         options.intra_op_num_threads = options.inter_op_num_threads = threads
         options.log_severity_level = 4
         content = model if isinstance(model, bytes) else model.read_bytes()
-        self._session = onnxruntime.InferenceSession(
-            content, options, providers=["CPUExecutionProvider"]
-        )
+        try:
+            self._session = onnxruntime.InferenceSession(
+                content, options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # Of classes of its own.
+            raise UnconvertibleError([], f"onnxruntime: {error}") from error
         self._names = [output.name for output in self._session.get_outputs()]
 
     def __call__(self, request: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs by name."""
-        answers = self._session.run(self._names, request)
+        try:
+            answers = self._session.run(self._names, request)
+        except Exception as error:
+            raise UnconvertibleError([], f"onnxruntime: {error}") from error
         return dict(zip(self._names, answers, strict=True))
