@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tfmeta._version import __version__
 from tfmeta.evaluation.threshold import Threshold
+from tfmeta.export.description import checked_description
 from tfmeta.export.model_card import MODEL_CARD_FILE, model_card
 from tfmeta.export.one_task import keep_apart
 from tfmeta.export.trial import Trials, check_batchable
@@ -184,7 +185,7 @@ def write_saved_model(
         Exception: As of `save`.
     """
     check_finite_weights("`learner`", learner.variables)
-    described = _checked_description(description)
+    described = checked_description(description)
 
     def write(folder: Path) -> None:
         signatures = _write_archive(learner, endpoints, tracked, folder)
@@ -278,19 +279,6 @@ def _most_ways(learner: FewShotLearner) -> int | None:
 
 def _tensor(spec: tf.TensorSpec) -> dict[str, Any]:
     return {"shape": spec.shape.as_list(), "dtype": spec.dtype.name}
-
-
-def _checked_description(description: Mapping[str, Any] | None) -> dict[str, Any]:
-    """The description as JSON gives it back: checked before any work is done."""
-    try:
-        if description is not None and not isinstance(description, Mapping):
-            raise TypeError(type(description).__name__)
-        return json.loads(json_text(dict(description or {}), "`description`"))
-    except (TypeError, ValueError) as error:
-        raise TypeError(
-            "`description` must be None or a mapping that JSON holds: text, finite "
-            f"numbers, booleans, None, lists and mappings. Received: {error}"
-        ) from error
 
 
 @contextlib.contextmanager
