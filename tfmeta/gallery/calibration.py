@@ -2,116 +2,216 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfmeta.evaluation.threshold import SCORES, Answers, Threshold
 from tfmeta.gallery.enrolled import Enrolled
 from tfmeta.gallery.records import StoredClass
 
-# Examples that are left out, times classes, times numbers of an embedding.
+# Examples that are left out, times numbers that each is compared with.
 _MOST_PRODUCTS = 2 * 10**10
 _MOST_EXAMPLES, _LEAST_EXAMPLES = 1000, 100
 _FOLDS = 5
+# In memory at once: numbers of supports, logits.
+_MOST_NUMBERS = 2**24
+
+# Largest logit and largest probability of some queries.
+_Scores = dict[str, np.ndarray]
 
 
 def cross_validated(
-    enrolled: Enrolled, *, independent: bool, recall: float
+    learner: Any, enrolled: Enrolled, *, recall: float
 ) -> Threshold | None:
     """A threshold by cross-validation of the enrolled examples.
 
-    An example whose class is learned without it is a query of a known class; one
-    whose class is left out is a query of an unknown one. The threshold accepts a
-    share `recall` of the first; of the two scores, the largest logit and the largest
-    probability, that is taken which tells the first from the second better.
+    An example of a class that is learned without it is a query of a known class, where
+    the class has another example. One whose class is left out is a query of an unknown
+    class. The threshold accepts a share `recall` of the first; of the two scores, the
+    largest logit and the largest probability, that is taken which tells the first from
+    the second better.
+
+    A learner with `independent_classes` leaves out one example, and one class, at a
+    time. Others learn all classes together, and do so ten times: examples are dealt to
+    five folds, those of each class one by one, and each fold asks what was learned
+    from the other four; so are whole classes for the queries of unknown ones. Then
+    what is learned of a class has seen up to a half less of it than there is, and what
+    unknown queries ask has a fifth less of the classes.
+
+    Of many examples some are taken, evenly spread: 1,000, and fewer where there are
+    very many classes.
 
     Args:
+        learner: The learner, with `independent_embeddings`.
         enrolled: The classes.
-        independent: Whether classes are learned independently: then examples are left
-            out one by one, else in five folds.
         recall: Share of the queries of known classes to accept.
 
     Returns:
-        The threshold; `None` where there are fewer than two classes, or no class has
-        two examples.
+        The threshold; `None` where `missing_for_threshold` says why.
     """
-    if len(enrolled) < 2 or all(len(c.embeddings) < 2 for c in enrolled.classes):
+    classes = enrolled.classes
+    if missing_for_threshold(classes):
         return None
-    found = _one_by_one(enrolled) if independent else _in_folds(enrolled)
+    pairs = _drawn(classes)
+    by_one = learner.independent_classes
+    found = _one_by_one(learner, enrolled, pairs) if by_one else _folds(enrolled, pairs)
     return Threshold.fitted(
         found,
         recall=recall,
         protocol={
             "by": "cross-validation of the enrolled examples",
-            "ways": len(enrolled),
-            "examples": int(found.known.sum()),
+            "left_out": "one example" if by_one else "a fifth of the examples",
+            "ways": len(classes),
+            "examples": len(pairs),
         },
     )
 
 
-def _one_by_one(enrolled: Enrolled) -> Answers:
-    classes = enrolled.classes
-    pairs = _drawn(classes)
-    # Each class without one of its examples, and the column of its logit.
-    reduced = [
-        StoredClass(
-            number,
-            "",
-            np.delete(classes[label].embeddings, row, axis=0),
-            np.empty(0, np.int64),
-        )
-        for number, (label, row) in enumerate(pairs)
-    ]
-    queries = np.stack([classes[label].embeddings[row] for label, row in pairs])
-    labels = np.array([label for label, _ in pairs])
-    places = list(range(len(pairs)))
-    others = enrolled.logits(queries)
-    rows = enrolled.rows_of(reduced)
-    others[places, labels] = -np.inf
-    own = np.array(
-        [
-            enrolled.logits(
-                queries[[place]],
-                {name: value[None] for name, value in rows[place].items()},
-            )[0, 0]
-            for place in places
-        ]
-    )
-    known = others.copy()
-    known[places, labels] = own
-    return _answers(known, others, labels)
+def missing_for_threshold(classes: Sequence[StoredClass]) -> str | None:
+    """What has to be enrolled before there can be a threshold, `None` for nothing."""
+    if len(classes) < 2:
+        return "a second class, so that one can be left out"
+    if all(len(one.embeddings) < 2 for one in classes):
+        return "a second example of a class, so that one can be left out"
+    return None
 
 
-def _drawn(classes: Sequence[StoredClass]) -> list[tuple[int, int]]:
-    """Label and row of the examples that are left out; of many, evenly spread."""
-    pairs = [
-        (label, row)
-        for label, one in enumerate(classes)
-        if len(one.embeddings) > 1
-        for row in range(len(one.embeddings))
-    ]
-    features = classes[0].embeddings[0].size
-    most = _MOST_PRODUCTS // (len(classes) * features)
-    most = min(_MOST_EXAMPLES, max(_LEAST_EXAMPLES, most))
+def _drawn(classes: Sequence[StoredClass]) -> np.ndarray:
+    """Label and row of the examples that are left out, `(examples, 2)`."""
+    sizes = np.array([len(one.embeddings) for one in classes])
+    labels = np.repeat(np.arange(len(classes)), np.where(sizes > 1, sizes, 0))
+    starts = np.searchsorted(labels, np.arange(len(classes)))
+    pairs = np.stack([labels, np.arange(len(labels)) - starts[labels]], axis=1)
+    each = classes[0].embeddings[0].size * (len(classes) + int(sizes.max()))
+    most = min(_MOST_EXAMPLES, max(_LEAST_EXAMPLES, _MOST_PRODUCTS // each))
     if len(pairs) <= most:
         return pairs
-    return [pairs[i] for i in np.linspace(0, len(pairs) - 1, most).astype(int)]
+    return pairs[np.linspace(0, len(pairs) - 1, most).astype(int)]
 
 
-def _in_folds(enrolled: Enrolled) -> Answers:
-    raise NotImplementedError
+def _one_by_one(learner: Any, enrolled: Enrolled, pairs: np.ndarray) -> Answers:
+    classes = enrolled.classes
+    queries = _examples(classes, pairs)
+    labels = pairs[:, 0]
+    own = _logits_without_oneself(learner, classes, pairs, queries)
+    known, unknown, right = [], [], []
+    for part in _parts(len(pairs), len(classes), queries[0].ndim):
+        logits = enrolled.logits(queries[part])
+        rows = np.arange(len(logits))
+        logits[rows, labels[part]] = own[part]
+        known.append(_scores(logits))
+        right.append(logits.argmax(axis=1) == labels[part])
+        logits[rows, labels[part]] = -np.inf
+        unknown.append(_scores(logits))
+    return _answers(known, unknown, right)
 
 
-def _answers(known: np.ndarray, unknown: np.ndarray, labels: np.ndarray) -> Answers:
-    """One episode: each query with its class, and without."""
-    both = np.concatenate([known, unknown])
-    top = both.max(axis=1)
-    with np.errstate(invalid="ignore"):
-        probabilities = 1 / np.exp(both - top[:, None]).sum(axis=1)
-    right = np.concatenate(
-        [known.argmax(axis=1) == labels, np.zeros(len(labels), bool)]
+def _logits_without_oneself(
+    learner: Any,
+    classes: Sequence[StoredClass],
+    pairs: np.ndarray,
+    queries: np.ndarray,
+) -> np.ndarray:
+    """The logit of each example for its class, learned without it, `(examples,)`.
+
+    Examples of classes of one size are the tasks of a batch, of one way and one query.
+    """
+    own = np.empty(len(pairs), np.float32)
+    sizes = np.array([len(classes[label].embeddings) for label in pairs[:, 0]])
+    for size in np.unique(sizes):
+        alike = np.flatnonzero(sizes == size)
+        at_once = max(1, _MOST_NUMBERS // (int(size) * queries[0].size))
+        for start in range(0, len(alike), at_once):
+            part = alike[start : start + at_once]
+            support = np.stack(
+                [
+                    np.delete(classes[label].embeddings, row, axis=0)
+                    for label, row in pairs[part]
+                ]
+            )
+            state = learner.adapt_embeddings(
+                tf.constant(support), tf.ones((*support.shape[:2], 1))
+            )
+            query = tf.constant(queries[part][:, None])
+            own[part] = learner.compare_embeddings(state, query)[:, 0, 0].numpy()
+    return own
+
+
+def _folds(enrolled: Enrolled, pairs: np.ndarray) -> Answers:
+    classes = enrolled.classes
+    queries = _examples(classes, pairs)
+    labels, rows = pairs.T
+    known, unknown, right = [], [], []
+    # Dealt from another fold on in each class, else the first had the most. No class
+    # has all of its examples in one.
+    for fold in range(_FOLDS):
+        asked = np.flatnonzero((labels + rows) % _FOLDS == fold)
+        if not len(asked):
+            continue
+        rest = [_without(one, label, fold) for label, one in enumerate(classes)]
+        for logits, part in _asked(enrolled, rest, queries, asked):
+            known.append(_scores(logits))
+            right.append(logits.argmax(axis=1) == labels[part])
+    folds = min(_FOLDS, len(classes))
+    for fold in range(folds):
+        asked = np.flatnonzero(labels % folds == fold)
+        others = [c.embeddings for i, c in enumerate(classes) if i % folds != fold]
+        if len(asked):
+            asking = _asked(enrolled, others, queries, asked)
+            unknown += [_scores(logits) for logits, _ in asking]
+    return _answers(known, unknown, right)
+
+
+def _without(one: StoredClass, label: int, fold: int) -> np.ndarray:
+    """The examples of a class that are not in a fold; a single one is in none."""
+    rows = np.arange(len(one.embeddings))
+    left_out = (label + rows) % _FOLDS == fold
+    return one.embeddings[~left_out] if len(rows) > 1 else one.embeddings
+
+
+def _asked(
+    enrolled: Enrolled,
+    embeddings: Sequence[np.ndarray],
+    queries: np.ndarray,
+    asked: np.ndarray,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Logits of some queries among classes of these embeddings, and their places."""
+    state = enrolled.learn(embeddings)
+    for part in _parts(len(asked), len(embeddings), queries[0].ndim):
+        yield enrolled.logits(queries[asked[part]], state), asked[part]
+
+
+def _examples(classes: Sequence[StoredClass], pairs: np.ndarray) -> np.ndarray:
+    return np.stack([classes[label].embeddings[row] for label, row in pairs])
+
+
+def _parts(count: int, ways: int, rank: int) -> Iterator[slice]:
+    """Parts of so many queries; of maps, which make pairs with classes, of fewer."""
+    at_once = max(1, (_MOST_NUMBERS if rank == 1 else 2**12) // ways)
+    return (slice(start, start + at_once) for start in range(0, count, at_once))
+
+
+def _scores(logits: np.ndarray) -> _Scores:
+    top = logits.max(axis=1)
+    probabilities = 1 / np.exp(logits - top[:, None]).sum(axis=1)
+    return dict(zip(SCORES, (top, probabilities), strict=True))
+
+
+def _answers(
+    known: Sequence[_Scores], unknown: Sequence[_Scores], right: Sequence[np.ndarray]
+) -> Answers:
+    """All queries as those of one episode."""
+    correct = np.concatenate(right)
+    scores = {
+        name: np.concatenate([part[name] for part in (*known, *unknown)])[None]
+        for name in SCORES
+    }
+    count = scores[SCORES[0]].size - len(correct)
+    return Answers(
+        known=np.repeat([True, False], [len(correct), count])[None],
+        right=np.concatenate([correct, np.zeros(count, bool)])[None],
+        scores=scores,
     )
-    is_known = np.repeat([True, False], len(labels))
-    scores = dict(zip(SCORES, (top[None], probabilities[None]), strict=True))
-    return Answers(known=is_known[None], right=right[None], scores=scores)

@@ -19,6 +19,8 @@ from pathlib import Path
 from tfmeta.one_writer import FolderInUseError
 
 FORMAT_VERSION = 1
+# The file in the folder of a gallery.
+DATABASE = "gallery.sqlite"
 
 # "tfmg", which SQLite keeps in the head of the file: another program's is refused.
 _APPLICATION = 0x74666D67
@@ -64,6 +66,11 @@ CREATE INDEX examples_of_classes ON examples (class);
 CREATE INDEX added_examples ON examples (added_in);
 CREATE INDEX removed_examples ON examples (removed_in) WHERE removed_in IS NOT NULL;
 """
+
+
+def is_gallery(path: str | os.PathLike[str]) -> bool:
+    """Whether a folder is that of a gallery."""
+    return (Path(path) / DATABASE).is_file()
 
 
 def make_database(path: Path, facts: dict[str, str]) -> None:

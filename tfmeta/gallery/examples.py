@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -14,33 +14,92 @@ from tfmeta.classifying.photographs import photograph_form
 from tfmeta.datasets.reading.ground import invert_pictures
 from tfmeta.datasets.reading.photographs import read_photograph
 from tfmeta.datasets.reading.pictures import read_picture
-from tfmeta.features.digests import DIGEST_BYTES
 from tfmeta.features.encoding import in_one_graph
-from tfmeta.finite_checks import check_finite
-from tfmeta.gallery.records import Original
+from tfmeta.finite_checks import count_not_finite
+from tfmeta.gallery.records import Original, OriginalFile
+from tfmeta.printable import one_line, printable
 
 # A file of a picture, its content, a text, or an array as the encoder takes it.
 Example: TypeAlias = Path | bytes | str | np.ndarray
+# Of one class, or queries: an array has them along its first axis.
+Examples: TypeAlias = Sequence[Example] | np.ndarray
 
 # Pictures at once, and others: networks for pictures take some ten megabytes for each.
 _PICTURES, _OTHERS = 32, 256
 
 
-def original_of(example: Example) -> Original:
+def check_examples(name: str, examples: Any) -> None:
+    """Refuses one example in place of a sequence, which a text is itself.
+
+    Args:
+        name: What they are called.
+        examples: Those that were given.
+
+    Raises:
+        TypeError: When it is one example, or nothing that has a length and parts.
+    """
+    one = isinstance(examples, str | bytes | Path)
+    if one or not (hasattr(examples, "__len__") and hasattr(examples, "__getitem__")):
+        raise TypeError(
+            f"{name} must be a sequence of examples: files (pathlib.Path) or contents "
+            "(bytes) of pictures, texts, or arrays. Received: "
+            + (f"one {type(examples).__name__}" if one else f"{examples!r:.80}")
+        )
+
+
+def check_name(name: Any, argument: str) -> None:
+    """Refuses what cannot be the name of a class.
+
+    Raises:
+        TypeError: When it is no text.
+        ValueError: When nothing of it is to be seen, or UTF-8 does not hold it.
+    """
+    if not isinstance(name, str):
+        raise TypeError(f"{argument} must be a text. Received: {name!r:.80}")
+    if not name.strip() or "\0" in name or re.search("[\ud800-\udfff]", name):
+        raise ValueError(
+            f"{argument} must be a text of characters that UTF-8 holds, at least one. "
+            f"Received: {printable(name)!r:.80}"
+        )
+
+
+def check_classes(classes: Any) -> None:
+    """Refuses what are no examples by class.
+
+    Raises:
+        TypeError: When it is no mapping of sequences by texts.
+        ValueError: When a class has no example, or no name.
+    """
+    if not isinstance(classes, Mapping):
+        raise TypeError(
+            "`classes` must be a dict of examples by the name of their class. "
+            f"Received: {type(classes).__name__}"
+        )
+    for name, examples in classes.items():
+        check_name(name, "names of `classes`")
+        check_examples(f"examples of class {one_line(name)!r}", examples)
+        if not len(examples):
+            raise ValueError(
+                "`classes` must hold at least one example of each class. Received: "
+                f"none of {one_line(name)!r}"
+            )
+
+
+def original_of(example: Example) -> Original | OriginalFile:
     """What an example is made of, in bytes.
 
     Raises:
         OSError: When a file cannot be read.
     """
     if isinstance(example, Path):
-        example = example.read_bytes()
+        return OriginalFile.of(example)
     if isinstance(example, bytes):
-        return _digested("picture", example)
+        return Original.of("picture", example)
     if isinstance(example, str):
-        return _digested("text", example.encode("utf-8", "surrogatepass"))
+        return Original.of("text", example.encode("utf-8", "surrogatepass"))
     file = io.BytesIO()
     np.lib.format.write_array(file, np.asarray(example), allow_pickle=False)
-    return _digested("array", file.getvalue())
+    return Original.of("array", file.getvalue())
 
 
 def example_of(original: Original) -> Example:
@@ -52,11 +111,6 @@ def example_of(original: Original) -> Example:
     return np.lib.format.read_array(io.BytesIO(original.content), allow_pickle=False)
 
 
-def _digested(kind: str, content: bytes) -> Original:
-    digest = hashlib.blake2b(kind.encode() + b"\0" + content, digest_size=DIGEST_BYTES)
-    return Original(kind, content, digest.digest())
-
-
 class ExampleEncoder:
     """Embeds examples of any kind that an encoder takes, by one graph.
 
@@ -64,27 +118,41 @@ class ExampleEncoder:
         learner: Whose encoder it is.
         invert: Whether pictures from files are turned from dark on light into light on
             dark, or the other way round.
+        input_dtype: Dtype of the examples; `None` for what the encoder is served with.
     """
 
-    def __init__(self, learner: Any, *, invert: bool = False) -> None:
+    def __init__(
+        self, learner: Any, *, invert: bool = False, input_dtype: str | None = None
+    ) -> None:
         self._encoder = learner.encoder
-        self._spec = learner.example_spec()
+        self._spec = learner.example_spec(input_dtype)
         self._invert = invert
         self._apply = in_one_graph(learner.encoder)
 
+    @property
+    def takes_texts(self) -> bool:
+        """Whether examples are texts."""
+        return self._spec.dtype == "string"
+
     def embed(
         self,
-        examples: Sequence[Example] | np.ndarray,
+        examples: Examples,
         *,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> np.ndarray:
         """Float32 `(examples, *embedding)`.
 
+        Args:
+            examples: Of one shape or of many.
+            on_progress: Called with the number of examples embedded, and of all.
+
         Raises:
+            TypeError: When they are no sequence.
             ValueError: When an example is of a kind or shape that the encoder does not
                 take, a picture cannot be read, or an embedding is not finite.
             OSError: When a file cannot be read.
         """
+        check_examples("`examples`", examples)
         shape = self._encoder.output_shape[1:]
         out = np.empty((len(examples), *shape), np.float32)
         at_once = _PICTURES if len(self._spec.shape) == 3 else _OTHERS
@@ -94,11 +162,20 @@ class ExampleEncoder:
                 out[start + places] = self._apply(batch).numpy()
             if on_progress is not None:
                 on_progress(start + len(part), len(examples))
-        check_finite("examples", out)
+        wrong = sum(count_not_finite(one) > 0 for one in out)
+        if wrong:
+            raise ValueError(
+                "`examples` must be finite, and so large at most that their embeddings "
+                f"are. Received: {wrong} of {len(out)} without a finite embedding"
+            )
         return out
 
     def read(self, example: Example) -> np.ndarray:
-        """An example as the encoder takes it."""
+        """An example as the encoder takes it.
+
+        Raises:
+            ValueError, OSError: As `embed`.
+        """
         if isinstance(example, Path | bytes):
             return self._picture(example)
         array = np.asarray(example, object if isinstance(example, str) else None)
@@ -106,13 +183,28 @@ class ExampleEncoder:
         fits = len(array.shape) == len(wanted) and all(
             w in (None, g) for g, w in zip(array.shape, wanted, strict=True)
         )
-        if not fits or (self._spec.dtype == "string") != (array.dtype == object):
+        if not fits or not self._takes(array.dtype):
             raise ValueError(
                 "`examples` must be as the encoder takes them, "
                 f"{self._spec.dtype.name} of shape {wanted}. Received: "
-                + ("a text" if isinstance(example, str) else f"shape {array.shape}")
+                + (
+                    "a text; a file is a pathlib.Path"
+                    if isinstance(example, str)
+                    else f"{array.dtype.name} of shape {array.shape}"
+                )
             )
         return array
+
+    def _takes(self, dtype: np.dtype) -> bool:
+        """Whether numbers of a dtype are what the encoder would take them for."""
+        wanted = self._spec.dtype
+        if wanted == "string":
+            return dtype.kind == "O"
+        if self._spec.value_range is not None:
+            # Pixels of 16 bits are no pixels of 8.
+            floats = self._spec.float_too and dtype.kind == "f"
+            return floats or dtype.name == wanted.name
+        return dtype.kind in ("biuf" if wanted.is_floating else "biu")
 
     def _picture(self, source: Path | bytes) -> np.ndarray:
         shape, dtype = self._spec.shape, self._spec.dtype.name
@@ -120,8 +212,9 @@ class ExampleEncoder:
             shape = (*shape, 1)
         if len(shape) != 3 or dtype not in ("uint8", "uint16"):
             raise ValueError(
-                "`examples` must be arrays: the encoder takes no files of pictures, "
-                f"but {dtype} examples of shape {shape}. Received: a picture"
+                "`examples` must be as the encoder takes them, "
+                f"{dtype} of shape {shape}. Received: a picture, "
+                + (str(source) if isinstance(source, Path) else "as its bytes")
             )
         if None in shape[:2]:
             size, channels = photograph_form(self._encoder)

@@ -2,53 +2,58 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-import keras
 import numpy as np
 
 from tfmeta.classifying.answers import Answers
-from tfmeta.classifying.saved_model import check_probabilities
-from tfmeta.classifying.task import UNKNOWN
 from tfmeta.durable import flush, naming, put_in_place
 from tfmeta.evaluation.threshold import Threshold
-from tfmeta.features.digests import encoder_digest
-from tfmeta.finite_checks import check_finite_weights
-from tfmeta.gallery.calibration import cross_validated
-from tfmeta.gallery.enrolled import Enrolled
-from tfmeta.gallery.examples import Example, ExampleEncoder, example_of, original_of
-from tfmeta.gallery.records import Change, NewExample, Original, StoredExample
-from tfmeta.gallery.rows import EMBEDDING_SHAPE
+from tfmeta.finite_checks import check_finite
+from tfmeta.gallery.answering import answers_of, check_finite_logits, query_names
+from tfmeta.gallery.database import DATABASE
+from tfmeta.gallery.editable import EditableGallery
+from tfmeta.gallery.examples import (
+    ExampleEncoder,
+    Examples,
+    check_examples,
+)
+from tfmeta.gallery.facts import (
+    CROSS_VALIDATION,
+    Facts,
+    threshold_rule,
+)
+from tfmeta.gallery.kept_learner import check_learner, facts_of, save_learner
+from tfmeta.gallery.memory import GalleryMemory, Progress
+from tfmeta.gallery.of_run import arguments_of_run
+from tfmeta.gallery.records import FactsChangedError
 from tfmeta.gallery.store import GalleryStore
-from tfmeta.model_files import check_model_file, loading
-
-DATABASE = "gallery.sqlite"
-
-CROSS_VALIDATION = "cross-validation"
-Progress = Callable[[int, int], None] | None
 
 
-class Gallery:
+class Gallery(EditableGallery):
     """Classes that were enrolled from a few examples each, and are kept in a folder.
 
     An encoder is trained once, or comes from somebody else; whoever enrols a class
     trains nothing. The folder holds the learner, and in an SQLite file the embedding of
     every example; every change is on the disk when its method returns, can be undone,
     and is seen by whoever has the gallery open. A learner with `independent_classes`,
-    as a Prototypical Network, keeps its part of the state for each class; others learn
+    as a Prototypical Network, learns the classes that have changed alone; others learn
     from the stored embeddings of all classes.
 
     Where the threshold is by cross-validation, `classify` answers "none of these" to
     what is not enrolled: an example whose class is left out is such a query, and one
     whose class is learned without it is a query of a known class. It follows what is
-    enrolled. Without two examples of a class and two classes there is none yet.
+    enrolled. Without two examples of a class and two classes there is none yet, and
+    answers have a warning.
+
+    Methods may be called by several threads. The learner is loaded when it is first
+    needed.
 
     Args:
         path: A folder that `Gallery.create` has made.
@@ -56,32 +61,23 @@ class Gallery:
 
     Raises:
         FileNotFoundError: When it is no gallery.
-        ValueError: When it is damaged, or of a newer version, or holds the embeddings
-            of another encoder than that of its learner.
+        ValueError: When it is damaged, or of a newer version.
 
     Example:
 
     ```python
-    encoder = tfmeta.encoders.pretrained("efficientnet_lite0")
-    learner = tfmeta.learners.SimpleShot(encoder)
-    gallery = tfmeta.Gallery.create("cups", learner)
-    gallery.enrol({"cup": [Path("1.jpg"), Path("2.jpg")], "mug": [Path("3.jpg")]})
-    answers = gallery.classify([Path("new.jpg")])
-    answers.class_names[answers.classes[0]]  # 'cup'
-    gallery.undo()
+    encoder = keras.Sequential([keras.Input((2,)), keras.layers.Identity()])
+    learner = tfmeta.learners.PrototypicalNetwork(encoder)
+    with tfmeta.Gallery.create("points", learner) as gallery:
+        gallery.enrol({"left": np.array([[-1.0, 0], [-1, 1], [-2, 0]])})
+        gallery.enrol({"right": np.array([[1.0, 0], [1, 1], [2, 0]])})
+        answers = gallery.classify(np.array([[1.2, 0.4], [0, 50]]))
+        [answers.name_of(label) for label in answers.classes]
+        # ['right', 'none of these']
+        gallery.undo()
+        gallery.class_sizes()  # {'left': 3}
     ```
     """
-
-    def __init__(self, path: str | os.PathLike[str], *, wait: float = 30.0) -> None:
-        self.path = Path(path)
-        if not is_gallery(self.path):
-            raise FileNotFoundError(
-                f"{self.path} must be the folder of a gallery. Received: one without "
-                f"{DATABASE}; tfmeta.Gallery.create makes one"
-            )
-        self._store = GalleryStore(self.path / DATABASE, wait=wait)
-        self._lock = threading.RLock()
-        self._load()
 
     @classmethod
     def create(
@@ -92,6 +88,8 @@ class Gallery:
         threshold: str | Threshold | None = CROSS_VALIDATION,
         recall: float = 0.95,
         invert: bool = False,
+        light_ground: bool | None = None,
+        input_dtype: str | None = None,
         keep_originals: bool = True,
     ) -> Gallery:
         """Makes a gallery without a class.
@@ -106,23 +104,33 @@ class Gallery:
             recall: With cross-validation, the share of queries of enrolled classes to
                 accept.
             invert: Whether pictures from files are inverted, enrolled ones and queries.
+            light_ground: Whether the learner was trained on dark ink on light ground,
+                where that is known; kept for who decides whether to invert.
+            input_dtype: `"uint8"` or `"uint16"` for pixels that the learner was trained
+                on, `None` for those that its encoder is served with.
             keep_originals: Whether what is enrolled is kept beside its embedding, so
                 that another encoder can embed it.
 
         Raises:
             FileExistsError: When something is there.
-            TypeError: When `learner` is no such learner.
+            TypeError: When `learner` is no such learner, or `threshold` none of these.
             ValueError: When its weights are not finite, or an argument is out of range.
             OSError: When it cannot be written.
         """
         path = Path(path)
-        _check_learner(learner)
-        facts = {
-            **_facts_of(learner),
-            "threshold": json.dumps(_threshold_fact(threshold, recall)),
-            "invert": json.dumps(bool(invert)),
-            "keep_originals": json.dumps(bool(keep_originals)),
-        }
+        check_learner(learner)
+        facts = Facts(
+            **facts_of(learner),
+            threshold=threshold_rule(threshold, recall),
+            invert=bool(invert),
+            light_ground=light_ground,
+            input_dtype=input_dtype,
+            keep_originals=bool(keep_originals),
+        )
+        rows = facts.to_rows()
+        Facts.of_rows(rows, "a gallery")
+        # Refuses an encoder that no example can be given.
+        ExampleEncoder(learner, input_dtype=input_dtype)
         if os.path.lexists(path):
             raise FileExistsError(
                 f"`path` must be a folder that is not there. Received: {path}"
@@ -132,112 +140,53 @@ class Gallery:
         try:
             with naming(path):
                 building.mkdir()
-                learner.save(building / facts["learner_file"])
-                flush(building / facts["learner_file"])
-                GalleryStore.create(building / DATABASE, facts).close()
+                save_learner(learner, building / facts.learner_file)
+                GalleryStore.create(building / DATABASE, rows).close()
                 flush(building / DATABASE)
                 put_in_place(building, path)
         finally:
             shutil.rmtree(building, ignore_errors=True)
         return cls(path)
 
-    def _load(self) -> None:
-        """Takes the learner that the facts name, with nothing enrolled yet."""
-        facts = self._store.facts()
-        file = self.path / facts["learner_file"]
-        with loading("the learner of a gallery", file):
-            check_model_file(file)
-            learner = keras.saving.load_model(file)
-        _check_learner(learner)
-        digest = encoder_digest(learner.encoder)
-        if digest != facts["encoder"]:
-            raise ValueError(
-                f"{file} must hold the encoder {facts['encoder']}, which made the "
-                f"embeddings of the gallery. Received: encoder {digest}; embed the "
-                "originals anew by `re_embed`"
-            )
-        self.learner = learner
-        self._facts = facts
-        self._encoder = ExampleEncoder(learner, invert=json.loads(facts["invert"]))
-        self._enrolled = Enrolled(learner)
-        self._version = 0
-        self._thresholds: dict[int, Threshold | None] = {}
-
-    def enrol(
-        self,
-        classes: Mapping[str, Sequence[Example] | np.ndarray],
+    @classmethod
+    def from_run(
+        cls,
+        path: str | os.PathLike[str],
+        run: str | os.PathLike[str],
         *,
-        on_progress: Progress = None,
-    ) -> Change:
-        """Adds classes, or examples to classes that are there, in one change.
+        threshold: str | Threshold | None = CROSS_VALIDATION,
+        ways: int | None = None,
+        shots: int | None = None,
+        **arguments: Any,
+    ) -> Gallery:
+        """Makes a gallery of a training run's learner.
 
         Args:
-            classes: By name, examples: files (`pathlib.Path`) or contents (`bytes`) of
-                pictures, texts (`str`), or arrays as the encoder takes them.
-            on_progress: Called with the number of examples embedded, and of all.
-
-        Returns:
-            The change, which is on the disk.
+            path: As of `create`.
+            run: The folder of the run, with its SavedModel.
+            threshold: As of `create`; or `"open-set"` for that of
+                `tfmeta evaluate RUN --open-set`.
+            ways: With `"open-set"`, of how many classes the threshold is to be fitted,
+                or the nearest; by default as the run's test tasks.
+            shots: Likewise, of how many examples each.
+            **arguments: Further arguments of `create`.
 
         Raises:
-            ValueError: When a name is empty, or an example cannot be embedded; nothing
-                is enrolled.
-            OSError: When a file cannot be read or the disk is full; likewise.
+            FileNotFoundError: When the run has no learner, no SavedModel, or no such
+                threshold.
+            FileExistsError, TypeError, ValueError, OSError: As `create`.
         """
-        keeps = json.loads(self._facts["keep_originals"])
-        names = list(classes)
-        flat = [one for examples in classes.values() for one in examples]
-        originals = [original_of(one) if keeps else None for one in flat]
-        embeddings = self._encoder.embed(flat, on_progress=on_progress)
-        new = iter(
-            [
-                NewExample(embedding, str(one) if isinstance(one, Path) else "", kept)
-                for one, embedding, kept in zip(
-                    flat, embeddings, originals, strict=True
-                )
-            ]
-        )
-        return self._store.enrol(
-            {name: [next(new) for _ in classes[name]] for name in names}
-        )
-
-    def forget(self, name: str, example_ids: Sequence[int] | None = None) -> Change:
-        """Removes a class, or some of its examples; see `GalleryStore.forget`."""
-        return self._store.forget(name, example_ids)
-
-    def rename(self, name: str, to: str) -> Change:
-        """Gives a class another name; see `GalleryStore.rename`."""
-        return self._store.rename(name, to)
-
-    def undo(self) -> Change:
-        """Undoes the latest change; see `GalleryStore.undo`."""
-        return self._store.undo()
-
-    def purge(self) -> Change:
-        """Erases what was removed for good; see `GalleryStore.purge`."""
-        return self._store.purge()
-
-    def changes(self) -> list[Change]:
-        """All changes, the first one first."""
-        return self._store.changes()
-
-    def class_sizes(self) -> dict[str, int]:
-        """Number of examples by the names of all classes, in order of enrolment."""
-        return self._store.class_sizes()
-
-    def examples_of(self, name: str) -> list[StoredExample]:
-        """The examples of a class; see `GalleryStore.examples_of`."""
-        return self._store.examples_of(name)
+        found = arguments_of_run(run, threshold, ways=ways, shots=shots)
+        return cls.create(path, **{**found, **arguments})
 
     def threshold(self) -> Threshold | None:
         """The threshold of what is enrolled now, `None` where there is none."""
-        with self._lock:
-            self._refresh()
-            return self._threshold()
+        with self._memory.now() as memory:
+            return memory.threshold()[0]
 
     def classify(
         self,
-        queries: Sequence[Example] | np.ndarray,
+        queries: Examples,
         *,
         names: Sequence[str] | None = None,
         labels: np.ndarray | None = None,
@@ -249,134 +198,85 @@ class Gallery:
             queries: As the examples of `enrol`.
             names: What each is called in the answers; by default the file, or its
                 number.
-            labels: Their true classes, by the labels of `class_sizes`, where known.
+            labels: Their true classes where they are known, by the order of
+                `class_sizes`; -1 for another.
             on_progress: Called with the number of queries embedded, and of all.
 
         Raises:
+            TypeError: When queries are no sequence.
             ValueError: When nothing is enrolled, a query cannot be embedded, or an
                 answer is not finite.
+            OSError: When a file cannot be read.
         """
-        embeddings = self._encoder.embed(queries, on_progress=on_progress)
-        with self._lock:
-            self._refresh()
-            logits = self._enrolled.logits(embeddings)
-            class_names = self._enrolled.names
-            threshold = self._threshold()
-        check_probabilities(logits, str(self.path))
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities = shifted / shifted.sum(axis=1, keepdims=True)
-        classes = logits.argmax(axis=1)
-        if threshold is not None:
-            scores = {"logit": logits, "probability": probabilities}[threshold.score]
-            classes = np.where(threshold.accepts(scores.max(axis=1)), classes, UNKNOWN)
-        if names is None:
-            names = [
-                str(q) if isinstance(q, Path | str) else str(number)
-                for number, q in enumerate(queries, start=1)
-            ]
-        return Answers(
-            names=tuple(names),
-            class_names=class_names,
-            probabilities=probabilities,
-            classes=classes,
-            labels=labels,
-            open_set=threshold is not None,
+        check_examples("`queries`", queries)
+        called = query_names(queries, names)
+        return self._memory.with_embeddings(
+            queries,
+            lambda memory, embeddings: self._answers(
+                memory, embeddings, called, labels
+            ),
+            on_progress=on_progress,
         )
 
-    def re_embed(self, learner: Any, *, on_progress: Progress = None) -> Change:
-        """Embeds all kept originals by another learner's encoder, and takes it over.
-
-        Args:
-            learner: The new learner.
-            on_progress: Called with the number of originals embedded, and of all.
+    def classify_embeddings(
+        self,
+        embeddings: np.ndarray,
+        *,
+        names: Sequence[str] | None = None,
+        labels: np.ndarray | None = None,
+    ) -> Answers:
+        """As `classify`, of queries `(queries, *embedding)` that `learner` embedded.
 
         Raises:
-            ValueError: When some originals were not kept; counts them.
+            FactsChangedError: When another encoder has taken its place since `learner`
+                was asked for.
+            ValueError: When nothing is enrolled, embeddings are of another shape or not
+                finite, or an answer is not.
         """
-        _check_learner(learner)
-        facts = _facts_of(learner)
-        encoder = ExampleEncoder(learner, invert=json.loads(self._facts["invert"]))
-        file = self.path / facts["learner_file"]
-        with naming(file):
-            learner.save(file)
-            flush(file)
+        embeddings = np.asarray(embeddings, np.float32)
+        check_finite("embeddings", embeddings)
+        with self._memory.now() as memory:
+            if memory.facts.embedding_rows() != self._known.embedding_rows():
+                raise FactsChangedError(
+                    f"{self.path} must have the encoder that made `embeddings`. "
+                    "Received: another by now; embed them by `learner`"
+                )
+            shape = memory.facts.embedding_shape
+            if embeddings.shape[1:] != shape or embeddings.ndim != len(shape) + 1:
+                raise ValueError(
+                    f"`embeddings` must be of shape (queries, {str(shape)[1:]}. "
+                    f"Received: {embeddings.shape}"
+                )
+            called = query_names(embeddings, names)
+            return self._answers(memory, embeddings, called, labels)
 
-        def embed(originals: list[Original]) -> np.ndarray:
-            return encoder.embed([example_of(one) for one in originals])
-
-        change = self._store.re_embed(embed, facts)
-        with self._lock:
-            self._load()
-        return change
-
-    def close(self) -> None:
-        """Closes the files."""
-        self._store.close()
-
-    def _refresh(self) -> None:
-        """Takes over what has changed, by whomever."""
-        version, changed = self._store.changed_since(self._version)
-        if version == self._version:
-            return
-        if self._store.facts()["encoder"] != self._facts["encoder"]:
-            self._load()
-            version, changed = self._store.changed_since(0)
-        self._enrolled.update(changed)
-        self._version = version
-        self._thresholds.clear()
-
-    def _threshold(self) -> Threshold | None:
-        if self._version not in self._thresholds:
-            self._thresholds[self._version] = self._found_threshold()
-        return self._thresholds[self._version]
-
-    def _found_threshold(self) -> Threshold | None:
-        fact = json.loads(self._facts["threshold"])
-        if fact is None:
-            return None
-        if fact["by"] == CROSS_VALIDATION:
-            return cross_validated(
-                self._enrolled,
-                independent=self.learner.independent_classes,
-                recall=fact["recall"],
-            )
-        return Threshold.from_json(fact["threshold"])
-
-
-def is_gallery(path: str | os.PathLike[str]) -> bool:
-    """Whether a folder is a gallery."""
-    return (Path(path) / DATABASE).is_file()
-
-
-def _facts_of(learner: Any) -> dict[str, str]:
-    digest = encoder_digest(learner.encoder)
-    return {
-        "encoder": digest,
-        "learner_file": f"learner-{uuid.uuid4().hex[:8]}.keras",
-        EMBEDDING_SHAPE: json.dumps(list(learner.encoder.output_shape[1:])),
-    }
-
-
-def _check_learner(learner: Any) -> None:
-    if not getattr(learner, "independent_embeddings", False):
-        raise TypeError(
-            "`learner` must be a learner of tfmeta whose embeddings do not depend on "
-            "the episode, as metric-based ones. Received: a "
-            f"{type(learner).__name__}"
+    def _answers(
+        self,
+        memory: GalleryMemory,
+        embeddings: np.ndarray,
+        names: tuple[str, ...],
+        labels: np.ndarray | None,
+    ) -> Answers:
+        logits = memory.enrolled.logits(embeddings)
+        check_finite_logits(logits, self.path)
+        threshold, warnings = memory.threshold()
+        return answers_of(
+            logits,
+            memory.enrolled.names,
+            threshold,
+            names=names,
+            labels=labels,
+            of="text" if memory.encoder.takes_texts else "picture",
+            warnings=warnings,
         )
-    check_finite_weights("`learner`", learner.variables)
 
+    def __enter__(self) -> Gallery:
+        return self
 
-def _threshold_fact(threshold: str | Threshold | None, recall: float) -> Any:
-    if threshold is None:
-        return None
-    if isinstance(threshold, Threshold):
-        return {"by": "validation", "threshold": threshold.to_json()}
-    if threshold != CROSS_VALIDATION:
-        raise ValueError(
-            f"`threshold` must be {CROSS_VALIDATION!r}, a Threshold or None. Received: "
-            f"{threshold!r}"
-        )
-    if not 0 < recall < 1:
-        raise ValueError(f"`recall` must be above 0 and below 1. Received: {recall}")
-    return {"by": CROSS_VALIDATION, "recall": recall}
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

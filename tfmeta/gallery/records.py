@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+from pathlib import Path
 
 import numpy as np
+
+_DIGEST_BYTES = 16
+
+
+class FactsChangedError(ValueError):
+    """Another process has changed what a gallery is, so that a change does not fit."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +30,57 @@ class Original:
     content: bytes
     digest: bytes
 
+    @classmethod
+    def of(cls, kind: str, content: bytes) -> Original:
+        """The original of a content."""
+        return cls(kind, content, _digest(kind, content))
+
+
+@dataclasses.dataclass(frozen=True)
+class OriginalFile:
+    """The original in a file, which is not in memory while others are embedded.
+
+    Attributes:
+        path: The file of a picture.
+        digest: Of its content when it was embedded.
+    """
+
+    path: Path
+    digest: bytes
+
+    kind = "picture"
+
+    @classmethod
+    def of(cls, path: Path) -> OriginalFile:
+        """The original as the file is now.
+
+        Raises:
+            OSError: When it cannot be read.
+        """
+        return cls(path, _digest(cls.kind, path.read_bytes()))
+
+    @property
+    def content(self) -> bytes:
+        """The bytes of the file.
+
+        Raises:
+            OSError: When it cannot be read.
+            ValueError: When they are others than those that were embedded.
+        """
+        content = self.path.read_bytes()
+        if _digest(self.kind, content) != self.digest:
+            raise ValueError(
+                f"{self.path} must stay as it is while it is enrolled. Received: "
+                "another content than before; nothing was enrolled, try again"
+            )
+        return content
+
+
+def _digest(kind: str, content: bytes) -> bytes:
+    hashed = hashlib.blake2b(kind.encode() + b"\0", digest_size=_DIGEST_BYTES)
+    hashed.update(content)
+    return hashed.digest()
+
 
 @dataclasses.dataclass(frozen=True)
 class NewExample:
@@ -35,7 +94,7 @@ class NewExample:
 
     embedding: np.ndarray
     source: str = ""
-    original: Original | None = None
+    original: Original | OriginalFile | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +137,8 @@ class Change:
 
     Attributes:
         number: From 1; later ones have higher numbers.
-        kind: `"enrol"`, `"forget"`, `"rename"`, `"undo"`, `"re-embed"` or `"purge"`.
+        kind: `"enrol"`, `"forget"`, `"rename"`, `"undo"`, `"re-embed"`, `"settings"` or
+            `"purge"`.
         what: What it did, in words.
         made_at: When, UTC, as ISO 8601.
         undone: Whether it was undone since.

@@ -6,13 +6,19 @@ import datetime
 import itertools
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 import numpy as np
 
 from tfmeta.finite_checks import check_finite
-from tfmeta.gallery.records import Change, NewExample, Original, StoredClass
+from tfmeta.gallery.records import (
+    Change,
+    FactsChangedError,
+    NewExample,
+    Original,
+    StoredClass,
+)
 from tfmeta.printable import one_line
 
 # Of the facts: the shape of an embedding, as a JSON list.
@@ -24,9 +30,29 @@ _MOST_NAMED = 5
 One = TypeVar("One")
 
 
+def facts(connection: sqlite3.Connection) -> dict[str, str]:
+    """What is known of the gallery, by name."""
+    return dict(connection.execute("SELECT name, value FROM facts"))
+
+
 def set_fact(connection: sqlite3.Connection, name: str, value: str) -> None:
     """Writes what is known of the gallery."""
     connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+
+def check_facts(connection: sqlite3.Connection, expected: Mapping[str, str]) -> None:
+    """Checks that facts are still what they were.
+
+    Raises:
+        FactsChangedError: When one is not; names it.
+    """
+    found = facts(connection)
+    for name, value in expected.items():
+        if found.get(name) != value:
+            raise FactsChangedError(
+                f"`{name}` of the gallery must be {value}, as it was read before. "
+                f"Received: {found.get(name)}, by another process; nothing was changed"
+            )
 
 
 def embedding_shape(connection: sqlite3.Connection) -> tuple[int, ...]:
@@ -161,7 +187,23 @@ def as_blob(embedding: np.ndarray) -> bytes:
     return np.ascontiguousarray(embedding, _EMBEDDING).tobytes()
 
 
-def grouped(
+def classes_since(connection: sqlite3.Connection, version: int) -> list[StoredClass]:
+    """The classes that changes after a version were about, as they are now."""
+    classes = connection.execute(
+        "SELECT id, name FROM classes WHERE changed_in > ?"
+        " AND (examples > 0 OR ? > 0) ORDER BY id",
+        (version, version),
+    ).fetchall()
+    examples = connection.execute(
+        "SELECT e.class, e.id, e.embedding FROM classes c JOIN examples e"
+        " ON e.class = c.id WHERE c.changed_in > ? AND e.removed_in IS NULL"
+        " ORDER BY e.class, e.id",
+        (version,),
+    ).fetchall()
+    return _grouped(connection, classes, examples)
+
+
+def _grouped(
     connection: sqlite3.Connection,
     classes: Sequence[tuple[int, str]],
     examples: Sequence[tuple[int, int, bytes]],

@@ -24,7 +24,7 @@ from tfmeta.gallery.records import (
 from tfmeta.printable import one_line
 
 # Changes that `undo` passes over: what they did holds for all that is kept.
-_LASTING = ("undo", "re-embed", "purge")
+_LASTING = ("undo", "re-embed", "settings", "purge")
 # Originals that are in memory at once.
 _AT_ONCE = 64
 
@@ -79,12 +79,28 @@ class GalleryStore:
     def facts(self) -> dict[str, str]:
         """What is known of the gallery, by name."""
         with self._reading() as connection:
-            return dict(connection.execute("SELECT name, value FROM facts"))
+            return rows.facts(connection)
 
-    def set_fact(self, name: str, value: str) -> None:
-        """Changes what is known of the gallery; not undone by `undo`."""
+    def set_facts(
+        self,
+        facts: Mapping[str, str],
+        what: str,
+        *,
+        expected: Mapping[str, str] | None = None,
+    ) -> Change:
+        """Changes what is known of the gallery; not undone by `undo`.
+
+        Args:
+            facts: Facts by name.
+            what: What that does, in words.
+            expected: As of `enrol`.
+        """
         with self._writing() as connection:
-            rows.set_fact(connection, name, value)
+            rows.check_facts(connection, expected or {})
+            number = rows.add_change(connection, "settings", what)
+            for name, value in facts.items():
+                rows.set_fact(connection, name, value)
+            return rows.read_change(connection, number)
 
     @property
     def version(self) -> int:
@@ -103,22 +119,13 @@ class GalleryStore:
         Returns:
             The number of the latest change, and the classes by their ids.
         """
+        return self.read_since(version)[1:]
+
+    def read_since(self, version: int) -> tuple[dict[str, str], int, list[StoredClass]]:
+        """The facts of the same moment, and what `changed_since` gives."""
         with self._reading() as connection:
-            classes = connection.execute(
-                "SELECT id, name FROM classes WHERE changed_in > ?"
-                " AND (examples > 0 OR ? > 0) ORDER BY id",
-                (version, version),
-            ).fetchall()
-            examples = connection.execute(
-                "SELECT e.class, e.id, e.embedding FROM classes c JOIN examples e"
-                " ON e.class = c.id WHERE c.changed_in > ? AND e.removed_in IS NULL"
-                " ORDER BY e.class, e.id",
-                (version,),
-            ).fetchall()
-            return (
-                rows.version(connection),
-                rows.grouped(connection, classes, examples),
-            )
+            classes = rows.classes_since(connection, version)
+            return rows.facts(connection), rows.version(connection), classes
 
     def class_sizes(self) -> dict[str, int]:
         """Number of examples by the names of all classes, in order of enrolment."""
@@ -153,13 +160,20 @@ class GalleryStore:
             )
             return [rows.as_change(row) for row in found]
 
-    def enrol(self, classes: Mapping[str, Sequence[NewExample]]) -> Change:
+    def enrol(
+        self,
+        classes: Mapping[str, Sequence[NewExample]],
+        *,
+        expected: Mapping[str, str] | None = None,
+    ) -> Change:
         """Adds classes, or examples to classes that are there, in one change.
 
         Args:
             classes: New examples by the name of their class, at least one each.
+            expected: Facts that the embeddings depend on, as of their encoder.
 
         Raises:
+            FactsChangedError: When one of them is another by now; nothing is changed.
             ValueError: When embeddings have another shape than the gallery's, or are
                 not finite.
             FolderInUseError: When another process writes for longer than is waited.
@@ -173,6 +187,7 @@ class GalleryStore:
             )
         what = f"{total:,} example{'s' * (total != 1)} of {rows.some_names(classes)}"
         with self._writing() as connection:
+            rows.check_facts(connection, expected or {})
             shape = rows.embedding_shape(connection)
             number = rows.add_change(connection, "enrol", what)
             for name, examples in classes.items():
@@ -311,13 +326,18 @@ class GalleryStore:
         return change
 
     def re_embed(
-        self, embed: Callable[[list[Original]], np.ndarray], facts: Mapping[str, str]
+        self,
+        embed: Callable[[list[Original]], np.ndarray],
+        facts: Mapping[str, str],
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> Change:
         """Makes all embeddings anew of the originals, those of what can be undone too.
 
         Args:
             embed: From originals to float32 `(originals, *embedding)`.
             facts: What is known of the gallery from then on.
+            on_progress: Called with the number of originals embedded, and of all.
 
         Raises:
             ValueError: When an original was not kept; counts them.
@@ -326,6 +346,7 @@ class GalleryStore:
         while True:
             with self._reading() as connection:
                 missing = rows.digests_to_embed(connection) - made.keys()
+            total = len(made) + len(missing)
             # Nobody waits while it is computed; what was enrolled meanwhile comes next.
             for part in rows.parts(sorted(missing), _AT_ONCE):
                 with self._reading() as connection:
@@ -333,6 +354,8 @@ class GalleryStore:
                 embeddings = embed(originals)
                 check_finite("embed", embeddings)
                 made.update(zip((o.digest for o in originals), embeddings, strict=True))
+                if on_progress is not None:
+                    on_progress(len(made), total)
             with self._writing() as connection:
                 if rows.digests_to_embed(connection) - made.keys():
                     continue
