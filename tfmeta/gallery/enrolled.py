@@ -66,8 +66,10 @@ class Enrolled:
         self._state: dict[str, tf.Tensor] | None = None
         self._compare = tf.function(self._compared, reduce_retracing=True)
         form = learner.class_vectors() if learner.independent_classes else None
-        has_form = form is not None and form.distance.function_of is not None
-        self._form = form if has_form else None
+        self._form = None
+        if form is not None and form.distance.function_of is not None:
+            in_one_graph = tf.function(form.query_vectors, reduce_retracing=True)
+            self._form = form._replace(query_vectors=in_one_graph)
         self._scanned_from = scanned_from
         self._scan: Scan | None = None
         self._scanned_layout = -1

@@ -87,7 +87,6 @@ class Scan:
         self._rows = 0
         self._largest_square = 0.0
         self._table: VectorTable | None = None
-        self._query_vectors = tf.function(form.query_vectors, reduce_retracing=True)
         for start in range(0, len(present), _AT_ONCE):
             slots = np.arange(start, min(start + _AT_ONCE, len(present)))
             self.update(slots, memory[slots], present[slots])
@@ -121,7 +120,7 @@ class Scan:
         Args:
             embeddings: Float32 `(queries, *embedding)`.
         """
-        vectors = self._query_vectors(tf.constant(embeddings)).numpy()
+        vectors = self._form.query_vectors(tf.constant(embeddings)).numpy()
         scanned = self._as_scanned(vectors)
         return Queries(vectors, scanned, _squares(scanned).astype(np.float32))
 

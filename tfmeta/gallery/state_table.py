@@ -30,6 +30,10 @@ class StateTable:
         self._ids, self._present = np.empty(0, np.int64), np.empty(0, bool)
         self._parts: dict[str, np.ndarray] = {}
 
+    def __len__(self) -> int:
+        """Number of classes that are present."""
+        return int(np.count_nonzero(self.present))
+
     @property
     def ids(self) -> np.ndarray:
         """Int64 `(rows,)`, ascending."""
