@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +20,8 @@ _LARGEST_SQUARE = 1e36
 # Scores that are looked at while they are in the cache.
 _IN_CACHE = 2**18
 _AT_ONCE = 2**16
+# That are looked into, of a query: more are a reason to compare with all classes.
+_MOST_GROUPS = 1024
 
 
 class Candidates(NamedTuple):
@@ -56,6 +57,22 @@ class Queries(NamedTuple):
     squares: np.ndarray
 
 
+class _Groups(NamedTuple):
+    """Rows of a block, in groups that are spread over it.
+
+    Attributes:
+        peaks: Float32 `(queries, groups)`: the best score of each.
+        log_sum: Float64 `(queries,)`, of all rows of the block.
+        rows: Int `(groups, ROWS_TOGETHER)`.
+        slack: Float32 `(groups,)`: the largest of each.
+    """
+
+    peaks: np.ndarray
+    log_sum: np.ndarray
+    rows: np.ndarray
+    slack: np.ndarray
+
+
 class Scan:
     """Compares vectors of queries with those of all classes.
 
@@ -85,7 +102,11 @@ class Scan:
         )
         self._bias = np.full(len(memory), -np.inf, np.float32)
         self._rows = 0
-        self._largest_square = 0.0
+        # How far scores may be from right ones by what is a class's alone.
+        self._slack = np.zeros(len(memory), np.float32)
+        # A bound of the relative error of a sum of products.
+        self._digits = _UNIT * 1.01 * (memory.shape[1] + 8)
+        self._too_large = False
         self._table: VectorTable | None = None
         for start in range(0, len(present), _AT_ONCE):
             slots = np.arange(start, min(start + _AT_ONCE, len(present)))
@@ -101,16 +122,20 @@ class Scan:
             vectors: Float `(slots, features)`, of the state.
             present: Bool `(slots,)`: whether they are of a class.
         """
+        if not len(slots):
+            return
         if self._is_own:
             vectors = self._as_scanned(vectors)
             self._vectors[slots] = vectors
         squares = _squares(vectors)
-        bias = 0.0 if self._cosines else -np.minimum(squares, _LARGEST_SQUARE)
-        self._bias[slots] = np.where(present, bias, -np.inf)
-        self._largest_square = max(
-            self._largest_square, float(squares.max(initial=0.0, where=present))
+        self._too_large |= bool((squares[present] > _LARGEST_SQUARE).any())
+        squares = np.minimum(squares, _LARGEST_SQUARE)
+        self._bias[slots] = np.where(
+            present, 0.0 if self._cosines else -squares, -np.inf
         )
-        rows = rounded_up(int(slots.max(initial=-1)) + 1)
+        slack = self._digits * (1.0 if self._cosines else 2.0 * squares)
+        self._slack[slots] = slack + _TINY * vectors.shape[1]
+        rows = rounded_up(int(slots.max()) + 1)
         if rows > self._rows:
             self._rows, self._table = rows, None
 
@@ -171,66 +196,89 @@ class Scan:
             products: Of `products`.
             top: At most the number of rows by `ROWS_TOGETHER`.
         """
-        count, features = queries.scanned.shape
-        squares = queries.squares
+        count, squares = len(products), queries.squares
         # A class among the nearest is in a group of rows whose nearest one is near.
         spans = np.array_split(np.arange(0, self._rows, self._block(count)), THREADS)
-        looked = in_threads(
-            lambda starts: self._looked_at(products, squares, starts.tolist()), spans
+        groups = list(
+            itertools.chain(
+                *in_threads(lambda part: self._groups(products, squares, part), spans)
+            )
         )
-        peaks, log_sums, firsts, strides = zip(*itertools.chain(*looked), strict=True)
-        peak = np.concatenate(peaks, axis=1)
-        bound, likely = self._error(squares, features)
-        nearest = -np.partition(-peak, top - 1, axis=1)[:, top - 1]
-        least = nearest - 2.0 * bound
+        peak = np.concatenate([one.peaks for one in groups], axis=1)
+        log_sums = np.logaddexp.reduce([one.log_sum for one in groups], axis=0)
+        rows = np.concatenate([one.rows for one in groups])
+        slack = np.concatenate([one.slack for one in groups])
 
-        query, group = np.nonzero(peak >= least[:, None])
-        first, stride = np.concatenate(firsts)[group], np.concatenate(strides)[group]
-        slots = first[:, None] + stride[:, None] * np.arange(ROWS_TOGETHER)
+        best = np.argpartition(-peak, top - 1, axis=1)[:, :top]
+        best_peaks = np.take_along_axis(peak, best, axis=1)
+        # Of both scores that are compared.
+        apart = 2.0 * self._digits * (0.0 if self._cosines else squares)
+        least = (best_peaks - slack[best]).min(axis=1) - apart
+        near = peak + slack >= least[:, None]
+        badly = self._too_large | ~np.isfinite(least)
+        badly |= near.sum(axis=1) > _MOST_GROUPS
+        near[badly] = False
+
+        query, group = np.nonzero(near)
+        slots = rows[group]
         scores = products[query[:, None], slots] + self._bias[slots]
-        chosen = scores >= least[query, None]
+        chosen = scores + self._slack[slots] >= least[query, None]
         query = np.broadcast_to(query[:, None], chosen.shape)[chosen]
         slot = slots[chosen]
         order = np.lexsort((slot, query))
         query, slot = query[order], slot[order]
         logit = self.logits(products[query, slot], slot, squares[query])
-        total = np.logaddexp.reduce(log_sums, axis=0)
         logit = logit.astype(np.float64)
+        rest = 1.0 - np.bincount(query, np.exp(logit - log_sums[query]), count)
+        error = np.maximum(rest, 0.0) * self._error(best_peaks, slack[best], squares)
+        return Candidates(query, slot, logit, log_sums, np.where(badly, np.inf, error))
+
+    def _error(
+        self, scores: np.ndarray, slack: np.ndarray, squares: np.ndarray
+    ) -> np.ndarray:
+        """How far `exp(logit)` may be from right, relative, about; `(queries,)`.
+
+        Args:
+            scores: Of the best classes of each query, `(queries, top)`.
+            slack: Of these.
+            squares: Of the queries.
+        """
+        furthest = scores.argmin(axis=1)[:, None]
+        score, slack = (np.take_along_axis(x, furthest, 1) for x in (scores, slack))
+        if not self._cosines:
+            slack = slack + (self._digits + _UNIT) * squares[:, None]
+        # Errors of rounding have either sign, and are of many terms.
+        slack = slack * np.float32(4.0 / np.sqrt(self._digits / _UNIT))
+        ends = (score.copy(), score - slack)
         near, far = (
-            self._logits_of_scores(scores[:, None], np.zeros(1), squares)[:, 0]
-            for scores in (nearest, nearest - likely)
+            self._logits_of_scores(one, np.zeros(1), squares)[:, 0] for one in ends
         )
         with np.errstate(over="ignore", invalid="ignore"):
-            rest = 1.0 - np.bincount(query, np.exp(logit - total[query]), count)
-            error = np.maximum(rest, 0.0) * np.expm1(np.abs(near - far))
-        return Candidates(query, slot, logit, total, error)
+            return np.expm1(np.abs(near - far).astype(np.float64))
 
     def _block(self, queries: int) -> int:
         """Rows whose scores are in the cache together."""
         return max(_IN_CACHE // queries, 2**12) // ROWS_TOGETHER * ROWS_TOGETHER
 
-    def _looked_at(
-        self, products: np.ndarray, squares: np.ndarray, starts: Sequence[int]
-    ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-        """Of blocks of rows the best scores of groups, and the log of the sum.
-
-        Returns:
-            Of each block: scores `(queries, groups)`; `(queries,)`; the first row of
-            each group; and how far its rows are apart.
-        """
-        count = len(products)
-        width = self._block(count)
+    def _groups(
+        self, products: np.ndarray, squares: np.ndarray, starts: np.ndarray
+    ) -> list[_Groups]:
+        count, width = len(products), self._block(len(products))
         room = np.empty(count * min(width, self._rows), np.float32)
         found = []
-        for start in starts:
-            bias = self._bias[start : min(start + width, self._rows)]
-            stride = len(bias) // ROWS_TOGETHER
+        for start in starts.tolist():
+            end = min(start + width, self._rows)
+            bias, slack = self._bias[start:end], self._slack[start:end]
             scores = room[: count * len(bias)].reshape(count, len(bias))
-            np.add(products[:, start : start + width], bias, out=scores)
-            peaks = scores.reshape(count, ROWS_TOGETHER, stride).max(axis=1)
-            sums = log_sum(self._logits_of_scores(scores, bias, squares))
-            first = start + np.arange(stride)
-            found.append((peaks, sums, first, np.full(stride, stride)))
+            np.add(products[:, start:end], bias, out=scores)
+            found.append(
+                _Groups(
+                    scores.reshape(count, ROWS_TOGETHER, -1).max(axis=1),
+                    log_sum(self._logits_of_scores(scores, bias, squares)),
+                    np.arange(start, end).reshape(ROWS_TOGETHER, -1).T,
+                    slack.reshape(ROWS_TOGETHER, -1).max(axis=0),
+                )
+            )
         return found
 
     def _logits_of_scores(
@@ -254,20 +302,6 @@ class Scan:
         sign = -1.0 if distance.smaller_is_closer else 1.0
         scale = np.asarray(sign / self._form.temperature, values.dtype)
         return distance.of_values(values) * scale
-
-    def _error(
-        self, squares: np.ndarray, features: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """A bound of the error of scores, and how large it likely is, float64."""
-        squares = squares.astype(np.float64)
-        most = self._largest_square
-        size = 2.0 if self._cosines else 2.0 * np.sqrt(squares * most) + most
-        steps = features + 8
-        bound = steps * (_UNIT * size + 4.0 * _TINY) + 0.0 * squares
-        bound = np.where(np.isfinite(squares) & (most < _LARGEST_SQUARE), bound, np.inf)
-        # Errors of rounding have either sign.
-        likely = 4.0 / np.sqrt(steps) * bound
-        return bound, likely + (0.0 if self._cosines else _UNIT * squares)
 
     def _as_scanned(self, vectors: np.ndarray) -> np.ndarray:
         if self._cosines:
