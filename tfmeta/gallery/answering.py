@@ -12,7 +12,9 @@ from tfmeta.classifying.answers import Answers
 from tfmeta.classifying.task import UNKNOWN
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.gallery.calibration import missing_for_threshold
+from tfmeta.gallery.enrolled import Nearest
 from tfmeta.gallery.facts import CrossValidation, ThresholdRule
+from tfmeta.gallery.matches import Matches
 from tfmeta.gallery.records import StoredClass
 
 
@@ -41,6 +43,33 @@ def answers_of(
         probabilities=probabilities,
         classes=classes,
         open_set=threshold is not None,
+        **described,
+    )
+
+
+def matches_of(
+    nearest: Nearest,
+    class_names: np.ndarray,
+    threshold: Threshold | None,
+    **described: Any,
+) -> Matches:
+    """The answers of the best classes alone.
+
+    Args:
+        nearest: They, with finite logits.
+        class_names: Their names.
+        threshold: As of `answers_of`.
+        **described: What else `Matches` has.
+    """
+    probabilities = nearest.probabilities
+    accepted = np.ones(len(probabilities), bool)
+    if threshold is not None:
+        scores = {"logit": nearest.logits, "probability": probabilities}
+        accepted = threshold.accepts(scores[threshold.score][:, 0])
+    return Matches(
+        class_names=class_names,
+        probabilities=probabilities,
+        accepted=accepted,
         **described,
     )
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfmeta.gallery.records import StoredClass
-from tfmeta.gallery.scan import Candidates, Scan, log_sum, squares_of
+from tfmeta.gallery.scan import Candidates, Scan, exchanged, log_sum
 from tfmeta.gallery.state_table import ROWS_TOGETHER, StateTable
 
 # Numbers of embeddings that are learned from at once, in classes of one size.
@@ -22,8 +22,8 @@ SCANNED_FROM = 4096
 _LOGITS_AT_ONCE, _NUMBERS_AT_ONCE = 2**25, 2**25
 # Of a query: beyond it nothing is gained by a scan.
 _MOST_CANDIDATES = 2048
-# Relative error of probabilities, and of logits, that a scan may have.
-_SCAN_ERROR = 1e-3
+# Relative error of the sum over all classes that a scan may have.
+_SCAN_ERROR = 1e-4
 
 
 class Nearest(NamedTuple):
@@ -51,7 +51,7 @@ class Enrolled:
     A learner with `independent_classes` learns the classes that have changed alone;
     others learn all of them again when they are next asked. Where logits are a function
     of one vector of each class (`class_vectors`), very many classes are scanned by a
-    product of matrices first, and the learner compares those that come out near.
+    product of matrices in float32, and those that come out near are compared again.
 
     Args:
         learner: A learner with `independent_embeddings`.
@@ -66,8 +66,10 @@ class Enrolled:
         self._state: dict[str, tf.Tensor] | None = None
         self._compare = tf.function(self._compared, reduce_retracing=True)
         form = learner.class_vectors() if learner.independent_classes else None
-        has_form = form is not None and form.distance.function_of is not None
-        self._form = form if has_form else None
+        self._form = None
+        if form is not None and form.distance.function_of is not None:
+            in_one_graph = tf.function(form.query_vectors, reduce_retracing=True)
+            self._form = form._replace(query_vectors=in_one_graph)
         self._scanned_from = scanned_from
         self._scan: Scan | None = None
         self._scanned_layout = -1
@@ -129,8 +131,7 @@ class Enrolled:
             changed.append(slots)
         if self._scan is not None and self._scanned_layout == self._table.layout:
             slots = np.concatenate(changed)
-            vectors = self._table.parts[self._form.part][slots]
-            self._scan.update(slots, vectors, self._table.present[slots])
+            self._scan.update(slots, self._vectors(slots), self._table.present[slots])
         else:
             self._scan = None
 
@@ -201,8 +202,8 @@ class Enrolled:
     ) -> np.ndarray:
         """Float32 `(queries, ways)`; no query has a part in another's.
 
-        Of very many classes those that may be the best two are compared by the
-        learner, the others in float32, about to six digits.
+        Of very many classes those that may be the best two are right to the digits of
+        float32, the others about to five.
 
         Args:
             embeddings: Float32 `(queries, *embedding)`.
@@ -254,42 +255,50 @@ class Enrolled:
         return self._scan
 
     def _scanned_logits(self, scan: Scan, embeddings: np.ndarray) -> np.ndarray:
-        queries = scan.query_vectors(embeddings)
+        queries = scan.queries(embeddings)
         products = scan.products(queries)
         found = scan.candidates(queries, products, 2)
-        badly = _badly_scanned(found, len(embeddings))
+        query, slot, badly = self._well_scanned(found, len(embeddings))[:3]
         rows = slice(0, len(self._table.ids))
-        logits = scan.logits(products[:, rows], rows, squares_of(queries))
-        known = ~badly[found.query]
-        query, slot = found.query[known], found.slot[known]
-        logits[query, slot] = self._compared_with(embeddings, query, slot)
+        logits = scan.logits(products[:, rows], rows, queries.squares)
+        logits[query, slot] = scan.compared(queries, query, self._vectors(slot))
         logits = logits[:, self._table.present]
         if badly.any():
             logits[badly] = self._exact_logits(embeddings[badly])
         return logits
 
     def _nearest_scanned(self, scan: Scan, embeddings: np.ndarray, top: int) -> Nearest:
-        queries = scan.query_vectors(embeddings)
+        queries = scan.queries(embeddings)
         found = scan.candidates(queries, scan.products(queries), top)
-        count = len(embeddings)
-        badly = _badly_scanned(found, count)
-        known = ~badly[found.query]
-        query, slot = found.query[known], found.slot[known]
-        logit = self._compared_with(embeddings, query, slot)
-        # Of the sum over all classes the part of these, for which right ones come in.
-        sums = found.log_sum
-        scanned = np.exp(found.logit[known] - sums[query])
-        compared = np.exp(logit - sums[query])
-        rest = np.maximum(1.0 - np.bincount(query, scanned, count), 0.0)
-        with np.errstate(divide="ignore"):
-            sums = sums + np.log(rest + np.bincount(query, compared, count))
-        nearest = self._best(query, slot, logit, sums, top)
+        query, slot, badly, logit = self._well_scanned(found, len(embeddings))
+        right = scan.compared(queries, query, self._vectors(slot)).astype(np.float64)
+        sums = exchanged(found.log_sum, query, logit, right)
+        nearest = self._best(query, slot, right, sums, top)
         if badly.any():
-            for ours, right in zip(
-                nearest, self._nearest_exactly(embeddings[badly], top), strict=True
-            ):
-                ours[badly] = right
+            exact = self._nearest_exactly(embeddings[badly], top)
+            for ours, theirs in zip(nearest, exact, strict=True):
+                ours[badly] = theirs
         return nearest
+
+    def _vectors(self, slots: np.ndarray) -> np.ndarray:
+        assert self._form is not None
+        return self._table.parts[self._form.part][slots]
+
+    def _well_scanned(
+        self, found: Candidates, queries: int
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Candidates of queries whose nearest float32 tells from others.
+
+        Returns:
+            Their query and slot; bool `(queries,)`, of which queries there are none;
+            and their logits.
+        """
+        many = np.bincount(found.query, minlength=queries) > _MOST_CANDIDATES
+        badly = many | ~(found.error < _SCAN_ERROR)
+        if not badly.any():
+            return found.query, found.slot, badly, found.logit
+        good = ~badly[found.query]
+        return found.query[good], found.slot[good], badly, found.logit[good]
 
     def _best(
         self,
@@ -308,28 +317,6 @@ class Enrolled:
         logits = np.zeros((len(log_sums), top))
         ids[there], logits[there] = self._table.ids[slot[places]], logit[places]
         return Nearest(ids, logits, log_sums)
-
-    def _compared_with(
-        self, embeddings: np.ndarray, query: np.ndarray, slot: np.ndarray
-    ) -> np.ndarray:
-        """The learner's logits of pairs of a query and a row, float64 `(pairs,)`.
-
-        Every query is the one query of a task, with its own classes.
-
-        Args:
-            embeddings: Float32 `(queries, *embedding)`.
-            query: Int `(pairs,)`, ascending.
-            slot: Int `(pairs,)`.
-        """
-        if not len(query):
-            return np.empty(0)
-        there, task, sizes = np.unique(query, return_inverse=True, return_counts=True)
-        place = np.arange(len(query)) - (np.cumsum(sizes) - sizes)[task]
-        slots = np.repeat(slot[np.cumsum(sizes) - sizes, None], sizes.max(), axis=1)
-        slots[task, place] = slot
-        asked = tf.constant(embeddings[there][:, None])
-        logits = self._compare(self._state_of(slots), asked).numpy()[:, 0]
-        return logits[task, place].astype(np.float64)
 
     def _state_of(self, slots: np.ndarray) -> dict[str, tf.Tensor]:
         """The state of tasks with some classes each, of rows `(tasks, classes)`."""
@@ -364,12 +351,6 @@ class Enrolled:
         else:
             logits = self._learner.compare_embeddings(state, query)
         return tf.cast(logits, tf.float32)
-
-
-def _badly_scanned(found: Candidates, queries: int) -> np.ndarray:
-    """Bool `(queries,)`: for which float32 does not tell the nearest from others."""
-    many = np.bincount(found.query, minlength=queries) > _MOST_CANDIDATES
-    return many | ~(found.error < _SCAN_ERROR)
 
 
 def _parts(count: int, at_once: int) -> Iterator[slice]:

@@ -11,9 +11,15 @@ from typing import Any
 import numpy as np
 
 from tfmeta.classifying.answers import Answers
+from tfmeta.episodes.arguments import check_count
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.finite_checks import check_finite
-from tfmeta.gallery.answering import answers_of, check_finite_logits, query_names
+from tfmeta.gallery.answering import (
+    answers_of,
+    check_finite_logits,
+    matches_of,
+    query_names,
+)
 from tfmeta.gallery.database import DATABASE
 from tfmeta.gallery.editable import EditableGallery
 from tfmeta.gallery.examples import (
@@ -28,6 +34,7 @@ from tfmeta.gallery.facts import (
 )
 from tfmeta.gallery.folder import new_folder
 from tfmeta.gallery.kept_learner import check_learner, facts_of, save_learner
+from tfmeta.gallery.matches import Matches
 from tfmeta.gallery.memory import GalleryMemory, Progress
 from tfmeta.gallery.of_run import arguments_of_run
 from tfmeta.gallery.records import FactsChangedError
@@ -288,6 +295,58 @@ class Gallery(EditableGallery):
         with self._memory.now() as memory:
             frozen = FrozenGallery.of(memory)
         return frozen.write(path, version=version, top=top, description=description)
+
+    def search(
+        self,
+        queries: Examples,
+        top: int = 5,
+        *,
+        names: Sequence[str] | None = None,
+        on_progress: Progress = None,
+    ) -> Matches:
+        """The best classes of each query, for galleries of very many classes.
+
+        As by `classify`, whose answers hold a probability of every class.
+
+        Args:
+            queries: As the examples of `enrol`.
+            top: How many classes to name, at most all of them.
+            names: What each is called in the answers; by default the file, or its
+                number.
+            on_progress: Called with the number of queries embedded, and of all.
+
+        Raises:
+            TypeError: When queries are no sequence.
+            ValueError: When `top` is below 1, nothing is enrolled, a query cannot be
+                embedded, or an answer is not finite.
+            OSError: When a file cannot be read.
+
+        Example:
+
+        ```python
+        matches = gallery.search([Path("new.jpg")], top=3)
+        matches.class_names[0]  # ['cup', 'mug', 'glass']
+        matches.probabilities[0]  # [0.9, 0.08, 0.01]
+        matches.accepted[0]  # True
+        ```
+        """
+        check_examples("`queries`", queries)
+        top = check_count("top", top, 1)
+        called = query_names(queries, names)
+
+        def found(memory: GalleryMemory, embeddings: np.ndarray) -> Matches:
+            nearest = memory.enrolled.nearest(embeddings, top)
+            check_finite_logits(nearest.logits, self.path)
+            threshold, warnings = memory.threshold()
+            return matches_of(
+                nearest,
+                memory.enrolled.names_of(nearest.ids),
+                threshold,
+                names=called,
+                warnings=warnings,
+            )
+
+        return self._memory.with_embeddings(queries, found, on_progress=on_progress)
 
     def _answers(
         self,

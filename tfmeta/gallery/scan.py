@@ -1,14 +1,15 @@
-"""Similarities of queries to very many classes, in float32 and with a bound of error."""
+"""Similarities of queries to very many classes, in float32, their error bounded."""
 
 from __future__ import annotations
 
+import itertools
 from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.gallery.products import THREADS, VectorTable, in_threads
 from tfmeta.gallery.state_table import ROWS_TOGETHER, aligned_zeros, rounded_up
-from tfmeta.layers.sphere import unit_vectors
 from tfmeta.learners.class_vectors import ClassVectors
 
 # Of float32: half the distance of 1 to the next number, and the least normal one.
@@ -19,6 +20,8 @@ _LARGEST_SQUARE = 1e36
 # Scores that are looked at while they are in the cache.
 _IN_CACHE = 2**18
 _AT_ONCE = 2**16
+# That are looked into, of a query: more are a reason to compare with all classes.
+_MOST_GROUPS = 1024
 
 
 class Candidates(NamedTuple):
@@ -29,7 +32,8 @@ class Candidates(NamedTuple):
         slot: Int `(candidates,)`: the row of a class, ascending for each query.
         logit: Float64 `(candidates,)`, about right.
         log_sum: Float64 `(queries,)`: log of the sum of `exp(logit)` of all classes.
-        error: Float64 `(queries,)`: how far logits are from right ones, about.
+        error: Float64 `(queries,)`: the relative error of a sum of right probabilities
+            that those of the candidates take the place of, about.
     """
 
     query: np.ndarray
@@ -37,6 +41,36 @@ class Candidates(NamedTuple):
     logit: np.ndarray
     log_sum: np.ndarray
     error: np.ndarray
+
+
+class Queries(NamedTuple):
+    """Vectors of queries.
+
+    Attributes:
+        vectors: Float `(queries, features)`, as the learner makes them.
+        scanned: Float32 `(queries, features)`, as they are multiplied.
+        squares: Float32 `(queries,)`, of those.
+    """
+
+    vectors: np.ndarray
+    scanned: np.ndarray
+    squares: np.ndarray
+
+
+class _Groups(NamedTuple):
+    """Rows of a block, in groups that are spread over it.
+
+    Attributes:
+        peaks: Float32 `(queries, groups)`: the best score of each.
+        log_sum: Float64 `(queries,)`, of all rows of the block.
+        rows: Int `(groups, ROWS_TOGETHER)`.
+        slack: Float32 `(groups,)`: the largest of each.
+    """
+
+    peaks: np.ndarray
+    log_sum: np.ndarray
+    rows: np.ndarray
+    slack: np.ndarray
 
 
 class Scan:
@@ -68,13 +102,12 @@ class Scan:
         )
         self._bias = np.full(len(memory), -np.inf, np.float32)
         self._rows = 0
-        self._largest_square = 0.0
-        self._tensor: tf.Tensor | None = None
-        self._query_vectors = tf.function(self._of_embeddings, reduce_retracing=True)
-        self._multiply = tf.function(
-            lambda queries, rows: tf.matmul(queries, rows, transpose_b=True),
-            reduce_retracing=True,
-        )
+        # How far scores may be from right ones by what is a class's alone.
+        self._slack = np.zeros(len(memory), np.float32)
+        # A bound of the relative error of a sum of products.
+        self._digits = _UNIT * 1.01 * (memory.shape[1] + 8)
+        self._too_large = False
+        self._table: VectorTable | None = None
         for start in range(0, len(present), _AT_ONCE):
             slots = np.arange(start, min(start + _AT_ONCE, len(present)))
             self.update(slots, memory[slots], present[slots])
@@ -89,45 +122,39 @@ class Scan:
             vectors: Float `(slots, features)`, of the state.
             present: Bool `(slots,)`: whether they are of a class.
         """
+        if not len(slots):
+            return
         if self._is_own:
-            vectors = self._compared(tf.constant(vectors)).numpy()
+            vectors = self._as_scanned(vectors)
             self._vectors[slots] = vectors
-        wide = vectors.astype(np.float64)
-        squares = np.einsum("rf,rf->r", wide, wide)
-        bias = 0.0 if self._cosines else -np.minimum(squares, _LARGEST_SQUARE)
-        self._bias[slots] = np.where(present, bias, -np.inf)
-        self._largest_square = max(
-            self._largest_square, float(squares.max(initial=0.0, where=present))
+        squares = _squares(vectors)
+        self._too_large |= bool((squares[present] > _LARGEST_SQUARE).any())
+        squares = np.minimum(squares, _LARGEST_SQUARE)
+        self._bias[slots] = np.where(
+            present, 0.0 if self._cosines else -squares, -np.inf
         )
-        rows = rounded_up(int(slots.max(initial=-1)) + 1)
+        slack = self._digits * (1.0 if self._cosines else 2.0 * squares)
+        self._slack[slots] = slack + _TINY * vectors.shape[1]
+        rows = rounded_up(int(slots.max()) + 1)
         if rows > self._rows:
-            self._rows, self._tensor = rows, None
+            self._rows, self._table = rows, None
 
-    def query_vectors(self, embeddings: np.ndarray) -> np.ndarray:
-        """Float32 `(queries, features)`, as vectors of classes are compared."""
-        return self._query_vectors(tf.constant(embeddings)).numpy()
-
-    def class_vectors(self, slots: np.ndarray) -> np.ndarray:
-        """Float32 `(*slots.shape, features)`, as they are compared."""
-        return self._vectors[slots]
-
-    def products(self, queries: np.ndarray) -> np.ndarray:
-        """Scores without what is a class's alone, float32 `(queries, rows)`.
+    def queries(self, embeddings: np.ndarray) -> Queries:
+        """Queries as they are compared.
 
         Args:
-            queries: Float32 `(queries, features)`, of `query_vectors`.
+            embeddings: Float32 `(queries, *embedding)`.
         """
-        factors = queries if self._cosines else 2.0 * queries
-        vectors = self._vectors[: self._rows]
-        if len(queries) == 1:
-            return (vectors @ factors[0])[None]
-        # On a GPU products of float32 may have the digits of half precision.
-        with tf.device("CPU"):
-            if self._tensor is None:
-                self._tensor = tf.experimental.dlpack.from_dlpack(vectors.__dlpack__())
-            return np.asarray(
-                memoryview(self._multiply(tf.constant(factors), self._tensor))
-            )
+        vectors = self._form.query_vectors(tf.constant(embeddings)).numpy()
+        scanned = self._as_scanned(vectors)
+        return Queries(vectors, scanned, _squares(scanned).astype(np.float32))
+
+    def products(self, queries: Queries) -> np.ndarray:
+        """Scores without what is a class's alone, float32 `(queries, rows)`."""
+        if self._table is None:
+            self._table = VectorTable(self._vectors[: self._rows])
+        scanned = queries.scanned
+        return self._table.times(scanned if self._cosines else 2.0 * scanned)
 
     def logits(
         self, products: np.ndarray, slots: np.ndarray | slice, squares: np.ndarray
@@ -142,58 +169,117 @@ class Scan:
         bias = self._bias[slots]
         return self._logits_of_scores(products + bias, bias, squares)
 
+    def compared(
+        self, queries: Queries, query: np.ndarray, rows: np.ndarray
+    ) -> np.ndarray:
+        """Logits of pairs of a query and a class, right to the digits of float32.
+
+        Args:
+            queries: Of `queries`.
+            query: Int `(pairs,)`: which query.
+            rows: Float `(pairs, features)`: the vectors of the classes.
+        """
+        asked = queries.vectors[query].astype(np.float64)
+        if self._cosines:
+            values = np.einsum("pf,pf->p", unit_rows(asked), unit_rows(rows))
+        else:
+            values = _squares(asked - rows)
+        return self._logits_of_values(values).astype(np.float32)
+
     def candidates(
-        self, queries: np.ndarray, products: np.ndarray, top: int
+        self, queries: Queries, products: np.ndarray, top: int
     ) -> Candidates:
         """All classes that may be among the `top` nearest of each query.
 
         Args:
-            queries: Float32 `(queries, features)`, of `query_vectors`.
-            products: Of them.
+            queries: Of `queries`.
+            products: Of `products`.
             top: At most the number of rows by `ROWS_TOGETHER`.
         """
-        squares = squares_of(queries)
+        count, squares = len(products), queries.squares
         # A class among the nearest is in a group of rows whose nearest one is near.
-        peaks, log_sums, firsts, strides = [], [], [], []
-        width = max(_IN_CACHE // len(queries), 2**12) // ROWS_TOGETHER * ROWS_TOGETHER
-        room = np.empty((len(queries), min(width, self._rows)), np.float32)
-        for start in range(0, self._rows, width):
-            bias = self._bias[start : min(start + width, self._rows)]
-            stride = len(bias) // ROWS_TOGETHER
-            scores = room.reshape(-1)[: len(queries) * len(bias)]
-            scores = scores.reshape(len(queries), len(bias))
-            np.add(products[:, start : start + width], bias, out=scores)
-            apart = scores.reshape(len(queries), ROWS_TOGETHER, stride)
-            peaks.append(apart.max(axis=1))
-            log_sums.append(log_sum(self._logits_of_scores(scores, bias, squares)))
-            firsts.append(start + np.arange(stride))
-            strides.append(np.full(stride, stride))
-        peak = np.concatenate(peaks, axis=1)
-        bound, likely = self._error(squares, queries.shape[1])
-        nearest = -np.partition(-peak, top - 1, axis=1)[:, top - 1]
-        least = nearest - 2.0 * bound
+        spans = np.array_split(np.arange(0, self._rows, self._block(count)), THREADS)
+        groups = list(
+            itertools.chain(
+                *in_threads(lambda part: self._groups(products, squares, part), spans)
+            )
+        )
+        peak = np.concatenate([one.peaks for one in groups], axis=1)
+        log_sums = np.logaddexp.reduce([one.log_sum for one in groups], axis=0)
+        rows = np.concatenate([one.rows for one in groups])
+        slack = np.concatenate([one.slack for one in groups])
 
-        query, group = np.nonzero(peak >= least[:, None])
-        first, stride = np.concatenate(firsts)[group], np.concatenate(strides)[group]
-        slots = first[:, None] + stride[:, None] * np.arange(ROWS_TOGETHER)
+        best = np.argpartition(-peak, top - 1, axis=1)[:, :top]
+        best_peaks = np.take_along_axis(peak, best, axis=1)
+        # Of both scores that are compared.
+        apart = 2.0 * self._digits * (0.0 if self._cosines else squares)
+        least = (best_peaks - slack[best]).min(axis=1) - apart
+        near = peak + slack >= least[:, None]
+        badly = self._too_large | ~np.isfinite(least)
+        badly |= near.sum(axis=1) > _MOST_GROUPS
+        near[badly] = False
+
+        query, group = np.nonzero(near)
+        slots = rows[group]
         scores = products[query[:, None], slots] + self._bias[slots]
-        chosen = scores >= least[query, None]
+        chosen = scores + self._slack[slots] >= least[query, None]
         query = np.broadcast_to(query[:, None], chosen.shape)[chosen]
         slot = slots[chosen]
         order = np.lexsort((slot, query))
         query, slot = query[order], slot[order]
         logit = self.logits(products[query, slot], slot, squares[query])
-        ends = [
-            self._logits_of_scores(value[:, None], np.zeros(1), squares)[:, 0]
-            for value in (nearest, nearest - likely)
-        ]
-        return Candidates(
-            query,
-            slot,
-            logit.astype(np.float64),
-            np.logaddexp.reduce(log_sums, axis=0),
-            np.abs(ends[0] - ends[1]),
+        logit = logit.astype(np.float64)
+        rest = 1.0 - np.bincount(query, np.exp(logit - log_sums[query]), count)
+        error = np.maximum(rest, 0.0) * self._error(best_peaks, slack[best], squares)
+        return Candidates(query, slot, logit, log_sums, np.where(badly, np.inf, error))
+
+    def _error(
+        self, scores: np.ndarray, slack: np.ndarray, squares: np.ndarray
+    ) -> np.ndarray:
+        """How far `exp(logit)` may be from right, relative, about; `(queries,)`.
+
+        Args:
+            scores: Of the best classes of each query, `(queries, top)`.
+            slack: Of these.
+            squares: Of the queries.
+        """
+        furthest = scores.argmin(axis=1)[:, None]
+        score, slack = (np.take_along_axis(x, furthest, 1) for x in (scores, slack))
+        if not self._cosines:
+            slack = slack + (self._digits + _UNIT) * squares[:, None]
+        # Errors of rounding have either sign, and are of many terms.
+        slack = slack * np.float32(4.0 / np.sqrt(self._digits / _UNIT))
+        ends = (score.copy(), score - slack)
+        near, far = (
+            self._logits_of_scores(one, np.zeros(1), squares)[:, 0] for one in ends
         )
+        with np.errstate(over="ignore", invalid="ignore"):
+            return np.expm1(np.abs(near - far).astype(np.float64))
+
+    def _block(self, queries: int) -> int:
+        """Rows whose scores are in the cache together."""
+        return max(_IN_CACHE // queries, 2**12) // ROWS_TOGETHER * ROWS_TOGETHER
+
+    def _groups(
+        self, products: np.ndarray, squares: np.ndarray, starts: np.ndarray
+    ) -> list[_Groups]:
+        count, width = len(products), self._block(len(products))
+        room = np.empty(count * min(width, self._rows), np.float32)
+        found = []
+        for start in starts.tolist():
+            end = min(start + width, self._rows)
+            bias, slack = self._bias[start:end], self._slack[start:end]
+            scores = room[: count * len(bias)].reshape(count, len(bias))
+            np.add(products[:, start:end], bias, out=scores)
+            found.append(
+                _Groups(
+                    scores.reshape(count, ROWS_TOGETHER, -1).max(axis=1),
+                    log_sum(self._logits_of_scores(scores, bias, squares)),
+                    np.arange(start, end).reshape(ROWS_TOGETHER, -1).T,
+                    slack.reshape(ROWS_TOGETHER, -1).max(axis=0),
+                )
+            )
+        return found
 
     def _logits_of_scores(
         self, scores: np.ndarray, bias: np.ndarray, squares: np.ndarray
@@ -204,47 +290,38 @@ class Scan:
             above = squares.reshape(squares.shape + (1,) * (scores.ndim - squares.ndim))
             np.subtract(above, scores, out=values)
             np.maximum(values, np.float32(0.0), out=values)
-        distance = self._form.distance
-        sign = -1.0 if distance.smaller_is_closer else 1.0
-        logits = distance.of_values(values)
-        logits = np.multiply(
-            logits, np.float32(sign / self._form.temperature), out=values
-        )
+        logits = self._logits_of_values(values)
         if bias.min() == -np.inf:
             absent = np.broadcast_to(np.isneginf(bias), logits.shape)
             logits[absent] = -np.inf
         return logits
 
-    def _error(
-        self, squares: np.ndarray, features: int
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """A bound of the error of scores, and how large it likely is, float64."""
-        squares = squares.astype(np.float64)
-        most = self._largest_square
-        size = 2.0 if self._cosines else 2.0 * np.sqrt(squares * most) + most
-        steps = features + 8
-        bound = steps * (_UNIT * size + 4.0 * _TINY) + 0.0 * squares
-        bound = np.where(np.isfinite(squares) & (most < _LARGEST_SQUARE), bound, np.inf)
-        # Errors of rounding have either sign.
-        likely = 4.0 / np.sqrt(steps) * bound
-        return bound, likely + (0.0 if self._cosines else _UNIT * squares)
+    def _logits_of_values(self, values: np.ndarray) -> np.ndarray:
+        """Logits of squares or cosines, in their dtype."""
+        distance = self._form.distance
+        sign = -1.0 if distance.smaller_is_closer else 1.0
+        scale = np.asarray(sign / self._form.temperature, values.dtype)
+        return distance.of_values(values) * scale
 
-    def _of_embeddings(self, embeddings: tf.Tensor) -> tf.Tensor:
-        return self._compared(self._form.query_vectors(embeddings))
-
-    def _compared(self, vectors: tf.Tensor) -> tf.Tensor:
+    def _as_scanned(self, vectors: np.ndarray) -> np.ndarray:
         if self._cosines:
-            vectors = unit_vectors(vectors)
+            vectors = unit_rows(vectors)
         elif self._centre is not None:
-            vectors -= tf.cast(self._centre, vectors.dtype)
-        return tf.cast(vectors, tf.float32)
+            vectors = vectors - self._centre
+        return vectors.astype(np.float32, copy=False)
 
 
-def squares_of(vectors: np.ndarray) -> np.ndarray:
-    """Float32 `(...)`: the squares of vectors `(..., features)`."""
+def _squares(vectors: np.ndarray) -> np.ndarray:
+    """Float64 `(rows,)`: the squares of vectors `(rows, features)`."""
     wide = vectors.astype(np.float64)
-    with np.errstate(over="ignore"):
-        return np.einsum("...f,...f->...", wide, wide).astype(np.float32)
+    return np.einsum("rf,rf->r", wide, wide)
+
+
+def unit_rows(vectors: np.ndarray) -> np.ndarray:
+    """Float64 vectors of length 1; a vector of zeros stays one."""
+    wide = vectors.astype(np.float64)
+    length = np.sqrt(np.einsum("...f,...f->...", wide, wide))[..., None]
+    return np.divide(wide, length, out=np.zeros_like(wide), where=length > 0.0)
 
 
 def log_sum(logits: np.ndarray) -> np.ndarray:
@@ -259,6 +336,24 @@ def log_sum(logits: np.ndarray) -> np.ndarray:
     total = np.exp(logits, out=logits).sum(axis=1).astype(np.float64)
     with np.errstate(divide="ignore"):
         return top + np.log(total)
+
+
+def exchanged(
+    log_sums: np.ndarray, query: np.ndarray, before: np.ndarray, after: np.ndarray
+) -> np.ndarray:
+    """Logs of sums of `exp(logits)` in which some logits are exchanged for others.
+
+    Args:
+        log_sums: Float64 `(queries,)`.
+        query: Int `(pairs,)`: whose sum each logit is part of.
+        before: Float64 `(pairs,)`.
+        after: Float64 `(pairs,)`.
+    """
+    count = len(log_sums)
+    gone = np.bincount(query, np.exp(before - log_sums[query]), count)
+    come = np.bincount(query, np.exp(after - log_sums[query]), count)
+    with np.errstate(divide="ignore"):
+        return log_sums + np.log(np.maximum(1.0 - gone, 0.0) + come)
 
 
 def centre_of(vectors: np.ndarray) -> np.ndarray | None:

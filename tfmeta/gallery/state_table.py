@@ -21,34 +21,42 @@ class StateTable:
     they are, until a half of all are of no class.
 
     Attributes:
-        ids: Int64 `(rows,)`, ascending.
-        present: Bool `(rows,)`, False for a class that was removed.
         layout: Another number whenever rows have moved.
     """
 
     def __init__(self) -> None:
-        self.ids = np.empty(0, np.int64)
-        self.present = np.empty(0, bool)
         self.layout = 0
+        self._count = self._room = 0
+        self._ids, self._present = np.empty(0, np.int64), np.empty(0, bool)
         self._parts: dict[str, np.ndarray] = {}
-        self._room = 0
 
     def __len__(self) -> int:
         """Number of classes that are present."""
         return int(np.count_nonzero(self.present))
 
     @property
+    def ids(self) -> np.ndarray:
+        """Int64 `(rows,)`, ascending."""
+        return self._ids[: self._count]
+
+    @property
+    def present(self) -> np.ndarray:
+        """Bool `(rows,)`, False for a class that was removed."""
+        return self._present[: self._count]
+
+    @property
     def parts(self) -> dict[str, np.ndarray]:
         """The parts, `(rows, *part)`; views."""
-        return {name: part[: len(self.ids)] for name, part in self._parts.items()}
+        return {name: part[: self._count] for name, part in self._parts.items()}
 
     def memory(self, name: str) -> np.ndarray:
         """A part with the rows of zeros that follow, a multiple of `ROWS_TOGETHER`."""
         return self._parts[name]
 
     def slots(self, ids: np.ndarray) -> np.ndarray:
-        """The rows of classes that have one."""
-        return np.searchsorted(self.ids, ids)
+        """The rows of classes, those that have one."""
+        slots = np.searchsorted(self.ids, ids)
+        return slots[np.append(self.ids, -1)[slots] == ids]
 
     def reserve(self, ids: np.ndarray) -> np.ndarray:
         """Gives classes rows, where they have none.
@@ -59,10 +67,12 @@ class StateTable:
         Returns:
             The rows of these classes, to be written next.
         """
-        new = np.setdiff1d(ids, self.ids)
-        if len(new):
-            self._insert(new)
-        slots = self.slots(ids)
+        slots = np.searchsorted(self.ids, ids)
+        there = slots < self._count
+        there[there] = self._ids[slots[there]] == ids[there]
+        if not there.all():
+            self._insert(np.sort(ids[~there]))
+            slots = np.searchsorted(self.ids, ids)
         self.present[slots] = True
         return slots
 
@@ -77,46 +87,45 @@ class StateTable:
 
     def remove(self, ids: np.ndarray) -> np.ndarray:
         """Removes classes, those that are there; returns the rows that they had."""
-        slots = self.slots(np.intersect1d(ids, self.ids))
+        slots = self.slots(ids)
         self.present[slots] = False
-        if 2 * np.count_nonzero(self.present) < len(self.ids):
-            self._take(np.flatnonzero(self.present), 0)
+        left = np.flatnonzero(self.present)
+        if 2 * len(left) < self._count:
+            self._move(np.arange(len(left)), len(left), left)
             return np.empty(0, np.int64)
         return slots
 
     def _insert(self, new: np.ndarray) -> None:
-        count, total = len(self.ids), len(self.ids) + len(new)
-        if count and new[0] < self.ids[-1]:
+        count, total = self._count, self._count + len(new)
+        if count and new[0] < self._ids[count - 1]:
             order = np.argsort(np.concatenate([self.ids, new]), kind="stable")
-            self._take(order, len(new))
-            self.ids[np.flatnonzero(order >= count)] = new
-        else:
-            if total > self._room:
-                self._take(np.arange(count), len(new))
-            else:
-                self.ids = np.concatenate([self.ids, new])
-                self.present = np.concatenate([self.present, np.zeros(len(new), bool)])
-            self.ids[count:] = new
+            self._move(np.flatnonzero(order < count), total)
+            self._ids[np.flatnonzero(order >= count)] = new
+            return
+        if total > self._room:
+            self._move(np.arange(count), total)
+        self._ids[count:total] = new
+        self._present[count:total] = False
+        self._count = total
 
-    def _take(self, order: np.ndarray, more: int) -> None:
-        """Puts rows into another order, in memory with room for more.
+    def _move(
+        self, places: np.ndarray, count: int, kept: np.ndarray | slice = slice(None)
+    ) -> None:
+        """Puts rows at other places, in memory with room for more.
 
         Args:
-            order: Numbers of rows; those beyond the last are new.
-            more: How many rows follow where `order` does not name them.
+            places: Int, of each row that is kept.
+            count: Number of rows from then on.
+            kept: Which rows.
         """
-        count = len(self.ids)
-        old = order < count
-        total = len(order) + (more if old.all() else 0)
-        places = np.flatnonzero(old)
-        self._room = rounded_up(int(_GROWTH * total))
-        for name, part in self._parts.items():
+        self._room = rounded_up(int(_GROWTH * count))
+        for name, part in self.parts.items():
             moved = aligned_zeros((self._room, *part.shape[1:]), part.dtype)
-            moved[places] = part[order[old]]
+            moved[places] = part[kept]
             self._parts[name] = moved
-        ids, present = np.zeros(total, np.int64), np.zeros(total, bool)
-        ids[places], present[places] = self.ids[order[old]], self.present[order[old]]
-        self.ids, self.present = ids, present
+        ids, present = np.zeros(self._room, np.int64), np.zeros(self._room, bool)
+        ids[places], present[places] = self.ids[kept], self.present[kept]
+        self._ids, self._present, self._count = ids, present, count
         self.layout += 1
 
 
