@@ -30,11 +30,11 @@ def read_classes(connection: sqlite3.Connection, since: int) -> StoredClasses:
     Raises:
         DamagedError: When there are rows that no gallery has.
     """
-    of_classes = "changed_in > ?" if since else "examples > ?"
+    # The plus leads SQLite to the few that have changed, rather than through all ids.
+    which = "changed_in > ? ORDER BY +id" if since else "examples > ? ORDER BY id"
     ids, names, counts = _columns(
         connection.execute(
-            f"SELECT id, name, examples FROM classes WHERE {of_classes} ORDER BY id",
-            (since,),
+            f"SELECT id, name, examples FROM classes WHERE {which}", (since,)
         ),
         int,
         str,
