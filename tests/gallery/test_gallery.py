@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import threading
 
 import keras
@@ -449,7 +450,10 @@ def run(tmp_path_factory):
     )
     figures = {name: np.array([0.5, 0.6]) for name in OPEN_SET_FIGURES}
     for value, shots in ((-1.0, 1), (-2.0, 5)):
-        protocol = {"ways": 5, "shots": shots, "episodes": 2}
+        protocol = {
+            **{"table": "made", "fingerprint": "0", "queries": 1, "unknown_ways": 1},
+            **{"ways": 5, "shots": shots, "episodes": 2, "seed": 0},
+        }
         threshold = Threshold("logit", value, 0.9, {"logit": 0.5}, protocol)
         result = OpenSetResult(protocol, False, threshold, **figures)
         OpenSet().kept_in(folder).keep(result)
@@ -471,3 +475,18 @@ def test_a_gallery_of_a_run_reads_pictures_as_the_run_did(run, tmp_path):
     assert by_default.threshold() is None and not by_default.invert
     with pytest.raises(FileNotFoundError):
         Gallery.from_run(tmp_path / "third", tmp_path / "no_run")
+
+
+@pytest.mark.slow
+def test_the_example_of_the_class_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    example = Gallery.__doc__.partition("```python")[2].partition("```")[0]
+    lines = textwrap.dedent(example).strip().split("\n")
+    lines = [
+        f"    said = {line.strip()}" if line.strip().startswith("[answers") else line
+        for line in lines
+    ]
+    space = {"tfmeta": tfmeta, "keras": keras, "np": np}
+    exec("\n".join(lines), space)
+    assert space["said"] == ["right", "none of these"]
+    assert Gallery("points").class_sizes() == {"left": 3}
