@@ -490,3 +490,24 @@ def test_the_example_of_the_class_runs(tmp_path, monkeypatch):
     exec("\n".join(lines), space)
     assert space["said"] == ["right", "none of these"]
     assert Gallery("points").class_sizes() == {"left": 3}
+@pytest.mark.parametrize("name", ["prototypical", "logistic_regression"])
+def test_the_best_classes_are_those_of_all(name, tmp_path):
+    learner = MAKERS[name]()
+    with Gallery.create(tmp_path / "g", learner) as gallery:
+        gallery.enrol(points([3, 2, 4, 3]))
+        answers = gallery.classify(QUERIES)
+        matches = gallery.search(QUERIES, 3)
+        best = np.argsort(-answers.probabilities, axis=1)[:, :3]
+        names = np.array(answers.class_names, object)[best]
+        np.testing.assert_array_equal(matches.class_names, names)
+        np.testing.assert_allclose(
+            matches.probabilities,
+            np.take_along_axis(answers.probabilities, best, axis=1),
+            rtol=1e-5,
+        )
+        np.testing.assert_array_equal(matches.accepted, answers.classes >= 0)
+        assert matches.names == answers.names
+        assert not matches.accepted.all() and matches.accepted.any()
+        assert gallery.search(QUERIES, 9).class_names.shape == (len(QUERIES), 4)
+        with pytest.raises(ValueError, match="`top` must be an int of at least 1"):
+            gallery.search(QUERIES, 0)

@@ -12,9 +12,9 @@ from tfmeta.classifying.answers import Answers
 from tfmeta.classifying.task import UNKNOWN
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.gallery.calibration import missing_for_threshold
-from tfmeta.gallery.enrolled import Nearest
 from tfmeta.gallery.facts import CrossValidation, ThresholdRule
 from tfmeta.gallery.matches import Matches
+from tfmeta.gallery.nearest import Nearest
 from tfmeta.gallery.records import StoredClass
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.gallery.comparing import Comparison, exchanged
+from tfmeta.gallery.nearest import Nearest, best_of_all, best_of_pairs
 from tfmeta.gallery.records import StoredClass
-from tfmeta.gallery.scan import Candidates, Scan, exchanged, log_sum
+from tfmeta.gallery.scan import Candidates, Scan
 from tfmeta.gallery.state_table import ROWS_TOGETHER, StateTable
 
 # Numbers of embeddings that are learned from at once, in classes of one size.
@@ -24,25 +26,6 @@ _LOGITS_AT_ONCE, _NUMBERS_AT_ONCE = 2**25, 2**25
 _MOST_CANDIDATES = 2048
 # Relative error of the sum over all classes that a scan may have.
 _SCAN_ERROR = 1e-4
-
-
-class Nearest(NamedTuple):
-    """The best classes of some queries.
-
-    Attributes:
-        ids: Int64 `(queries, top)`: ids of the classes, the best first.
-        logits: Float64 `(queries, top)`.
-        log_sum: Float64 `(queries,)`: log of the sum of `exp(logit)` of all classes.
-    """
-
-    ids: np.ndarray
-    logits: np.ndarray
-    log_sum: np.ndarray
-
-    @property
-    def probabilities(self) -> np.ndarray:
-        """Float64 `(queries, top)`, of a softmax over all classes."""
-        return np.exp(self.logits - self.log_sum[:, None])
 
 
 class Enrolled:
@@ -65,11 +48,7 @@ class Enrolled:
         self._table = StateTable()
         self._state: dict[str, tf.Tensor] | None = None
         self._compare = tf.function(self._compared, reduce_retracing=True)
-        form = learner.class_vectors() if learner.independent_classes else None
-        self._form = None
-        if form is not None and form.distance.function_of is not None:
-            in_one_graph = tf.function(form.query_vectors, reduce_retracing=True)
-            self._form = form._replace(query_vectors=in_one_graph)
+        self._comparison = _comparison_of(learner)
         self._scanned_from = scanned_from
         self._scan: Scan | None = None
         self._scanned_layout = -1
@@ -165,12 +144,17 @@ class Enrolled:
             ValueError: When there is no class, or too many for a learner that learns
                 all of them together.
         """
-        self._check_any()
+        self.check_any()
         if self._state is None:
             self._state = self._learned()
         return self._state
 
-    def _check_any(self) -> None:
+    def check_any(self) -> None:
+        """Checks that there is a class.
+
+        Raises:
+            ValueError: When there is none.
+        """
         if not self._classes:
             raise ValueError(
                 "the gallery must have at least one class. Received: none; enrol some"
@@ -211,7 +195,7 @@ class Enrolled:
         """
         if state is not None:
             return self._compare(state, tf.constant(embeddings)[None])[0].numpy()
-        self._check_any()
+        self.check_any()
         scan = self._scan_for(2)
         if scan is None:
             return self._exact_logits(embeddings)
@@ -227,7 +211,7 @@ class Enrolled:
             embeddings: Float32 `(queries, *embedding)`.
             top: How many, at most all.
         """
-        self._check_any()
+        self.check_any()
         top = min(top, len(self))
         scan = self._scan_for(top)
         at_once = self._at_once()
@@ -239,18 +223,31 @@ class Enrolled:
         ]
         return Nearest(*map(np.concatenate, zip(*parts, strict=True)))
 
+    @property
+    def comparison(self) -> Comparison | None:
+        """How logits follow from vectors, `None` where they do not."""
+        return self._comparison
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Int64 `(classes,)`: ids of the classes, ascending."""
+        return self._table.ids[self._table.present]
+
+    def vectors(self, ids: np.ndarray) -> np.ndarray:
+        """Vectors of classes that are there, `(classes, features)`."""
+        return self._vectors(self._table.slots(ids))
+
     def _at_once(self) -> int:
         return max(1, _LOGITS_AT_ONCE // max(1, len(self._table.ids)))
 
     def _scan_for(self, top: int) -> Scan | None:
         """The scan of all classes, where one is of use."""
         few = max(self._scanned_from, top * ROWS_TOGETHER)
-        if self._form is None or len(self) < few:
+        if self._comparison is None or len(self) < few:
             return None
         if self._scan is None:
-            self._scan = Scan(
-                self._form, self._table.memory(self._form.part), self._table.present
-            )
+            memory = self._table.memory(self._comparison.part)
+            self._scan = Scan(self._comparison, memory, self._table.present)
             self._scanned_layout = self._table.layout
         return self._scan
 
@@ -261,7 +258,7 @@ class Enrolled:
         query, slot, badly = self._well_scanned(found, len(embeddings))[:3]
         rows = slice(0, len(self._table.ids))
         logits = scan.logits(products[:, rows], rows, queries.squares)
-        logits[query, slot] = scan.compared(queries, query, self._vectors(slot))
+        logits[query, slot] = self._pairs(queries.vectors, query, slot)
         logits = logits[:, self._table.present]
         if badly.any():
             logits[badly] = self._exact_logits(embeddings[badly])
@@ -271,9 +268,9 @@ class Enrolled:
         queries = scan.queries(embeddings)
         found = scan.candidates(queries, scan.products(queries), top)
         query, slot, badly, logit = self._well_scanned(found, len(embeddings))
-        right = scan.compared(queries, query, self._vectors(slot)).astype(np.float64)
+        right = self._pairs(queries.vectors, query, slot)
         sums = exchanged(found.log_sum, query, logit, right)
-        nearest = self._best(query, slot, right, sums, top)
+        nearest = best_of_pairs(query, self._table.ids[slot], right, sums, top)
         if badly.any():
             exact = self._nearest_exactly(embeddings[badly], top)
             for ours, theirs in zip(nearest, exact, strict=True):
@@ -281,8 +278,8 @@ class Enrolled:
         return nearest
 
     def _vectors(self, slots: np.ndarray) -> np.ndarray:
-        assert self._form is not None
-        return self._table.parts[self._form.part][slots]
+        assert self._comparison is not None
+        return self._table.parts[self._comparison.part][slots]
 
     def _well_scanned(
         self, found: Candidates, queries: int
@@ -300,23 +297,13 @@ class Enrolled:
         good = ~badly[found.query]
         return found.query[good], found.slot[good], badly, found.logit[good]
 
-    def _best(
-        self,
-        query: np.ndarray,
-        slot: np.ndarray,
-        logit: np.ndarray,
-        log_sums: np.ndarray,
-        top: int,
-    ) -> Nearest:
-        """The best of candidates, of equal ones the first enrolled; 0 without any."""
-        order = np.lexsort((slot, -logit, query))
-        query, slot, logit = query[order], slot[order], logit[order]
-        there, starts = np.unique(query, return_index=True)
-        places = starts[:, None] + np.arange(top)
-        ids = np.zeros((len(log_sums), top), np.int64)
-        logits = np.zeros((len(log_sums), top))
-        ids[there], logits[there] = self._table.ids[slot[places]], logit[places]
-        return Nearest(ids, logits, log_sums)
+    def _pairs(
+        self, queries: np.ndarray, query: np.ndarray, slot: np.ndarray
+    ) -> np.ndarray:
+        """Logits of pairs of a query and a row, float64 `(pairs,)`, of float32."""
+        assert self._comparison is not None
+        found = self._comparison.of_pairs(queries[query], self._vectors(slot))
+        return found.astype(np.float64)
 
     def _state_of(self, slots: np.ndarray) -> dict[str, tf.Tensor]:
         """The state of tasks with some classes each, of rows `(tasks, classes)`."""
@@ -325,7 +312,7 @@ class Enrolled:
 
     def _exact_logits(self, embeddings: np.ndarray) -> np.ndarray:
         query = tf.constant(embeddings)[None]
-        if self._form is None:
+        if self._comparison is None:
             return self._compare(self.state(), query)[0].numpy()
         # What it makes of all classes on the way may be much larger than they are.
         slots = np.flatnonzero(self._table.present)
@@ -339,11 +326,8 @@ class Enrolled:
         return np.concatenate(found, axis=1)
 
     def _nearest_exactly(self, embeddings: np.ndarray, top: int) -> Nearest:
-        logits = self._exact_logits(embeddings)
-        labels = np.argsort(-logits, axis=1, kind="stable")[:, :top]
         ids = np.fromiter(self._classes, np.int64, len(self))
-        best = np.take_along_axis(logits, labels, axis=1).astype(np.float64)
-        return Nearest(ids[labels], best, log_sum(logits))
+        return best_of_all(self._exact_logits(embeddings), ids, top)
 
     def _compared(self, state: dict[str, tf.Tensor], query: tf.Tensor) -> tf.Tensor:
         if self._learner.transductive:
@@ -351,6 +335,13 @@ class Enrolled:
         else:
             logits = self._learner.compare_embeddings(state, query)
         return tf.cast(logits, tf.float32)
+
+
+def _comparison_of(learner: Any) -> Comparison | None:
+    form = learner.class_vectors() if learner.independent_classes else None
+    if form is None or form.distance.function_of is None:
+        return None
+    return Comparison(form)
 
 
 def _parts(count: int, at_once: int) -> Iterator[slice]:

@@ -301,6 +301,7 @@ class Gallery(EditableGallery):
         queries: Examples,
         top: int = 5,
         *,
+        index: bool = False,
         names: Sequence[str] | None = None,
         on_progress: Progress = None,
     ) -> Matches:
@@ -311,6 +312,10 @@ class Gallery(EditableGallery):
         Args:
             queries: As the examples of `enrol`.
             top: How many classes to name, at most all of them.
+            index: Whether an index finds them, which is faster where there are more
+                than some hundred thousand classes, and misses some: its recall is
+                beside the answers. Where there is none it is made first, see
+                `build_index`.
             names: What each is called in the answers; by default the file, or its
                 number.
             on_progress: Called with the number of queries embedded, and of all.
@@ -318,7 +323,9 @@ class Gallery(EditableGallery):
         Raises:
             TypeError: When queries are no sequence.
             ValueError: When `top` is below 1, nothing is enrolled, a query cannot be
-                embedded, or an answer is not finite.
+                embedded, an answer is not finite, or there is no index for such a
+                learner.
+            MissingExtraError: With an index, when usearch is not installed.
             OSError: When a file cannot be read.
 
         Example:
@@ -335,7 +342,7 @@ class Gallery(EditableGallery):
         called = query_names(queries, names)
 
         def found(memory: GalleryMemory, embeddings: np.ndarray) -> Matches:
-            nearest = memory.enrolled.nearest(embeddings, top)
+            nearest, recall, missed = memory.nearest(embeddings, top, index=index)
             check_finite_logits(nearest.logits, self.path)
             threshold, warnings = memory.threshold()
             return matches_of(
@@ -343,10 +350,28 @@ class Gallery(EditableGallery):
                 memory.enrolled.names_of(nearest.ids),
                 threshold,
                 names=called,
-                warnings=warnings,
+                warnings=warnings + missed,
+                recall=recall,
             )
 
         return self._memory.with_embeddings(queries, found, on_progress=on_progress)
+
+    def build_index(self, *, on_progress: Progress = None) -> Mapping[int, float]:
+        """Makes the index of `search`, or brings it up to date, and keeps it on disk.
+
+        Args:
+            on_progress: Called with the number of classes added, and of all.
+
+        Returns:
+            Its recall, as of `index_recall`.
+
+        Raises:
+            MissingExtraError: When usearch is not installed.
+            ValueError: When nothing is enrolled, or there is no index for such a
+                learner.
+        """
+        with self._memory.now() as memory:
+            return memory.current_index(on_progress=on_progress).recall
 
     def _answers(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -16,7 +16,9 @@ from tfmeta.gallery.calibration import cross_validated
 from tfmeta.gallery.enrolled import Enrolled
 from tfmeta.gallery.examples import ExampleEncoder, Examples
 from tfmeta.gallery.facts import CrossValidation, Facts
+from tfmeta.gallery.index import GalleryIndex
 from tfmeta.gallery.kept_learner import load_learner
+from tfmeta.gallery.nearest import Nearest
 from tfmeta.gallery.store import GalleryStore
 
 Progress = Callable[[int, int], None] | None
@@ -49,6 +51,7 @@ class GalleryMemory:
         self._path = path
         self._store = store
         self._lock = threading.RLock()
+        self._index = GalleryIndex(path)
         self.version = 0
         # Those of `facts`, none before the learner is loaded.
         self._rows: dict[str, str] = {}
@@ -102,6 +105,34 @@ class GalleryMemory:
             )
             self._threshold = found, threshold_warnings(rule, self.enrolled.classes)
         return self._threshold
+
+    def nearest(
+        self, embeddings: np.ndarray, top: int, *, index: bool
+    ) -> tuple[Nearest, Mapping[int, float] | None, tuple[str, ...]]:
+        """The best classes, the recall of the index that has found them, and warnings.
+
+        Args:
+            embeddings: Float32 `(queries, *embedding)`.
+            top: How many classes.
+            index: Whether to find them by an index.
+        """
+        if not index:
+            return self.enrolled.nearest(embeddings, top), None, ()
+        current = self.current_index()
+        found = current.nearest(self.enrolled, embeddings, top)
+        return found, current.recall, current.warnings
+
+    def current_index(self, *, on_progress: Progress = None) -> GalleryIndex:
+        """The index of what is enrolled; see `GalleryIndex.bring_up_to_date`."""
+        self.enrolled.check_any()
+        self._index.bring_up_to_date(
+            self.enrolled,
+            {"learner_file": self.facts.learner_file, **self.facts.embedding_rows()},
+            self.version,
+            lambda version: [one.id for one in self._store.read_since(version)[2]],
+            on_progress=on_progress,
+        )
+        return self._index
 
     def _take_over(self) -> None:
         while True:

@@ -6,11 +6,10 @@ import itertools
 from typing import NamedTuple
 
 import numpy as np
-import tensorflow as tf
 
+from tfmeta.gallery.comparing import Comparison, log_sum, squares_of, unit_rows
 from tfmeta.gallery.products import THREADS, VectorTable, in_threads
 from tfmeta.gallery.state_table import ROWS_TOGETHER, aligned_zeros, rounded_up
-from tfmeta.learners.class_vectors import ClassVectors
 
 # Of float32: half the distance of 1 to the next number, and the least normal one.
 _UNIT = 2.0**-24
@@ -81,17 +80,17 @@ class Scan:
     much. With a bound of the error no class is missed that is among the nearest.
 
     Args:
-        form: What logits are a function of; its distance has a `function_of`.
+        comparison: What logits are a function of.
         memory: Float `(room, features)`, vectors of classes and room for more of
             them, a multiple of `ROWS_TOGETHER`.
         present: Bool `(rows,)`: whether these first rows are of a class.
     """
 
     def __init__(
-        self, form: ClassVectors, memory: np.ndarray, present: np.ndarray
+        self, comparison: Comparison, memory: np.ndarray, present: np.ndarray
     ) -> None:
-        self._form = form
-        self._cosines = form.distance.function_of == "cosines"
+        self._comparison = comparison
+        self._cosines = comparison.by_cosines
         self._centre = None if self._cosines else centre_of(memory[: len(present)])
         # Else the memory of those who hold the state is scanned where it is.
         self._is_own = (
@@ -127,7 +126,7 @@ class Scan:
         if self._is_own:
             vectors = self._as_scanned(vectors)
             self._vectors[slots] = vectors
-        squares = _squares(vectors)
+        squares = squares_of(vectors)
         self._too_large |= bool((squares[present] > _LARGEST_SQUARE).any())
         squares = np.minimum(squares, _LARGEST_SQUARE)
         self._bias[slots] = np.where(
@@ -145,9 +144,9 @@ class Scan:
         Args:
             embeddings: Float32 `(queries, *embedding)`.
         """
-        vectors = self._form.query_vectors(tf.constant(embeddings)).numpy()
+        vectors = self._comparison.query_vectors(embeddings)
         scanned = self._as_scanned(vectors)
-        return Queries(vectors, scanned, _squares(scanned).astype(np.float32))
+        return Queries(vectors, scanned, squares_of(scanned).astype(np.float32))
 
     def products(self, queries: Queries) -> np.ndarray:
         """Scores without what is a class's alone, float32 `(queries, rows)`."""
@@ -168,23 +167,6 @@ class Scan:
         """
         bias = self._bias[slots]
         return self._logits_of_scores(products + bias, bias, squares)
-
-    def compared(
-        self, queries: Queries, query: np.ndarray, rows: np.ndarray
-    ) -> np.ndarray:
-        """Logits of pairs of a query and a class, right to the digits of float32.
-
-        Args:
-            queries: Of `queries`.
-            query: Int `(pairs,)`: which query.
-            rows: Float `(pairs, features)`: the vectors of the classes.
-        """
-        asked = queries.vectors[query].astype(np.float64)
-        if self._cosines:
-            values = np.einsum("pf,pf->p", unit_rows(asked), unit_rows(rows))
-        else:
-            values = _squares(asked - rows)
-        return self._logits_of_values(values).astype(np.float32)
 
     def candidates(
         self, queries: Queries, products: np.ndarray, top: int
@@ -290,18 +272,11 @@ class Scan:
             above = squares.reshape(squares.shape + (1,) * (scores.ndim - squares.ndim))
             np.subtract(above, scores, out=values)
             np.maximum(values, np.float32(0.0), out=values)
-        logits = self._logits_of_values(values)
+        logits = self._comparison.logits(values)
         if bias.min() == -np.inf:
             absent = np.broadcast_to(np.isneginf(bias), logits.shape)
             logits[absent] = -np.inf
         return logits
-
-    def _logits_of_values(self, values: np.ndarray) -> np.ndarray:
-        """Logits of squares or cosines, in their dtype."""
-        distance = self._form.distance
-        sign = -1.0 if distance.smaller_is_closer else 1.0
-        scale = np.asarray(sign / self._form.temperature, values.dtype)
-        return distance.of_values(values) * scale
 
     def _as_scanned(self, vectors: np.ndarray) -> np.ndarray:
         if self._cosines:
@@ -309,51 +284,6 @@ class Scan:
         elif self._centre is not None:
             vectors = vectors - self._centre
         return vectors.astype(np.float32, copy=False)
-
-
-def _squares(vectors: np.ndarray) -> np.ndarray:
-    """Float64 `(rows,)`: the squares of vectors `(rows, features)`."""
-    wide = vectors.astype(np.float64)
-    return np.einsum("rf,rf->r", wide, wide)
-
-
-def unit_rows(vectors: np.ndarray) -> np.ndarray:
-    """Float64 vectors of length 1; a vector of zeros stays one."""
-    wide = vectors.astype(np.float64)
-    length = np.sqrt(np.einsum("...f,...f->...", wide, wide))[..., None]
-    return np.divide(wide, length, out=np.zeros_like(wide), where=length > 0.0)
-
-
-def log_sum(logits: np.ndarray) -> np.ndarray:
-    """Float64 `(queries,)`: log of the sum of `exp(logits)`, which are overwritten.
-
-    Args:
-        logits: Float32 `(queries, n)`.
-    """
-    top = logits.max(axis=1)
-    top = np.where(np.isfinite(top), top, np.float32(0.0))
-    logits -= top[:, None]
-    total = np.exp(logits, out=logits).sum(axis=1).astype(np.float64)
-    with np.errstate(divide="ignore"):
-        return top + np.log(total)
-
-
-def exchanged(
-    log_sums: np.ndarray, query: np.ndarray, before: np.ndarray, after: np.ndarray
-) -> np.ndarray:
-    """Logs of sums of `exp(logits)` in which some logits are exchanged for others.
-
-    Args:
-        log_sums: Float64 `(queries,)`.
-        query: Int `(pairs,)`: whose sum each logit is part of.
-        before: Float64 `(pairs,)`.
-        after: Float64 `(pairs,)`.
-    """
-    count = len(log_sums)
-    gone = np.bincount(query, np.exp(before - log_sums[query]), count)
-    come = np.bincount(query, np.exp(after - log_sums[query]), count)
-    with np.errstate(divide="ignore"):
-        return log_sums + np.log(np.maximum(1.0 - gone, 0.0) + come)
 
 
 def centre_of(vectors: np.ndarray) -> np.ndarray | None:

@@ -1,0 +1,197 @@
+"""An index of the vectors of classes, and the file that it is kept in."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypedDict
+
+import numpy as np
+
+from tfmeta.durable import flush, naming
+from tfmeta.extras import MissingExtraError, is_installed
+from tfmeta.features.digests import DIGEST_BYTES
+from tfmeta.json_files import read_json, write_json
+
+DESCRIPTION = "index.json"
+_FORMAT_VERSION = 1
+# What else stands in its place is no index.
+_FILE = re.compile(r"index-[0-9a-f]{8}\.usearch")
+# More of the graph is looked at than by default (64), for the recall.
+_EXPANSION_ADD, _EXPANSION_SEARCH = 128, 256
+_AT_ONCE = 2**14
+
+
+class Description(TypedDict):
+    """What `index.json` holds.
+
+    Attributes:
+        format_version: 1.
+        file: The file of the index, in the same folder.
+        digest: Of that file.
+        of: What the vectors depend on.
+        change: Number of the latest change of the gallery that is in it.
+        recall: Share of the best 1 and of the best 10 classes that it finds, by these
+            numbers, on a sample beside the exact scan.
+    """
+
+    format_version: int
+    file: str
+    digest: str
+    of: dict[str, Any]
+    change: int
+    recall: dict[str, float]
+
+
+class ClassIndex:
+    """Finds vectors near a vector in a graph of neighbours (HNSW, by usearch).
+
+    Malkov and Yashunin (2020), *Efficient and Robust Approximate Nearest Neighbor
+    Search Using Hierarchical Navigable Small World Graphs*. It misses some.
+
+    Args:
+        features: Length of a vector.
+        by_cosines: Whether near is by the cosine; else by the squared distance.
+
+    Raises:
+        MissingExtraError: When usearch is not installed.
+    """
+
+    def __init__(self, features: int, *, by_cosines: bool) -> None:
+        if not is_installed("usearch"):
+            raise MissingExtraError("an index of classes", "usearch", "index")
+        from usearch.index import Index
+
+        self._index: Any = Index(
+            ndim=features,
+            metric="cos" if by_cosines else "l2sq",
+            dtype="f32",
+            expansion_add=_EXPANSION_ADD,
+            expansion_search=_EXPANSION_SEARCH,
+        )
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    def put(
+        self,
+        ids: np.ndarray,
+        vectors: Callable[[np.ndarray], np.ndarray],
+        *,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Adds classes, or puts other vectors in the place of theirs.
+
+        Args:
+            ids: Int64 `(classes,)`, each once, above 0.
+            vectors: From some of them to float `(some, features)`.
+            on_progress: Called with the number of classes added, and of all.
+        """
+        self.remove(ids)
+        for start in range(0, len(ids), _AT_ONCE):
+            some = ids[start : start + _AT_ONCE]
+            self._index.add(some.astype(np.uint64), vectors(some).astype(np.float32))
+            if on_progress is not None:
+                on_progress(start + len(some), len(ids))
+
+    def remove(self, ids: np.ndarray) -> None:
+        """Removes classes, those that are there."""
+        keys = ids.astype(np.uint64)
+        if len(keys):
+            keys = keys[np.asarray(self._index.contains(keys), bool)]
+        if len(keys):
+            self._index.remove(keys)
+
+    def nearest(self, vectors: np.ndarray, count: int) -> np.ndarray:
+        """Int64 `(queries, count)`: ids of near classes, -1 for none.
+
+        Args:
+            vectors: Float `(queries, features)`.
+            count: How many to look for.
+        """
+        # Of a single one it gives another type.
+        asked = np.concatenate([vectors, vectors[-1:]]).astype(np.float32)
+        found = self._index.search(asked, count)
+        ids = np.asarray(found.keys)[:-1].astype(np.int64)
+        counts = np.asarray(found.counts)[:-1]
+        return np.where(np.arange(ids.shape[1]) < counts[:, None], ids, -1)
+
+    def save(
+        self, folder: Path, of: Mapping[str, Any], change: int, recall: dict[str, float]
+    ) -> None:
+        """Puts it into a folder, in the place of another.
+
+        Raises:
+            OSError: When it cannot be written.
+        """
+        file = folder / f"index-{uuid.uuid4().hex[:8]}.usearch"
+        try:
+            with naming(file):
+                try:
+                    self._index.save(str(file))
+                except RuntimeError as error:
+                    raise OSError(str(error)) from error
+                flush(file)
+            description = Description(
+                format_version=_FORMAT_VERSION,
+                file=file.name,
+                digest=_digest(file),
+                of=dict(of),
+                change=change,
+                recall=recall,
+            )
+            write_json(folder / DESCRIPTION, description)
+        except BaseException:
+            file.unlink(missing_ok=True)
+            raise
+        for other in folder.glob("index-*.usearch"):
+            if other != file:
+                with contextlib.suppress(OSError):
+                    other.unlink()
+
+    def load(self, folder: Path, description: Description) -> bool:
+        """Takes over what is in a folder, where it is whole.
+
+        Returns:
+            Whether it was: a file that somebody else has written would not be read
+            safely.
+        """
+        file = folder / description["file"]
+        try:
+            if _digest(file) != description["digest"]:
+                return False
+            self._index.load(str(file))
+        except (OSError, RuntimeError):
+            return False
+        return True
+
+
+def read_description(folder: Path) -> Description | None:
+    """What is known of the index in a folder; `None` for none, or one that is damaged.
+
+    Needs no usearch.
+    """
+    try:
+        found: Description = read_json(folder / DESCRIPTION, Description)
+    except (OSError, ValueError):
+        return None
+    known = found["format_version"] == _FORMAT_VERSION
+    return found if known and _FILE.fullmatch(found["file"]) else None
+
+
+def remove_index(folder: Path) -> None:
+    """Removes the index in a folder; it is made again when it is next asked."""
+    for file in (folder / DESCRIPTION, *folder.glob("index-*.usearch")):
+        file.unlink(missing_ok=True)
+
+
+def _digest(file: Path) -> str:
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    with file.open("rb") as opened:
+        while block := opened.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
