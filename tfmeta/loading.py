@@ -1,4 +1,4 @@
-"""One way to load what tfmeta wrote: learners, runs and SavedModels."""
+"""One way to load what tfmeta wrote: learners, runs, galleries and SavedModels."""
 
 from __future__ import annotations
 
@@ -17,12 +17,15 @@ import tfmeta.encoders
 import tfmeta.learners
 import tfmeta.losses  # noqa: F401
 from tfmeta.classifying.saved_model import newest_version, read_description
+from tfmeta.gallery import is_gallery
+from tfmeta.gallery.gallery import Gallery
 from tfmeta.model_files import load_saved_model
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
 
 _ACCEPTED = (
-    "a .keras file, the folder of a run, or that of a SavedModel or of its versions"
+    "a .keras file, the folder of a run or a gallery, or that of a SavedModel or of "
+    "its versions"
 )
 
 
@@ -56,12 +59,13 @@ class ServedModel:
 
 
 def load(path: str | os.PathLike[str], *, compile: bool = True) -> Any:
-    """Loads a learner, a run or a SavedModel by what is at a path.
+    """Loads a learner, a run, a gallery or a SavedModel by what is at a path.
 
     | `path` | gives |
     |---|---|
     | a `.keras` file | the learner, or whatever model of Keras it holds |
     | the folder of a run, as `tfmeta train` writes it | its trained learner |
+    | the folder of a gallery | a `tfmeta.Gallery` |
     | a SavedModel of `tfmeta.export.save`, or the folder of its versions, of which the newest is taken | a `ServedModel` |
 
     The classes of tfmeta are found by themselves; a learner of your own must have
@@ -91,6 +95,8 @@ def load(path: str | os.PathLike[str], *, compile: bool = True) -> Any:
         )
     if path.is_file() or (path / "metadata.json").is_file():
         return _keras_model(path, compile)
+    if is_gallery(path):
+        return Gallery(path)
     if (path / "saved_model.pb").is_file():
         return _served_model(path)
     folder = RunFolder(path)

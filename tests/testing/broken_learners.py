@@ -242,6 +242,21 @@ class HasTwoMinds(Broken):
         return 2.0 * super().embedded_logits(inputs, **options)
 
 
+@violates("check_independent_classes", "change with what other classes")
+class CentresPrototypes(Broken):
+    def adapt_embeddings(self, embeddings, support_labels, **options):
+        state = super().adapt_embeddings(embeddings, support_labels, **options)
+        mean = tf.reduce_mean(state["prototypes"], axis=1, keepdims=True)
+        return {**state, "prototypes": state["prototypes"] - mean}
+
+
+@violates("check_independent_classes", "the ways as its axis 1.*`count`")
+class CountsClasses(Broken):
+    def adapt_embeddings(self, embeddings, support_labels, **options):
+        state = super().adapt_embeddings(embeddings, support_labels, **options)
+        return {**state, "count": tf.reduce_sum(support_labels, axis=[1, 2])}
+
+
 # Padding.
 
 

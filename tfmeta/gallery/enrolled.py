@@ -33,6 +33,14 @@ class Enrolled:
         self._rows: dict[int, dict[str, np.ndarray]] = {}
         self._state: dict[str, tf.Tensor] | None = None
         self._compare = tf.function(self._compared, reduce_retracing=True)
+        # A head that is fitted takes hundreds of steps, one by one without a graph.
+        self._adapt = tf.function(
+            lambda embeddings, labels: learner.adapt_embeddings(embeddings, labels),
+            input_signature=[
+                tf.TensorSpec([1, None, *learner.encoder.output_shape[1:]]),
+                tf.TensorSpec([1, None, None]),
+            ],
+        )
 
     def __len__(self) -> int:
         return len(self._classes)
@@ -120,7 +128,7 @@ class Enrolled:
         """The state of one task, from the embeddings of each class."""
         sizes = [len(of_class) for of_class in embeddings]
         labels = np.repeat(np.arange(len(sizes)), sizes)
-        return self._learner.adapt_embeddings(
+        return self._adapt(
             tf.constant(np.concatenate(embeddings))[None],
             tf.one_hot(labels, len(sizes))[None],
         )

@@ -132,14 +132,12 @@ class Facts:
         Raises:
             ValueError: When one is missing, or none that a gallery has.
         """
-        values = {
-            name: value
-            if name in _TEXTS
-            else parse_json(value, f"`{name}` in {source}")
+        kept: dict[str, Any] = {
+            name: value if name in _TEXTS else parse_json(value, f"{name} in {source}")
             for name, value in rows.items()
             if name in _Kept.__annotations__
         }
-        check_type(values, _Kept, source)
+        values: dict[str, Any] = check_type(kept, _Kept, source)
         for name, form in (("learner_file", _LEARNER_FILE), ("encoder", _DIGEST)):
             if not form.fullmatch(values[name]):
                 raise ValueError(

@@ -38,8 +38,10 @@ class LearnerContract:
             `predict_each_embedded` and `embedded_logits`, and an evaluator may
             encode each example once.
         independent_classes: Whether what is learned of a class depends on the
-            support of that class alone. Every part of the state of such a learner has
-            the ways as its axis 1, and a class can be enrolled without the others.
+            support of that class alone, and a query's logit of it on that alone. Every
+            part of the state of such a learner has the ways as its axis 1, so that a
+            class can be enrolled without the others. Nothing is said of a support with
+            `unlabelled` examples, or a `prior`.
         needs_base_mean: Whether it has yet to be given the mean embedding of base
             classes, by `fit_base_mean`.
         fixed_ways: Classes of every task, for regression the number of outputs;

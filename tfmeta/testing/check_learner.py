@@ -23,6 +23,7 @@ CHECKS: tuple[LearnerCheck, ...] = (
     checks_contract.check_state_spec,
     checks_contract.check_evaluate_and_predict,
     checks_contract.check_encode_once,
+    checks_contract.check_independent_classes,
     checks_episodes.check_class_order,
     checks_episodes.check_transductive,
     checks_episodes.check_tasks_are_independent,

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfmeta.testing.comparisons import (
     ROUNDING_32,
+    ROUNDING_64,
     expect,
     expect_close,
     flat,
@@ -14,6 +15,7 @@ from tfmeta.testing.comparisons import (
 )
 from tfmeta.testing.subject import (
     QUERIES,
+    SHOTS,
     TASKS,
     WAYS,
     Subject,
@@ -211,3 +213,43 @@ def check_encode_once(subject: Subject) -> None:
         f"{lineage[whole].__name__} overrides `episode_logits`, and must override "
         "`embedded_logits` too, which an evaluator calls",
     )
+
+
+@learner_check("float64")
+def check_independent_classes(subject: Subject) -> None:
+    """A learner with `independent_classes` learns each class by itself."""
+    learner = subject.learner()
+    if not learner.independent_classes:
+        return
+    inputs, _ = subject.batch()
+    labels = inputs["support_labels"]
+    together = learner.adapt(inputs["support"], labels)
+    logits = learner.predict_query(together, inputs["query"])
+    alone = []
+    for way in range(WAYS):
+        # Of every task those examples alone that are of one class.
+        rows = tf.argsort(-labels[:, :, way], axis=1, stable=True)[:, :SHOTS]
+        support = tf.gather(inputs["support"], rows, batch_dims=1)
+        alone.append(learner.adapt(support, tf.ones((TASKS, SHOTS, 1))))
+        expect_close(
+            learner.predict_query(alone[-1], inputs["query"])[..., 0],
+            logits[..., way],
+            ROUNDING_64,
+            "`independent_classes` is True, but the logits of a class change with what "
+            "other classes there are",
+        )
+    for name, part in together.items():
+        parts = [one[name] for one in alone]
+        expect(
+            all(one.shape.rank > 1 and one.shape[1] == 1 for one in parts)
+            and part.shape[1:2] == [WAYS],
+            "every part of a state must have the ways as its axis 1, as "
+            f"`independent_classes` is True. Received: `{name}` of shape {part.shape}",
+        )
+        expect_close(
+            tf.cast(tf.concat(parts, axis=1), tf.float64),
+            tf.cast(part, tf.float64),
+            ROUNDING_64,
+            f"`independent_classes` is True, but `{name}` of all classes is not that "
+            "of each class, one after the other",
+        )

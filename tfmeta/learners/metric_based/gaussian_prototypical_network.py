@@ -71,6 +71,8 @@ class GaussianPrototypicalNetwork(MetricLearner):
     ```
     """
 
+    independent_classes = True
+
     def __init__(
         self,
         encoder: keras.Model,

@@ -74,6 +74,8 @@ class RelationNetwork(MetricLearner):
     ```
     """
 
+    independent_classes = True
+
     def __init__(
         self,
         encoder: keras.Model,
