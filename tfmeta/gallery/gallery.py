@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from tfmeta.classifying.answers import Answers
-from tfmeta.durable import flush, naming, put_in_place
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.finite_checks import check_finite
 from tfmeta.gallery.answering import answers_of, check_finite_logits, query_names
@@ -29,6 +26,7 @@ from tfmeta.gallery.facts import (
     Facts,
     threshold_rule,
 )
+from tfmeta.gallery.folder import new_folder
 from tfmeta.gallery.kept_learner import check_learner, facts_of, save_learner
 from tfmeta.gallery.memory import GalleryMemory, Progress
 from tfmeta.gallery.of_run import arguments_of_run
@@ -131,21 +129,9 @@ class Gallery(EditableGallery):
         Facts.of_rows(rows, "a gallery")
         # Refuses an encoder that no example can be given.
         ExampleEncoder(learner, input_dtype=input_dtype)
-        if os.path.lexists(path):
-            raise FileExistsError(
-                f"`path` must be a folder that is not there. Received: {path}"
-            )
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        building = path.absolute().parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
-        try:
-            with naming(path):
-                building.mkdir()
-                save_learner(learner, building / facts.learner_file)
-                GalleryStore.create(building / DATABASE, rows).close()
-                flush(building / DATABASE)
-                put_in_place(building, path)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+        with new_folder(path) as building:
+            save_learner(learner, building / facts.learner_file)
+            GalleryStore.create(building / DATABASE, rows).close()
         return cls(path)
 
     @classmethod
