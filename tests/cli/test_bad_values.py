@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfmeta.cli.gallery_command import ClassName
+from tfmeta.cli.gallery_options import ClassName
 from tfmeta.cli.main import tfmeta
 from tfmeta.cli.options import AnyPath, PictureFile, Shots, Word
 from tfmeta.gallery import GalleryStore

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,75 +11,24 @@ from typing import Any
 import click
 
 from tfmeta.cli.command import Group
+from tfmeta.cli.gallery_enrol_command import enrol
+from tfmeta.cli.gallery_options import CLASS_NAME, GALLERY
 from tfmeta.cli.gallery_words import check_names, count
-from tfmeta.cli.head_options import head_options
+from tfmeta.cli.head_options import check_run, head_options
 from tfmeta.cli.options import (
     MOST_SEED,
     RUN,
     AnyPath,
-    FiniteRange,
     WholeRange,
-    Word,
 )
 from tfmeta.cli.output import say, write_lines
-from tfmeta.gallery.database import DATABASE, is_gallery
+from tfmeta.gallery.database import DATABASE
 from tfmeta.gallery.store import GalleryStore
 from tfmeta.printable import shell_word
 
 # Seconds to wait for another writer.
 WAIT = 30.0
 _MOST_TOP = 1000
-
-
-class GalleryFolder(AnyPath):
-    """The folder of a gallery.
-
-    Args:
-        new: Whether nothing may be there, where one is to be made.
-    """
-
-    def __init__(self, *, new: bool = False) -> None:
-        super().__init__(made=new, exists=not new, file_okay=False, writable=new)
-        self._new = new
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Any:
-        """The path."""
-        path = super().convert(value, param, ctx)
-        if is_gallery(path) or (self._new and not path.exists()):
-            return path
-        received = "a folder without " + DATABASE
-        if (path / "config.json").is_file():
-            received = "the folder of a run"
-        elif (path / "saved_model.pb").is_file():
-            received = "that of a SavedModel"
-        wanted = ", or a path where nothing is" if self._new else ""
-        return self.fail(
-            "must be the folder of a gallery, as `tfmeta gallery enrol` makes it"
-            f"{wanted}. Received: {path}, {received}",
-            param,
-            ctx,
-        )
-
-
-class ClassName(Word):
-    """The name of a class."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str:
-        """The name in Unicode's composed form, as those of folders are."""
-        word = super().convert(value, param, ctx)
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            self.fail(f"must be valid text. Received: {word!r}", param, ctx)
-        return unicodedata.normalize("NFC", word)
-
-
-GALLERY = click.argument("gallery", metavar="GALLERY", type=GalleryFolder())
-CLASS_NAME = ClassName()
 
 
 @click.group(cls=Group)
@@ -93,99 +41,7 @@ def gallery() -> None:
     """
 
 
-@gallery.command()
-@click.argument("gallery", metavar="GALLERY", type=GalleryFolder(new=True))
-@click.argument("files", metavar="[FILE]...", nargs=-1, type=AnyPath(exists=True))
-@click.option(
-    "--support",
-    type=AnyPath(exists=True),
-    help="Folder with one sub-folder of pictures per class, or a CSV file with the "
-    "columns text and label (or path and label, of pictures).",
-)
-@click.option(
-    "--class",
-    "class_name",
-    type=CLASS_NAME,
-    metavar="NAME",
-    help="In place of --support: the class of each FILE, a picture, a folder of "
-    "pictures, or a .csv or .txt file of texts.",
-)
-@click.option(
-    "--run",
-    type=RUN,
-    help="At first: the run folder whose trained learner looks at examples; of a "
-    "learner that is metric-based. [default: a pre-trained encoder]",
-)
-@head_options("At first, without --run: ")
-@click.option(
-    "--threshold",
-    type=click.Choice(["cross-validation", "validation", "none"]),
-    help='At first: from when on a query is of no class, answered by "none of these": '
-    "by cross-validation of what is enrolled, which follows it; by the validation "
-    "episodes of `tfmeta evaluate RUN --open-set`, with --run; or never. [default: "
-    "cross-validation]",
-)
-@click.option(
-    "--recall",
-    type=FiniteRange(0, 1, min_open=True, max_open=True),
-    metavar="SHARE",
-    help="At first, with cross-validation: the share of queries of enrolled classes "
-    "to accept. [default: 0.95]",
-)
-@click.option(
-    "--invert",
-    type=click.Choice(["auto", "yes", "no"]),
-    help="At first, with --run: turn dark on light into light on dark, in what is "
-    "enrolled and in queries; auto does so where all pictures are clearly the other "
-    "way round than the run's, and never to colours. [default: auto]",
-)
-@click.option(
-    "--no-originals",
-    is_flag=True,
-    help="At first: keep embeddings alone. Then no other encoder can take over.",
-)
-@click.option(
-    "--skip-bad",
-    is_flag=True,
-    help="Leave out pictures that cannot be read. By default all of them are listed, "
-    "and nothing is enrolled.",
-)
-def enrol(
-    gallery: Path,
-    run: Path | None,
-    encoder: str | None,
-    size: int | None,
-    learner: str | None,
-    **options: Any,
-) -> None:
-    """Add classes to GALLERY, or examples to classes that it has.
-
-    The first enrolment makes GALLERY; options that say "At first" are decided then,
-    and may be left out later. Examples that their class has already are passed over.
-    """
-    _check_examples(options["support"], options["class_name"], options["files"])
-    pretrained = {"encoder": encoder, "size": size, "learner": learner}
-    _check_run(run, pretrained)
-    recall, threshold = options["recall"], options["threshold"]
-    if recall is not None and threshold in ("validation", "none"):
-        raise click.UsageError(
-            "--recall is for --threshold cross-validation. Received: --threshold "
-            f"{threshold}"
-        )
-    from tfmeta.cli.gallery_job import EnrolJob, say_enrolled
-    from tfmeta.cli.gallery_learner import ChosenLearner
-
-    job = EnrolJob(
-        gallery=gallery, chosen=ChosenLearner(run, encoder, size, learner), **options
-    )
-    before = _version(gallery)
-    try:
-        new = job.enrol()
-    except KeyboardInterrupt:
-        if _version(gallery) == before:
-            say("Nothing was enrolled.", err=True)
-        raise
-    say_enrolled(gallery, new)
+gallery.add_command(enrol)
 
 
 @gallery.command()
@@ -339,7 +195,7 @@ def re_embed(gallery: Path, run: Path | None, **pretrained: Any) -> None:
     All embeddings are made anew. A threshold of validation episodes was the former
     learner's; cross-validation of what is enrolled follows it.
     """
-    _check_run(run, pretrained)
+    check_run(run, pretrained)
     if run is None and pretrained["encoder"] is None:
         raise click.UsageError("Missing option '--run' (or '--encoder').")
     from tfmeta.cli.gallery_learner import ChosenLearner
@@ -401,42 +257,6 @@ def _opened(gallery: Path) -> Iterator[GalleryStore]:
     except KeyError as error:
         # Of a class that somebody else has just removed.
         raise ValueError(error.args[0]) from error
-
-
-def _version(gallery: Path) -> int | None:
-    """The number of the latest change, `None` where there is no gallery."""
-    if not is_gallery(gallery):
-        return None
-    with contextlib.closing(GalleryStore(gallery / DATABASE)) as store:
-        return store.version
-
-
-def _check_examples(
-    support: Path | None, class_name: str | None, files: tuple[Path, ...]
-) -> None:
-    if support is not None and class_name is not None:
-        raise click.UsageError(
-            "--support and --class exclude each other. Received: both"
-        )
-    if files and class_name is None:
-        raise click.UsageError(
-            f"FILE needs --class NAME. Received: {files[0]} without; a folder with a "
-            "sub-folder per class comes after --support"
-        )
-    if support is None and class_name is None:
-        raise click.UsageError("Missing option '--support' (or '--class').")
-    if class_name is not None and not files:
-        raise click.UsageError(
-            f"--class needs a FILE. Received: --class {class_name} without"
-        )
-
-
-def _check_run(run: Path | None, pretrained: dict[str, Any]) -> None:
-    given = [name for name, value in pretrained.items() if value is not None]
-    if run is not None and given:
-        raise click.UsageError(
-            f"--{given[0]} is for a pre-trained encoder. Received: --run {run}"
-        )
 
 
 def _check_ids(store: GalleryStore, name: str, example_ids: tuple[int, ...]) -> None:

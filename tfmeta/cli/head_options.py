@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -66,6 +68,15 @@ def head_options(when: str, *, encoder_default: bool = True) -> Decorator:
         return function
 
     return decorate
+
+
+def check_run(run: Path | None, pretrained: Mapping[str, Any]) -> None:
+    """Refuses options of a pre-trained encoder beside a run."""
+    given = [name for name, value in pretrained.items() if value is not None]
+    if run is not None and given:
+        raise click.UsageError(
+            f"--{given[0]} is for a pre-trained encoder. Received: --run {run}"
+        )
 
 
 def named_encoder(name: str, size: int | None = None) -> keras.Model:
