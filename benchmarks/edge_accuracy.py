@@ -210,15 +210,14 @@ def markdown(content: dict[str, Any]) -> str:
         for task in tasks:
             result = task["results"][name]
             gap = result["minus_keras"]
+            # No difference has no sign.
+            difference = round(100 * gap["difference"], 3) + 0.0
             cells.append(
                 f"{100 * result['accuracy']:.2f} ± "
                 f"{100 * result['over_episode_draws']:.2f}"
             )
-            cells.append(
-                ""
-                if name == OURS
-                else f"{100 * gap['difference']:+.3f} ± {100 * gap['half_width']:.3f}"
-            )
+            beside = f"{difference:+.3f} ± {100 * gap['half_width']:.3f}"
+            cells.append("" if name == OURS else beside)
         file = content["files"].get(name)
         cells += (
             ["", "", ""]

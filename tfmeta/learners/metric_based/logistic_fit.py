@@ -13,6 +13,7 @@ from tfmeta.learners.metric_based.head_fitting import (
     fit_weights,
     primal_space,
 )
+from tfmeta.pairs_at_once import are_pairs_at_once
 
 # How short the gradient is where Newton's method ends, by the weights that it is to be
 # balanced by, and by what it was at first. The steps before are solved as far as they
@@ -23,6 +24,10 @@ _FIRST_TOLERANCE = 0.1
 _GRADIENT_TOLERANCE = 1e-12
 # What rounding leaves of a gradient, by the sum of the lengths of its terms.
 _ROUNDING = 1e-14
+# The same, of an objective by its size.
+_ROUNDING_OF_SUM = 1e-12
+# Both where float64 becomes float32, in a file for a phone.
+_ROUNDING_AT_ONCE = (1e-7, 1e-6)
 _MOST_STEPS = 100
 _MOST_PRODUCTS = 500
 _MOST_HALVINGS = 30
@@ -157,7 +162,7 @@ class LogisticProblem(NamedTuple):
             return self.point(*self.gradient(point))
 
         first = self.square(slope(start))
-        rounding = tf.square(_ROUNDING * self._terms())
+        rounding = tf.square(_rounding()[0] * self._terms())
 
         def is_active(point: Point, gradient: Point) -> tf.Tensor:
             # Where losses weigh much, the gradient is small long before the minimum.
@@ -190,7 +195,7 @@ class LogisticProblem(NamedTuple):
         """How far to go in each task: 1, or half as often as it takes to go down."""
         before = self.objective(point)
         # Near the minimum rounding alone goes up.
-        allowed = before + 1e-12 * tf.abs(before)
+        allowed = before + _rounding()[1] * tf.abs(before)
 
         def goes_up(length: tf.Tensor) -> tf.Tensor:
             return self.objective(point.plus(length, direction)) > allowed
@@ -257,6 +262,12 @@ def fit_logistic(support: RealSupport, strength: tf.Tensor) -> Parameters:
 
     no_weights, no_bias = implicit(*moving.gradient(moving.point(weights, bias)))
     return [weights + no_weights, bias + no_bias]
+
+
+def _rounding() -> tuple[float, float]:
+    if are_pairs_at_once():
+        return _ROUNDING_AT_ONCE
+    return _ROUNDING, _ROUNDING_OF_SUM
 
 
 def _sum(values: tf.Tensor, axis: int) -> tf.Tensor:
