@@ -2,15 +2,20 @@
 
     python client.py embed MODEL PICTURE... --output embeddings.npy
     python client.py classify MODEL --support FOLDER PICTURE...
+    python client.py classify MODEL --support FOLDER --open-set PICTURE...
+    python client.py classify-enrolled MODEL PICTURE...
 
 MODEL is the folder of a model, of which the newest version is taken, or the
-folder of one version. FOLDER has one sub-folder of example pictures for each
-class. Pictures are BMP, GIF, JPEG or PNG files of any size.
+folder of one version; for classify-enrolled that of a gallery. FOLDER has one
+sub-folder of example pictures for each class. Pictures are BMP, GIF, JPEG or PNG
+files of any size. With --open-set a picture of no class is answered by "none of
+these", by a threshold that the model has brought.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import struct
 from pathlib import Path
 from typing import Any
@@ -79,13 +84,27 @@ def turned_upright(pixels: tf.Tensor, orientation: int) -> tf.Tensor:
     return pixels
 
 
+def read_upright(path: Path) -> tf.Tensor:
+    """Reads a picture as whole float32 `(height, width, 1 or 3)`, in its own size.
+
+    It is turned upright by the EXIF orientation of JPEG and PNG files. Where it
+    has an alpha channel it is laid on white.
+    """
+    content = path.read_bytes()
+    pixels = tf.io.decode_image(content, expand_animations=False)
+    picture = tf.cast(turned_upright(pixels, orientation(content)), tf.float32)
+    if picture.shape[-1] in (2, 4):
+        alpha = picture[..., -1:] / 255
+        picture = tf.round(picture[..., :-1] * alpha + 255 * (1 - alpha))
+    return picture
+
+
 def read_picture(
     path: Path, shape: tuple[int, int, int], *, invert: bool = False
 ) -> np.ndarray:
     """Reads a picture as uint8 `(height, width, channels)`, stretched to size.
 
-    It is turned upright by the EXIF orientation of JPEG and PNG files. Where it
-    has an alpha channel it is laid on white; grey is ITU-R 601 luma.
+    As `read_upright`; grey is ITU-R 601 luma.
 
     Args:
         path: A BMP, GIF (its first frame), JPEG or PNG file.
@@ -93,18 +112,25 @@ def read_picture(
         invert: Whether to turn dark on light into light on dark.
     """
     height, width, channels = shape
-    content = path.read_bytes()
-    pixels = tf.io.decode_image(content, expand_animations=False)
-    picture = tf.cast(turned_upright(pixels, orientation(content)), tf.float32)
-    if picture.shape[-1] in (2, 4):
-        alpha = picture[..., -1:] / 255
-        picture = tf.round(picture[..., :-1] * alpha + 255 * (1 - alpha))
+    picture = read_upright(path)
     if channels == 1 and picture.shape[-1] == 3:
         luma = tf.constant([0.299, 0.587, 0.114])
         picture = tf.round(tf.reduce_sum(picture * luma, axis=-1, keepdims=True))
     picture = tf.image.resize(picture, (height, width), "bilinear", antialias=True)
     picture = tf.broadcast_to(tf.round(picture), shape).numpy().astype(np.uint8)
     return 255 - picture if invert else picture
+
+
+def upright_file(path: Path, *, invert: bool = False) -> bytes:
+    """The PNG file of a picture, upright, in its own size.
+
+    Args:
+        path: A BMP, GIF (its first frame), JPEG or PNG file.
+        invert: Whether to turn dark on light into light on dark.
+    """
+    picture = read_upright(path)
+    pixels = tf.cast(255 - picture if invert else picture, tf.uint8)
+    return tf.io.encode_png(pixels).numpy()
 
 
 def read_classes(
@@ -141,14 +167,65 @@ def embed(model: Any, pictures: np.ndarray) -> np.ndarray:
 
 def classify(
     model: Any, support: np.ndarray, support_labels: np.ndarray, query: np.ndarray
-) -> np.ndarray:
-    """Probabilities `(queries, ways)`; labels are int32 from 0, without a gap."""
+) -> dict[str, np.ndarray]:
+    """`probabilities` and `logits` `(queries, ways)`, `ways` a scalar.
+
+    Labels are int32 from 0, without a gap.
+    """
     outputs = model.signatures["classify"](
         support=tf.constant(support),
         support_labels=tf.constant(support_labels),
         query=tf.constant(query),
     )
-    return outputs["probabilities"].numpy()
+    return {name: output.numpy() for name, output in outputs.items()}
+
+
+def read_threshold(version: Path, support_labels: np.ndarray) -> dict[str, Any]:
+    """The threshold of a model that was fitted on the tasks most like this one.
+
+    As `tfmeta classify --open-set` chooses it: nearest in the number of classes, then
+    in the fewest examples of one, then the latest.
+    """
+    described = json.loads((version / "tfmeta.json").read_text("utf-8"))
+    thresholds = described.get("open_set_thresholds") or []
+    if not thresholds:
+        raise ValueError(
+            f"{version} must have a threshold for --open-set. Received: none; fit one "
+            "with `tfmeta evaluate RUN --open-set`, and export again"
+        )
+    examples = np.bincount(support_labels)
+
+    def distance(threshold: dict[str, Any]) -> tuple[int, int]:
+        fitted_on = threshold["protocol"]
+        return (
+            abs(fitted_on["ways"] - len(examples)),
+            abs(fitted_on["shots"] - int(examples.min())),
+        )
+
+    return min(reversed(thresholds), key=distance)
+
+
+def classify_enrolled(model: Any, files: list[bytes]) -> list[tuple[str | None, float]]:
+    """Class and probability of each file of a picture; no class where it is rejected.
+
+    Args:
+        model: An exported gallery.
+        files: Contents of BMP, GIF, JPEG or PNG files.
+    """
+    name = "classify_enrolled_encoded"
+    if name not in model.signatures:
+        raise ValueError(
+            f"MODEL must have the signature `{name}`, as an exported gallery of "
+            f"pictures. Received: a model with {', '.join(model.signatures)}"
+        )
+    outputs = model.signatures[name](examples=tf.constant(files))
+    return [
+        (None if rejected else names[0].decode(), float(probabilities[0]))
+        for names, probabilities, rejected in zip(
+            *(outputs[key].numpy() for key in ("names", "probabilities", "rejected")),
+            strict=True,
+        )
+    ]
 
 
 def main() -> None:
@@ -162,7 +239,13 @@ def main() -> None:
         "classify", help="print class and probability"
     )
     classify_parser.add_argument("--support", type=Path, required=True)
-    for command in (embed_parser, classify_parser):
+    classify_parser.add_argument(
+        "--open-set", action="store_true", help='answer "none of these" where it is so'
+    )
+    enrolled_parser = commands.add_parser(
+        "classify-enrolled", help="print class of a gallery and probability"
+    )
+    for command in (embed_parser, classify_parser, enrolled_parser):
         command.add_argument("model", type=Path)
         command.add_argument("pictures", type=Path, nargs="+")
         command.add_argument(
@@ -170,8 +253,15 @@ def main() -> None:
         )
     options = parser.parse_args()
 
-    model = tf.saved_model.load(newest_version(options.model))
-    shape, invert = picture_shape(model), options.invert
+    version, invert = newest_version(options.model), options.invert
+    model = tf.saved_model.load(version)
+    if options.command == "classify-enrolled":
+        files = [upright_file(path, invert=invert) for path in options.pictures]
+        found = classify_enrolled(model, files)
+        for path, (name, probability) in zip(options.pictures, found, strict=True):
+            print(f"{path}\t{name or 'none of these'}\t{probability:.4f}")
+        return
+    shape = picture_shape(model)
     query = np.stack([read_picture(p, shape, invert=invert) for p in options.pictures])
     if options.command == "embed":
         embeddings = embed(model, query)
@@ -179,9 +269,19 @@ def main() -> None:
         print(f"{options.output}: {embeddings.dtype} of shape {embeddings.shape}")
         return
     support, labels, names = read_classes(options.support, shape, invert=invert)
-    probabilities = classify(model, support, labels, query)
-    for path, row in zip(options.pictures, probabilities, strict=True):
-        print(f"{path}\t{names[row.argmax()]}\t{row.max():.4f}")
+    answer = classify(model, support, labels, query)
+    known = np.ones(len(query), bool)
+    if options.open_set:
+        threshold = read_threshold(version, labels)
+        scores = {"logit": "logits", "probability": "probabilities"}
+        score = answer[scores[threshold["score"]]].max(axis=1)
+        known = score >= threshold["value"]
+    rows = zip(options.pictures, answer["probabilities"], known, strict=True)
+    for path, row, is_known in rows:
+        if is_known:
+            print(f"{path}\t{names[row.argmax()]}\t{row.max():.4f}")
+        else:
+            print(f"{path}\tnone of these\t-")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,17 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from markdown_it import MarkdownIt  # which rich brings
 
-from tfmeta.printable import one_line, printable, shell_word, short_name
+from tfmeta.printable import (
+    markdown_text,
+    one_line,
+    printable,
+    shell_word,
+    short_name,
+)
+
+MARKDOWN = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
 
 @pytest.mark.parametrize(
@@ -71,3 +80,53 @@ def test_a_word_comes_out_of_a_shell_as_it_was(word):
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True)
     assert done.stdout == word
     assert len(shell.splitlines()) == 1
+
+
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "[x](javascript:alert(1))",
+    "![x](http://a.b/c.png)",
+    "a | b | c",
+    "a\n\n# title\n- list\n",
+    "`code` ``` fence",
+    "*a* **b** _c_ __d__ ~~e~~",
+    "\u202egnp.tac\u2066",
+    "&lt;b&gt; &amp; &#60;",
+    "\\<b\\> \\[a\\](b)",
+    "<!-- --> <a@b.c> http://a.b www.a.b a@b.c <http://a.b>",
+    "$x$ $$y$$",
+    "[a]: http://b",
+]
+
+
+def check_is_text(text):
+    """That nothing of a text is markup, by somebody else's parser."""
+    escaped = markdown_text(text)
+    opened, inline, closed = MARKDOWN.parse(f"a {escaped} z")
+    assert (opened.type, inline.type, closed.type) == (
+        "paragraph_open",
+        "inline",
+        "paragraph_close",
+    )
+    assert {token.type for token in inline.children} == {"text"}
+    assert "".join(t.content for t in inline.children) == f"a {one_line(text)} z"
+    table = MARKDOWN.parse(f"| a | b |\n|---|---|\n| {escaped} | c |")
+    cells = [token for token in table if token.type == "td_open"]
+    assert len(cells) == 2
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_in_markdown_it_is_text(text):
+    check_is_text(text)
+    for mark in ("<", ">", "|", "@", "://", "www."):
+        assert mark not in markdown_text(text)
+
+
+@given(st.text() | st.text(alphabet="a1 _*`[]()<>!&|\\~#:/.\n"))
+def test_any_text_is_text_in_markdown(text):
+    check_is_text(text)
+
+
+def test_plain_names_stay_plain_in_markdown():
+    for name in ("mini_imagenet", "glyphs-seed0", "alphabet/character01 (2)", "字 é"):
+        assert markdown_text(name) == name

@@ -111,7 +111,7 @@ class Euclidean(Distance):
 
     def of_values(self, values: np.ndarray) -> np.ndarray:
         """The root of squares."""
-        return np.sqrt(values)
+        return values**0.5
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")

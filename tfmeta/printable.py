@@ -1,7 +1,8 @@
-"""Text from somebody else's disk in a line of output, or of a shell."""
+"""Text from somebody else's disk in a line of output, of a shell, or of Markdown."""
 
 from __future__ import annotations
 
+import re
 import shlex
 import unicodedata
 
@@ -11,6 +12,11 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\\": "\\\\"}
 _ESCAPED = {"Cc", "Cf", "Cs", "Cn", "Zl", "Zp"}
 # Persian and Indic scripts are not written without these two, nor many emoji.
 _JOINERS = {"\u200c", "\u200d"}
+
+# In HTML and in tables of Markdown only an entity is safe in every renderer; the last
+# makes links.
+_ENTITIES = {c: f"&#{ord(c)};" for c in "&<>|$@"}
+_BACKSLASHED = re.compile(r"[\\`*\[\]~]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
 def printable(text: str) -> str:
@@ -79,6 +85,29 @@ def shell_word(text: object) -> str:
         return shlex.quote(word)
     escaped = printable(word).replace("'", "\\'")
     return f"$'{escaped}'"
+
+
+def markdown_text(text: str) -> str:
+    r"""Text inside a line of Markdown, that is no markup there whatever it holds.
+
+    As `one_line`, with an escape for what Markdown, or the HTML in it, would read.
+    Nothing becomes a link either, and no column of a table. A line must not begin
+    with it.
+
+    Args:
+        text: Any text, e.g. a name from somebody else's disk.
+
+    Example:
+
+    ```python
+    markdown_text("<b>[cat](x)")  # '&#60;b&#62;\\[cat\\](x)'
+    ```
+    """
+    escaped = _BACKSLASHED.sub(r"\\\g<0>", one_line(text))
+    escaped = "".join(_ENTITIES.get(c, c) for c in escaped)
+    # What renderers make links of by themselves.
+    escaped = escaped.replace("://", "&#58;//")
+    return re.sub(r"(?i)(www)\.", r"\1&#46;", escaped)
 
 
 def _escape(character: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfmeta.pairs_at_once import are_pairs_at_once
 from tfmeta.row_tables import Gathered, RowTable, rows_known
 
 
@@ -54,9 +55,12 @@ def pairwise_squares(
             for 1.
 
     Returns:
-        Float64 `(..., queries, references)`, never negative; not finite where a row
-        is not. Gradients are those of the sum, also where it is 0.
+        Float64 `(..., queries, references)`, float32 inside of `pairs_at_once`, never
+        negative; not finite where a row is not. Gradients are those of the sum, also
+        where it is 0.
     """
+    if are_pairs_at_once():
+        return _squares_at_once(query, reference, weights)
     known = rows_known(query) if weights is None else None
     if known is not None:
         return _squares_of_known(known, reference)
@@ -74,6 +78,18 @@ def pairwise_squares(
     of_reference = tf.reduce_sum(weighted * reference, axis=-1)[..., None, :]
     product = tf.matmul(query, weighted, transpose_b=True)
     return _not_negative(of_query + of_reference - 2.0 * product)
+
+
+def _squares_at_once(
+    query: tf.Tensor, reference: tf.Tensor, weights: tf.Tensor | None
+) -> tf.Tensor:
+    query, reference = (tf.cast(x, tf.float32) for x in (query, reference))
+    squares = tf.square(
+        tf.expand_dims(query, axis=-2) - tf.expand_dims(reference, axis=-3)
+    )
+    if weights is not None:
+        squares *= tf.expand_dims(tf.cast(weights, tf.float32), axis=-3)
+    return tf.reduce_sum(squares, axis=-1)
 
 
 def _squares_of_known(query: Gathered, reference: tf.Tensor) -> tf.Tensor:

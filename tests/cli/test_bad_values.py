@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tfmeta.cli.gallery_options import ClassName
 from tfmeta.cli.main import tfmeta
 from tfmeta.cli.options import AnyPath, PictureFile, Shots, Word
+from tfmeta.gallery import GalleryStore
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.run_folder import RunFolder
 
@@ -41,6 +43,14 @@ def place(tmp_path_factory):
             root / "support" / label / "1.png"
         )
     (root / "file").write_text("no picture")
+    (root / "gallery").mkdir()
+    facts = {
+        **{"encoder": "0" * 32, "embedding_shape": "[2]", "learner_class": "a:B"},
+        **{"example_shape": "[8, 8, 3]", "example_dtype": "uint8"},
+        **{"input_dtype": "null", "invert": "false", "light_ground": "null"},
+        **{"keep_originals": "true", "threshold": "null"},
+    }
+    GalleryStore.create(root / "gallery" / "gallery.sqlite", facts).close()
     return root
 
 
@@ -48,10 +58,16 @@ def usual(path, place):
     """What a command is given besides, by the names of its parameters."""
     runs = {"runs": place / "run", "run": place / "run"}
     runs |= {"first": place / "run", "second": place / "run"}
+    gallery = {"gallery": place / "gallery"}
     return {
         ("train",): {"run_path": place / "new"},
         ("classify",): {"support": place / "support", "query": place / "support"},
         ("reproduce",): {"table": "omniglot"},
+        ("gallery", "enrol"): {"gallery": place / "new", "support": place / "support"},
+        ("gallery", "forget"): {**gallery, "names": "a"},
+        ("gallery", "rename"): {**gallery, "name": "a", "to": "b"},
+        **{("gallery", name): gallery for name in ("list", "undo", "purge", "export")},
+        ("gallery", "re-embed"): gallery,
         ("datasets", "import"): {"name": "omniglot", "source": place / "support"},
         ("datasets", "describe"): {"name": "glyphs"},
     }.get(path, runs)
@@ -90,6 +106,8 @@ def bad_values(parameter, place):
         return [*BEYOND, *([] if at_0 else ["0"])]
     if isinstance(kind, click.Choice):
         return [*BEYOND, "0"]
+    if isinstance(kind, ClassName):
+        return ["", " ", "\udce9"]
     if isinstance(kind, Word):
         return ["", " ", "nan"]
     assert parameter.name == "learner_arguments"
@@ -108,7 +126,7 @@ def test_what_cannot_be_is_said_by_the_name_of_the_option(call, place, path):
             said = parameter.human_readable_name
         for value in bad_values(parameter, place):
             others = dict(usual(path, place))
-            if parameter.name == "classes":
+            if parameter.name in ("classes", "class_name", "files"):
                 others.pop("support")
             line = words(command, {**others, parameter.name: value})
             done = call(*path, *line)

@@ -3,13 +3,13 @@ import shutil
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from tfmeta.classifying.by_run import classify_by_run
+from tfmeta.classifying.open_set import find_threshold
 from tfmeta.classifying.picture_task import find_picture_task
 from tfmeta.classifying.run_pictures import read_for_run
-from tfmeta.runs.measuring.open_set import find_threshold
-from tfmeta.runs.run_folder import RunFolder
 
 
 @pytest.fixture
@@ -185,7 +185,9 @@ def test_none_of_these(call, classify, labelled_folders, run_copy):
     assert "Received: class4" in classify(labelled_folders, run=run_copy).error
     done = classify(labelled_folders, "--open-set", run=run_copy)
     assert (done.code, done.err) == (0, "")
-    threshold = find_threshold(RunFolder(run_copy), ways=4, shots=3)
+    threshold = find_threshold(
+        run_copy, run_copy / "saved_model" / "1", ways=4, shots=3
+    )
     assert (threshold.protocol["ways"], threshold.protocol["shots"]) == (4, 3)
     answers, summary = done.out.split("\n\n")
     lines = [line.split("\t") for line in answers.splitlines()]
@@ -208,10 +210,75 @@ def test_none_of_these(call, classify, labelled_folders, run_copy):
     shutil.rmtree(labelled_folders / "support" / "class3")
     warning = classify(labelled_folders, "--open-set", run=run_copy).err
     assert "fitted on 4-way 3-shot episodes, and this task has 3 classes" in warning
-    version = classify(
-        labelled_folders, "--open-set", run=run_copy / "saved_model" / "1"
+    first = run_copy / "saved_model" / "1"
+    version = classify(labelled_folders, "--open-set", run=first)
+    assert f"{first / 'tfmeta.json'} must hold a threshold" in version.error
+    assert "export it again with `tfmeta export RUN`" in version.error
+
+
+def test_a_threshold_travels_in_the_export(
+    call, classify, labelled_folders, run_copy, tmp_path
+):
+    options = ("--ways", 5, "--shots", 3, "--episodes", 600)
+    assert call("evaluate", run_copy, "--open-set", *options).code == 0
+    by_run = classify(labelled_folders, "--open-set", run=run_copy)
+    assert call("export", run_copy, "--to", tmp_path / "served").code == 0
+    version = tmp_path / "served" / "1"
+    kept = json.loads((run_copy / "open_set.json").read_text())["results"]
+    about = json.loads((version / "tfmeta.json").read_text())
+    assert about["open_set_thresholds"] == [result["threshold"] for result in kept]
+    # Nothing is left of the run, whose learner nobody looks at.
+    (run_copy / "learner.keras").write_text("")
+    assert classify(labelled_folders, "--open-set", run=run_copy) == by_run
+    shutil.rmtree(run_copy)
+    assert classify(labelled_folders, "--open-set", run=version) == by_run
+    about["open_set_thresholds"][0]["value"] = 1e9
+    (version / "tfmeta.json").write_text(json.dumps(about))
+    answers = classify(labelled_folders, "--open-set", run=version).out
+    assert all("none of these" in line for line in answers.splitlines()[:10])
+    for name, value in (("value", "much"), ("score", 3), ("score", "energy")):
+        spoilt = {**about["open_set_thresholds"][0], name: value}
+        text = json.dumps({**about, "open_set_thresholds": [spoilt]})
+        (version / "tfmeta.json").write_text(text)
+        message = classify(labelled_folders, "--open-set", run=version).error
+        assert "`open_set_thresholds" in message and str(version) in message
+
+
+def test_an_export_of_before_is_to_be_written_again(
+    classify, labelled_folders, glyphs_run, tmp_path
+):
+    """As it was: a form of 1, `classify` with probabilities alone."""
+    loaded = tf.saved_model.load(glyphs_run / "saved_model" / "1")
+
+    def classify_as_before(support, support_labels, query):
+        answer = loaded.signatures["classify"](
+            support=support, support_labels=support_labels, query=query
+        )
+        return {"probabilities": answer["probabilities"]}
+
+    rows = tf.TensorSpec([None, 28, 28, 1], tf.uint8)
+    before = tf.function(
+        classify_as_before,
+        input_signature=[rows, tf.TensorSpec([None], tf.int32), rows],
     )
-    assert "must be a run folder" in version.error
+    former = tmp_path / "1"
+    tf.saved_model.save(loaded, former, signatures={"classify": before})
+    about = json.loads((glyphs_run / "saved_model" / "1" / "tfmeta.json").read_text())
+    del about["most_ways"], about["open_set_thresholds"]
+    about["format_version"] = 1
+    (former / "tfmeta.json").write_text(json.dumps(about))
+    assert classify(labelled_folders, run=former) == classify(labelled_folders)
+    assert "must hold a threshold" in (
+        classify(labelled_folders, "--open-set", run=former).error
+    )
+    protocol = {"ways": 5, "shots": 3, "queries": 1, "episodes": 1}
+    protocol |= {"table": "glyphs", "fingerprint": "0"}
+    threshold = {"score": "logit", "value": 0.0, "recall": 0.9, "protocol": protocol}
+    about["open_set_thresholds"] = [{**threshold, "validation_auroc": {"logit": 0.9}}]
+    (former / "tfmeta.json").write_text(json.dumps(about))
+    message = classify(labelled_folders, "--open-set", run=former).error
+    assert f"{former} must give probabilities and logits, for --open-set" in message
+    assert "export again with `tfmeta export`" in message
 
 
 def cut(task, run):

@@ -9,51 +9,10 @@ import sys
 import keras
 import numpy as np
 import pytest
+from coloured_photos import COLOURS
 from PIL import Image
 
 from tfmeta.cli.main import main
-from tfmeta.layers import TermCounts
-
-COLOURS = {"amber": (240, 180, 30), "moss": (60, 120, 40), "sky": (110, 170, 240)}
-
-
-@pytest.fixture(scope="session")
-def tiny_encoder(shared_folder):
-    """From 8 x 8 pictures to the mean colours of their quarters."""
-    path = shared_folder / "tiny.keras"
-    keras.Sequential(
-        [
-            keras.Input((8, 8, 3)),
-            keras.layers.Rescaling(1 / 255),
-            keras.layers.AveragePooling2D(4),
-            keras.layers.Flatten(),
-        ]
-    ).save(path)
-    return path
-
-
-@pytest.fixture(scope="session")
-def tiny_text_encoder(shared_folder):
-    """From texts to how often each of some words is in them."""
-    path = shared_folder / "words.keras"
-    words = ["\tpay", "\tbill", "\tship", "\tparcel", "\tmoney", "\tbox"]
-    counts = TermCounts(words, np.ones(6), unknown_weight=1e-3, character_ngrams=None)
-    keras.Sequential([keras.Input((), dtype="string"), counts]).save(path)
-    return path
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """`support`, 3 classes of 4, and `query` with 2 of each by class; 8 x 8 pixels."""
-    rng = np.random.default_rng(0)
-    for name, colour in COLOURS.items():
-        for part, count in (("support", 4), ("query", 2)):
-            (tmp_path / part / name).mkdir(parents=True)
-            for number in range(count):
-                pixels = np.clip(rng.normal(colour, 25, (8, 8, 3)), 0, 255)
-                picture = Image.fromarray(pixels.astype(np.uint8))
-                picture.save(tmp_path / part / name / f"{number}.png")
-    return tmp_path
 
 
 @pytest.fixture

@@ -49,3 +49,38 @@ def test_a_damaged_run_writes_no_version(call, run_copy, hash_tree, name, messag
     before = hash_tree(run_copy)
     assert f"{path} {message}" in call("export", run_copy).error
     assert hash_tree(run_copy) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "files"),
+    [
+        pytest.param(
+            ("onnx",), {"encoder.onnx", "classify.onnx"}, marks=pytest.mark.slow
+        ),
+        (("litert", "--precision", "int8"), {"encoder.tflite", "classify.tflite"}),
+    ],
+)
+def test_for_phones_and_browsers(call, run_copy, options, files):
+    done = call("export", run_copy, "--format", *options)
+    folder = run_copy / options[0] / "1"
+    assert (done.code, done.err) == (0, "")
+    assert done.out.splitlines() == [
+        f"Wrote {folder}",
+        f"Look at it: {folder / 'tfmeta.json'}",
+    ]
+    assert {path.name for path in folder.iterdir()} == files | {"tfmeta.json"}
+    about = json.loads((folder / "tfmeta.json").read_text())
+    assert about["precision"] == (options[-1] if len(options) > 1 else "float32")
+    assert about["description"]["training_data"] == "glyphs-seed0"
+
+
+@pytest.mark.parametrize("form", [(), ("--format", "onnx")])
+def test_precision_is_of_litert_alone(call, glyphs_run, form):
+    done = call("export", glyphs_run, *form, "--precision", "int8")
+    assert "`--precision` must be left out but for --format litert" in done.error
+
+
+def test_files_for_phones_are_not_put_where_servers_look(call, glyphs_run):
+    folder = glyphs_run / "saved_model"
+    done = call("export", glyphs_run, "--format", "onnx", "--to", folder)
+    assert "`--to` must be another folder than that of SavedModels" in done.error

@@ -12,7 +12,7 @@ import pytest
 import tfmeta.cli.main
 from tfmeta import __version__
 
-COMMANDS = ["train", "evaluate", "export", "classify", "datasets"]
+COMMANDS = ["train", "evaluate", "export", "classify", "gallery", "datasets"]
 
 HEAVY = ("tensorflow", "keras", "rich", "matplotlib", "tensorflow_datasets")
 HELP = f"""
@@ -26,7 +26,10 @@ print("imported:", [name for name in {HEAVY} if name in sys.modules])
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("train",), ("evaluate",), ("datasets", "import")],
+    [
+        *((), ("train",), ("evaluate",), ("datasets", "import")),
+        *(("gallery",), ("gallery", "enrol")),
+    ],
     ids=" ".join,
 )
 def test_help_does_not_wait_for_tensorflow(arguments):

@@ -38,6 +38,17 @@ def test_what_is_cut_from_imagenet_says_so_in_every_table():
     assert declared.load("test").cut_from == "all_glyphs"
 
 
+def test_licences_are_those_that_come_with_the_data():
+    known = {record.name: record.licence for record in RECORDS}
+    for name in ("mini_imagenet", "tiered_imagenet"):
+        assert "non-commercial research and education only" in known.pop(name)
+    assert known.pop("omniglot").startswith("MIT")
+    assert known.pop("glyphs").startswith("Apache 2.0")
+    assert (known.pop("clinc150"), known.pop("banking77")) == ("CC BY 3.0", "CC BY 4.0")
+    # No licence comes with these, so that none is claimed.
+    assert set(known.values()) == {"unknown"}
+
+
 @pytest.mark.parametrize("given", [{"importer": "a:b"}, {"needs": "a.zip"}])
 def test_an_import_says_what_it_needs(given):
     with pytest.raises(ValueError, match="`needs` of data set 'a' must say"):

@@ -14,7 +14,7 @@ from tfmeta.evaluation import (
     evaluate_open_set,
     over_test_classes,
 )
-from tfmeta.evaluation.threshold import Answers
+from tfmeta.evaluation.threshold import Answers, nearest_threshold
 from tfmeta.learners import PrototypicalNetwork
 
 WAYS, UNKNOWN, SHOTS, QUERIES = 3, 2, 2, 4
@@ -265,3 +265,22 @@ def test_what_makes_no_figure_is_named(learner, validation, changes, message):
     named = {"unknown_ways": UNKNOWN, "seen_classes": validation.origins, **changes}
     with pytest.raises(ValueError, match=message):
         evaluate_open_set(learner, episodes, validation, **named)
+
+
+def test_the_nearest_threshold():
+    def fitted(ways, shots, value):
+        protocol = {"ways": ways, "shots": shots}
+        return Threshold("logit", value, 0.9, {}, protocol)
+
+    tasks = [(5, 1), (5, 5), (20, 1), (5, 1), (9, 5)]
+    kept = [fitted(*task, value) for value, task in enumerate(tasks)]
+    for (ways, shots), value in {
+        (5, 1): 3,  # The later of two.
+        (5, 4): 1,
+        (3, 9): 1,
+        (6, 2): 3,
+        (7, 5): 4,  # As near in ways and shots as another before it.
+        (8, 1): 4,  # Ways before shots.
+        (500, 5): 2,
+    }.items():
+        assert nearest_threshold(kept, ways=ways, shots=shots).value == value

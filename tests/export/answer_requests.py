@@ -1,4 +1,4 @@
-"""Calls signatures of a SavedModel: `python answer_requests.py MODEL IN OUT`.
+"""Calls signatures of SavedModels: `python answer_requests.py (MODEL IN OUT)...`.
 
 The file IN is an `.npz` with one array per `request/signature/input`; OUT gets
 one per `loader/request/output`, or `loader/request/error` with the message. The
@@ -15,8 +15,7 @@ import tensorflow as tf
 ERRORS = (tf.errors.InvalidArgumentError, TypeError, ValueError)
 
 
-def main() -> None:
-    model, source, target = sys.argv[1:]
+def answer_all(model: str, source: str, target: str) -> None:
     requests = defaultdict(dict)
     with np.load(source) as arrays:
         for key in arrays:
@@ -32,7 +31,10 @@ def main() -> None:
             except ERRORS as error:
                 outputs = {"error": np.array(str(error))}
             for name, value in outputs.items():
-                responses[f"{loader}/{request}/{name}"] = np.asarray(value)
+                value = np.asarray(value)
+                if value.dtype == object:  # Strings, which need no pickle as bytes.
+                    value = value.astype(bytes)
+                responses[f"{loader}/{request}/{name}"] = value
 
     loaded = tf.saved_model.load(model)
     answer(
@@ -56,4 +58,5 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    for start in range(1, len(sys.argv), 3):
+        answer_all(*sys.argv[start : start + 3])

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
+import tfmeta
 from tfmeta import export
 from tfmeta.datasets.reading.pictures import read_picture
 from tfmeta.encoders import Conv4
+from tfmeta.evaluation import Threshold
 from tfmeta.learners import PrototypicalNetwork
 
 HERE = Path(__file__).parent
@@ -48,15 +51,15 @@ def draw(path: Path, seed: int) -> Path:
     return path
 
 
-def run_client(*arguments: object) -> str:
+def run_client(*arguments: object, code: int = 0) -> str:
     done = subprocess.run(
         [sys.executable, HERE / "without_keras.py", CLIENT, *map(str, arguments)],
         env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
 
 
 def test_embed(model, learner, tmp_path):
@@ -83,6 +86,58 @@ def test_classify(model, tmp_path):
         [str(queries[1]), "alif"],
     ]
     assert all(1 / 3 < float(row[2]) <= 1 for row in rows)
+
+
+def test_none_of_these(model, learner, tmp_path):
+    for label, name in enumerate(("alif", "ba", "ta")):
+        draw(tmp_path / "support" / name / "one.png", label)
+    queries = [draw(tmp_path / f"{n}.png", n) for n in (2, 7)]
+    answers = ("classify", model, "--support", tmp_path / "support", "--open-set")
+    assert "fit one with" in run_client(*answers, *queries, code=1)
+
+    # A picture of the support is at no distance of its class, another is.
+    pictures = np.stack([read_picture(path) for path in queries])
+    support = np.stack([read_picture(draw(tmp_path / "s.png", n)) for n in range(3)])
+    state = learner.adapt(support[None], np.eye(3, dtype="float32")[None])
+    best = np.max(learner.predict_query(state, pictures[None])[0], axis=1)
+    assert best[0] > best[1]
+    thresholds = [
+        Threshold("logit", value, 0.9, {}, {"ways": ways, "shots": 1})
+        for ways, value in ((9, 1e9), (3, -1e9), (3, float(np.mean(best))))
+    ]
+    path = tmp_path / "served"
+    export.save(learner, path, open_set_thresholds=thresholds)
+    lines = run_client("classify", path, *answers[2:], *queries).splitlines()
+    assert [line.split("\t")[1] for line in lines] == ["ta", "none of these"]
+
+
+def test_classify_enrolled(client, tmp_path):
+    gallery = tfmeta.Gallery.create(
+        tmp_path / "gallery",
+        PrototypicalNetwork(Conv4(filters=8, seed=0)),
+        threshold=Threshold("logit", -1e-3, 0.9, {}, {}),
+        invert=True,
+    )
+    enrolled = {n: draw(tmp_path / f"{n}.png", n) for n in range(3)}
+    gallery.enrol({f"class {n}": [path] for n, path in enrolled.items()})
+    gallery.export(tmp_path / "model")
+    # A query that is enrolled has distance 0 to its own class, and is not rejected.
+    paths = [enrolled[2], draw(tmp_path / "new.png", 7), enrolled[0]]
+    printed = run_client("classify-enrolled", tmp_path / "model", *paths, "--invert")
+    rows = [line.split("\t") for line in printed.splitlines()]
+    names = ["class 2", "none of these", "class 0"]
+    assert [row[:2] for row in rows] == [
+        [str(path), name] for path, name in zip(paths, names, strict=True)
+    ]
+    answers = gallery.classify(paths)
+    for row, expected in zip(rows, answers.probabilities.max(axis=1), strict=True):
+        assert float(row[2]) == pytest.approx(expected, abs=1e-3)
+
+
+def test_only_a_gallery_has_enrolled_classes(client, model):
+    loaded = tf.saved_model.load(model / "9")
+    with pytest.raises(ValueError, match="`classify_enrolled_encoded`.*with embed, "):
+        client.classify_enrolled(loaded, [b""])
 
 
 @pytest.mark.parametrize("kind", ["jpg", "png"])

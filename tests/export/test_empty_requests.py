@@ -1,109 +1,22 @@
 """No queries, no examples, no unlabelled ones: an empty answer, of every learner."""
 
-import keras
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
+from every_learner import LEARNERS, WAYS, by_cost, conv4, examples, with_inner_loop
+from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 import tfmeta.learners
 from tfmeta import export
-from tfmeta.encoders import (
-    MLP,
-    Conv4,
-    KochConvNet,
-    TextEncoder,
-    TextTransformer,
-)
-from tfmeta.layers import BatchNormalization
 from tfmeta.learners import (
-    ANIL,
     MAML,
-    Baseline,
-    BaselinePlusPlus,
     FewShotLearner,
-    GaussianPrototypicalNetwork,
     GradientBasedLearner,
-    LogisticRegression,
-    LSTMMetaLearner,
-    MAMLPlusPlus,
-    MatchingNetwork,
-    MetaSGD,
     MetricLearner,
     PrototypicalNetwork,
-    RelationNetwork,
-    Reptile,
-    SemiSupervisedPrototypicalNetwork,
-    SiameseNetwork,
-    SimpleShot,
-    ZeroShotPrototypicalNetwork,
 )
-
-TEXTS = ["a b c", "b c d", "x y z"]
-WAYS = 3
-
-
-def conv4(**options):
-    return Conv4((8, 8, 1), filters=4, blocks=2, seed=0, **options)
-
-
-def dense(normalized=False):
-    layers = [keras.Input((6,)), keras.layers.Dense(4)]
-    return keras.Sequential([*layers, BatchNormalization()] if normalized else layers)
-
-
-ENCODERS = {
-    "conv4": conv4,
-    "strides": lambda: conv4(downsampling="strides"),
-    "koch": lambda: KochConvNet((105, 105, 1), filters=2, features=8, seed=0),
-    "mlp": lambda: MLP((6,), seed=0),
-    "text": lambda: TextEncoder(TEXTS, seed=0),
-    "transformer": lambda: TextTransformer(TEXTS, features=8, heads=2, seed=0),
-}
-
-
-def with_inner_loop(kind, **options):
-    def make():
-        return kind(conv4(), ways=WAYS, inner_steps=1, seed=0, **options)
-
-    return make
-
-
-LEARNERS = {
-    **{
-        f"prototypical-{name}": lambda make=make: PrototypicalNetwork(make())
-        for name, make in ENCODERS.items()
-    },
-    "gaussian": lambda: GaussianPrototypicalNetwork(conv4()),
-    "semi": lambda: SemiSupervisedPrototypicalNetwork(conv4()),
-    "semi-masked": lambda: SemiSupervisedPrototypicalNetwork(
-        conv4(), refinement="masked_soft_k_means"
-    ),
-    "matching": lambda: MatchingNetwork(conv4()),
-    "matching-context": lambda: MatchingNetwork(dense(), full_context=True, seed=0),
-    "relation": lambda: RelationNetwork(
-        conv4(flatten=False), relation_filters=4, seed=0
-    ),
-    "siamese": lambda: SiameseNetwork(conv4()),
-    "siamese-contrastive": lambda: SiameseNetwork(conv4(), "contrastive"),
-    "baseline": lambda: Baseline(conv4(), 5, head_steps=2, seed=0),
-    "baseline++": lambda: BaselinePlusPlus(conv4(), 5, head_steps=2, seed=0),
-    "simple-shot": lambda: SimpleShot(conv4()),
-    "logistic-regression": lambda: LogisticRegression(dense()),
-    "zero-shot": lambda: ZeroShotPrototypicalNetwork(dense(), dense()),
-    **{
-        f"maml-{kind}": with_inner_loop(MAML, batch_normalization=kind)
-        for kind in ("query_batch", "support", "running")
-    },
-    "maml-dense": lambda: MAML(dense(True), ways=WAYS, seed=0),
-    "maml-prototypes": lambda: MAML(conv4(), head="prototypes", inner_steps=1),
-    "maml-vectorized": with_inner_loop(MAML, vectorize_tasks=True),
-    "maml-regression": lambda: MAML(dense(), ways=2, task="regression", seed=0),
-    "anil": with_inner_loop(ANIL),
-    "meta-sgd": with_inner_loop(MetaSGD),
-    "maml++": with_inner_loop(MAMLPlusPlus),
-    "reptile": with_inner_loop(Reptile),
-    "lstm": lambda: LSTMMetaLearner(dense(), ways=WAYS, inner_steps=1, seed=0),
-}
 
 
 def test_every_learner_is_here():
@@ -118,43 +31,29 @@ def test_every_learner_is_here():
     assert made == public - bases
 
 
-def examples(encoder, count, dtype=None):
-    shape = (count, *encoder.input_shape[1:])
-    own = tf.as_dtype(encoder.inputs[0].dtype)
-    if own == tf.string:
-        return tf.constant(np.full(shape, "a b", object), tf.string)
-    numbers = np.random.default_rng(count).uniform(0, 9, shape)
-    return tf.cast(tf.constant(numbers), dtype or own)
-
-
 def spec_of_any_size(rows):
     """Of any number of tasks with any number of such rows."""
     return tf.TensorSpec([None, None, *rows.shape[1:]], rows.dtype)
 
 
-# One of each mechanism. Of the others those that have an export of their own are slow.
-USUAL = {
-    *("prototypical-conv4", "matching-context", "relation", "semi", "siamese"),
-    *("maml-query_batch", "maml-regression"),
-}
-RARER = {
-    *("prototypical-text", "gaussian", "baseline", "simple-shot", "zero-shot"),
-    *("logistic-regression", "maml-prototypes", "lstm"),
-}
+def check_what_can_be_joined(folder):
+    """By the rule of TensorFlow Serving: it joins inputs along a first dimension."""
+    model = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    signatures = json.loads((folder / "tfmeta.json").read_text("utf-8"))["signatures"]
+    for name, signature in signatures.items():
+        served = model.meta_graphs[0].signature_def[name]
+        scalars = [n for n, info in served.inputs.items() if not info.tensor_shape.dim]
+        if signature["batchable"]:
+            assert scalars == []
+            continue
+        # What no request gives comes from the signature, so that it is always there.
+        assert scalars == [*served.defaults] == ["one_task"]
+        # Others that join see it in what they would have to share out.
+        ranks = [len(info.tensor_shape.dim) for info in served.outputs.values()]
+        assert name.startswith("adapt") or 0 in ranks
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        name
-        if name in USUAL
-        else pytest.param(
-            name,
-            marks=pytest.mark.slow if name in RARER else pytest.mark.exhaustive,
-        )
-        for name in LEARNERS
-    ],
-)
+@pytest.mark.parametrize("name", by_cost(LEARNERS))
 def test_nothing_is_answered_by_nothing(name, tmp_path):
     learner = LEARNERS[name]()
     regression = getattr(learner, "task", None) == "regression"
@@ -196,6 +95,7 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
     # Where it is served.
     folder = export.save(learner, tmp_path / "m")
     served = tf.saved_model.load(str(folder)).signatures
+    check_what_can_be_joined(folder)
     verb, output = (
         ("predict", "predictions")
         if regression
@@ -244,21 +144,27 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
             )
             expect(found[output], count, WAYS)
     files = tf.stack([tf.io.encode_png(tf.zeros((2, 2, 1), tf.uint8))] * WAYS)
+    as_files = files if named["support"].dtype == tf.uint8 else support
+    encoded = {"support": as_files, "support_labels": numbers}
     if "embed_encoded" in served:
-        tried |= {"embed_encoded", "classify_encoded"}
+        tried.add("embed_encoded")
         found = served["embed_encoded"](examples=files[:0])["embeddings"]
         expect(found, 0, *encoder.output_shape[1:])
-        as_files = files if named["support"].dtype == tf.uint8 else support
-        found = served["classify_encoded"](
-            support=as_files, support_labels=numbers, query=files[:0]
-        )
+    if named["query"].dtype == tf.uint8:
+        tried.add(f"{verb}_encoded")
+        found = served[f"{verb}_encoded"](query=files[:0], **encoded)
+        expect(found[output], 0, outputs)
+    if "adapt_encoded" in served:
+        tried |= {"adapt_encoded", f"{verb}_adapted_encoded"}
+        state = served["adapt_encoded"](**encoded)
+        found = served[f"{verb}_adapted_encoded"](query=files[:0], **state)
         expect(found[output], 0, outputs)
     assert tried == {*served} - {"serving_default"}
 
     # No support is no task, unless classes are known by something else.
-    without = {"embed", "embed_float", "embed_encoded", f"{verb}_adapted"}
+    without = {name for name in tried if name.startswith(("embed", f"{verb}_adapted"))}
     for signature in tried - without - {"classify_with_prior"}:
-        encoded = signature == "classify_encoded"
+        encoded = signature.endswith("_encoded")
         more = {
             name: files if encoded else query
             for name in served[signature].structured_input_signature[1]

@@ -29,7 +29,9 @@ TASKS = {
 }
 WRONG = {
     "gap": ([0, 1, 3], 3, "without a gap.*[0 1 3]"),
-    "huge_label": ([0, 2**31 - 1], 2, "without a gap.*[0 2147483647]"),
+    "huge_label": ([0, 2**31 - 1], 2, "must be below 4096, the most.*[0 2147483647]"),
+    "one_too_high": ([*range(18), 4096], 19, "must be below 4096"),
+    "highest_of_all": ([*range(18), 4095], 19, "without a gap"),
     "no_zero": ([1, 2], 2, "without a gap.*[1 2]"),
     "negative": ([0, -1, 1], 3, "must not be negative.*[0 -1 1]"),
     "too_few_labels": ([0, 1], 3, "one label for each support example.*[3 2]"),
@@ -149,6 +151,9 @@ def test_probabilities_are_those_of_the_learner(
     assert found.dtype == np.float32
     assert found.shape == (queries, max(labels) + 1)
     np.testing.assert_allclose(found.sum(axis=1), np.ones(queries), atol=TOLERANCE)
+    logits = responses[f"{loader}/{task}/logits"]
+    np.testing.assert_allclose(tf.nn.softmax(logits), found, atol=TOLERANCE)
+    assert responses[f"{loader}/{task}/ways"] == max(labels) + 1
     if queries == 0:
         return
     support, query = pictures[: len(labels)], pictures[20 - queries :]
@@ -174,27 +179,34 @@ def test_other_dtypes_and_sizes_are_refused(responses):
         assert f"{loader}/wrong_size/error" in responses
 
 
-def test_description_file(exported):
+def test_description_file(exported, learner):
     content = json.loads((exported / "tfmeta.json").read_text("utf-8"))
     embed = {
+        "batchable": True,
         "inputs": {"examples": {"shape": [None, 28, 28, 1], "dtype": "uint8"}},
         "outputs": {"embeddings": {"shape": [None, 8], "dtype": "float32"}},
     }
     signatures = content.pop("signatures")
-    of_files = ["embed_encoded", "classify_encoded"]
-    assert list(signatures) == ["embed", "embed_float", "classify", *of_files]
+    embeds = ["embed", "embed_float", "embed_encoded"]
+    assert list(signatures) == [*embeds, "classify", "classify_encoded"]
     assert signatures["embed"] == embed
     embed["inputs"]["examples"]["dtype"] = "float32"
     assert signatures["embed_float"] == embed
     assert signatures["classify"] == {
+        "batchable": False,
         "inputs": {
             "support": {"shape": [None, 28, 28, 1], "dtype": "uint8"},
             "support_labels": {"shape": [None], "dtype": "int32"},
             "query": {"shape": [None, 28, 28, 1], "dtype": "uint8"},
         },
-        "outputs": {"probabilities": {"shape": [None, None], "dtype": "float32"}},
+        "outputs": {
+            "probabilities": {"shape": [None, None], "dtype": "float32"},
+            "logits": {"shape": [None, None], "dtype": "float32"},
+            "ways": {"shape": [], "dtype": "int32"},
+        },
     }
     assert signatures["embed_encoded"] == {
+        "batchable": True,
         "inputs": {"examples": {"shape": [None], "dtype": "string"}},
         "outputs": {"embeddings": {"shape": [None, 8], "dtype": "float32"}},
     }
@@ -202,13 +214,16 @@ def test_description_file(exported):
     assert versions["tensorflow"] == tf.__version__
     assert set(versions) == {"tfmeta", "keras", "tensorflow"}
     assert content == {
-        "format_version": 1,
+        "format_version": 2,
         "learner": "PrototypicalNetwork",
         "encoder": "conv4",
+        "parameters": sum(w.shape.num_elements() for w in learner.weights),
         "transductive": False,
         "pretraining_data": None,
         "example": {"shape": [28, 28, 1], "dtype": "uint8", "value_range": [0, 255]},
         "embedding_shape": [8],
+        "most_ways": 4096,
+        "open_set_thresholds": [],
         "default_signature": "embed",
         "description": {"training data": "none", "accuracy": [0.2, None]},
     }
@@ -298,7 +313,7 @@ def test_a_learner_that_embeds_nothing_classifies_alone(tmp_path, pictures):
     learner = LinearHead(build_learner().encoder)
     folder = export.save(learner, tmp_path)
     loaded = tf.saved_model.load(folder).signatures
-    assert set(loaded) == {"classify", "serving_default"}
+    assert set(loaded) == {"classify", "classify_encoded", "serving_default"}
     content = json.loads((folder / "tfmeta.json").read_text("utf-8"))
     assert content["default_signature"] == "classify"
     assert content["embedding_shape"] is None

@@ -96,16 +96,22 @@ def test_description_file(exported):
     strings = {"shape": [None], "dtype": "string"}
     assert content["signatures"] == {
         "embed": {
+            "batchable": True,
             "inputs": {"examples": strings},
             "outputs": {"embeddings": {"shape": [None, 256], "dtype": "float32"}},
         },
         "classify": {
+            "batchable": False,
             "inputs": {
                 "support": strings,
                 "support_labels": {"shape": [None], "dtype": "int32"},
                 "query": strings,
             },
-            "outputs": {"probabilities": {"shape": [None, None], "dtype": "float32"}},
+            "outputs": {
+                "probabilities": {"shape": [None, None], "dtype": "float32"},
+                "logits": {"shape": [None, None], "dtype": "float32"},
+                "ways": {"shape": [], "dtype": "int32"},
+            },
         },
     }
 

@@ -18,17 +18,29 @@ from tfmeta.learners import (
     SimpleShot,
 )
 
-ONE_BY_ONE = ["prototypical", "gaussian_prototypical", "relation", "simple_shot"]
+ONE_BY_ONE = [
+    "prototypical",
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in ("gaussian_prototypical", "relation", "simple_shot")
+    ),
+]
 TOGETHER = [
-    *("matching", "siamese", "semi_supervised_of_queries", "logistic_regression"),
-    *(pytest.param(n, marks=pytest.mark.slow) for n in ("siamese_mean", "baseline")),
+    *("matching", "siamese"),
+    *(
+        pytest.param(name, marks=pytest.mark.slow)
+        for name in (
+            *("siamese_mean", "semi_supervised_of_queries"),
+            *("logistic_regression", "baseline"),
+        )
+    ),
 ]
 
 
-def enrolled_of(learner, classes):
-    """What a gallery has in memory of examples by class."""
+def enrolled_of(learner, classes, enrolled=None):
+    """What a gallery has in memory of examples by class, in place of those before."""
     embedded = [learner.embed(tf.constant(one)[None])[0].numpy() for one in classes]
-    enrolled = Enrolled(learner)
+    enrolled = Enrolled(learner) if enrolled is None else enrolled
     enrolled.update(
         StoredClass(number, f"class {number}", one, np.arange(len(one)))
         for number, one in enumerate(embedded, start=1)
@@ -89,22 +101,24 @@ def expected_by_folds(learner, classes):
 
 
 def check_threshold(found, known, unknown, recall):
-    areas = {}
-    for column, name in enumerate(("logit", "probability")):
-        both = np.concatenate([known[:, column], unknown[:, column]])
-        positive = np.arange(len(both)) < len(known)
-        areas[name] = auroc(both[None], positive[None])[0]
-        # Pairs that are equal to rounding may be in either order.
-        assert found.validation_auroc[name] == pytest.approx(areas[name], abs=0.02)
-    assert areas[found.score] >= max(areas.values()) - 0.02
-    column = ("logit", "probability").index(found.score)
-    expected = largest_with_recall(known[:, column], recall)
+    names, areas = ("logit", "probability"), {}
+    for column, name in enumerate(names):
+        positive = np.repeat([True, False], [len(known), len(unknown)])[None]
+        # What is equal to rounding may be in either order.
+        rounding = 1e-5 * max(1, np.abs(known[:, column]).max())
+        areas[name] = [
+            auroc(np.concatenate([k, unknown[:, column]])[None], positive)[0]
+            for k in (known[:, column] - rounding, known[:, column] + rounding)
+        ]
+        assert areas[name][0] <= found.validation_auroc[name] <= areas[name][1]
+    assert areas[found.score][1] >= max(lowest for lowest, _ in areas.values())
+    expected = largest_with_recall(known[:, names.index(found.score)], recall)
     assert found.value == pytest.approx(expected, rel=1e-4, abs=1e-4)
     assert found.recall == recall
     assert found.protocol["examples"] == len(known)
 
 
-@pytest.mark.parametrize("sizes", [(5, 3, 1, 6), (2, 1)], ids=str)
+@pytest.mark.parametrize("sizes", [(4, 3, 1, 2), (2, 1)], ids=str)
 @pytest.mark.parametrize("name", ONE_BY_ONE)
 def test_classes_are_left_out_one_by_one(name, sizes):
     learner = MAKERS[name]()
@@ -118,14 +132,20 @@ def test_classes_are_left_out_one_by_one(name, sizes):
 @pytest.mark.parametrize("name", TOGETHER)
 def test_those_that_learn_classes_together_leave_out_folds(name):
     learner = MAKERS[name]()
-    sizes = (6, 2, 1, 3, 2, 2)
+    sizes = (6, 1, 2, 2)
     enrolled, classes = enrolled_of(learner, points(sizes, spread=0.7).values())
     found = cross_validated(learner, enrolled, recall=0.8)
     assert not learner.independent_classes
     check_threshold(found, *expected_by_folds(learner, classes), 0.8)
 
 
-@pytest.mark.parametrize("name", ["logistic_regression", "matching", "siamese"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param("logistic_regression", marks=pytest.mark.slow),
+        *("matching", "siamese"),
+    ],
+)
 def test_two_classes_are_enough_for_folds(name):
     learner = MAKERS[name]()
     enrolled, classes = enrolled_of(learner, points((2, 1)).values())
@@ -157,22 +177,22 @@ def test_too_little_is_said(name, sizes, missing):
 
 def test_of_many_examples_some_are_taken_from_all_classes():
     learner = MAKERS["prototypical"]()
-    enrolled, _ = enrolled_of(learner, points([30] * 60).values())
+    enrolled, _ = enrolled_of(learner, points([30] * 40).values())
     found = cross_validated(learner, enrolled, recall=0.95)
     assert found.protocol == {
         "by": "cross-validation of the enrolled examples",
         "left_out": "one example",
-        "ways": 60,
+        "ways": 40,
         "examples": 1000,
     }
 
 
-def accepted(learner, features, seed, *, classes=8, shots=20, recall=0.9):
+def accepted(learner, enrolled, features, seed, *, classes=8, shots=20, recall=0.9):
     """Shares of fresh queries accepted, of enrolled classes and of others."""
     rng = np.random.default_rng(seed)
     centres = rng.normal(scale=4.0, size=(2 * classes, features))
     support = [c + rng.normal(size=(shots, features)) for c in centres[:classes]]
-    enrolled = enrolled_of(learner, [one.astype("f4") for one in support])[0]
+    enrolled_of(learner, [one.astype("f4") for one in support], enrolled)
     threshold = cross_validated(learner, enrolled, recall=recall)
     queries = centres[:, None] + rng.normal(size=(2 * classes, 50, features))
     logits = enrolled.logits(queries.reshape(-1, features).astype("f4"))
@@ -197,7 +217,8 @@ def accepted(learner, features, seed, *, classes=8, shots=20, recall=0.9):
 def test_fresh_queries_are_accepted_as_often_as_was_asked(make, features):
     """Of Gaussian classes, over galleries: the recall; of folds, or more."""
     learner = make(identity(features))
-    shares = np.array([accepted(learner, features, seed) for seed in range(10)])
+    enrolled = Enrolled(learner)
+    shares = np.array([accepted(learner, enrolled, features, s) for s in range(10)])
     known, unknown = shares.mean(axis=0)
     # Over galleries, each of 160 queries that calibrate and 400 fresh ones.
     error = shares[:, 0].std(ddof=1) / np.sqrt(len(shares))

@@ -167,6 +167,7 @@ def test_classes_have_names_and_examples(classes, error, message):
         check_classes(classes)
 
 
+@pytest.mark.slow
 def test_texts_are_embedded_as_the_encoder_does():
     wordllama = pytest.importorskip("wordllama")
     assert wordllama

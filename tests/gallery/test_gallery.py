@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+import textwrap
 import threading
 
 import keras
@@ -32,7 +33,7 @@ QUERIES = np.random.default_rng(9).normal(scale=2, size=(7, FEATURES)).astype("f
 OPEN_SET_FIGURES = (
     *("accuracies", "auroc", "open_accuracies", "known_accepted", "unknown_rejected"),
 )
-DEFAULT = ["prototypical", "semi_supervised_of_queries", "logistic_regression"]
+DEFAULT = ["prototypical", "siamese"]
 
 
 def probabilities_of(learner, classes, queries=QUERIES):
@@ -77,6 +78,7 @@ def test_answers_are_those_of_the_learner(name, tmp_path):
         gallery.close()
 
 
+@pytest.mark.slow
 def test_another_process_answers_the_same(tmp_path):
     gallery = Gallery.create(tmp_path / "gallery", MAKERS["prototypical_cosine"]())
     gallery.enrol(points((3, 2, 4)))
@@ -448,7 +450,10 @@ def run(tmp_path_factory):
     )
     figures = {name: np.array([0.5, 0.6]) for name in OPEN_SET_FIGURES}
     for value, shots in ((-1.0, 1), (-2.0, 5)):
-        protocol = {"ways": 5, "shots": shots, "episodes": 2}
+        protocol = {
+            **{"table": "made", "fingerprint": "0", "queries": 1, "unknown_ways": 1},
+            **{"ways": 5, "shots": shots, "episodes": 2, "seed": 0},
+        }
         threshold = Threshold("logit", value, 0.9, {"logit": 0.5}, protocol)
         result = OpenSetResult(protocol, False, threshold, **figures)
         OpenSet().kept_in(folder).keep(result)
@@ -472,6 +477,19 @@ def test_a_gallery_of_a_run_reads_pictures_as_the_run_did(run, tmp_path):
         Gallery.from_run(tmp_path / "third", tmp_path / "no_run")
 
 
+@pytest.mark.slow
+def test_the_example_of_the_class_runs(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    example = Gallery.__doc__.partition("```python")[2].partition("```")[0]
+    lines = textwrap.dedent(example).strip().split("\n")
+    lines = [
+        f"    said = {line.strip()}" if line.strip().startswith("[answers") else line
+        for line in lines
+    ]
+    space = {"tfmeta": tfmeta, "keras": keras, "np": np}
+    exec("\n".join(lines), space)
+    assert space["said"] == ["right", "none of these"]
+    assert Gallery("points").class_sizes() == {"left": 3}
 @pytest.mark.parametrize("name", ["prototypical", "logistic_regression"])
 def test_the_best_classes_are_those_of_all(name, tmp_path):
     learner = MAKERS[name]()

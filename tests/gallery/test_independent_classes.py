@@ -32,7 +32,14 @@ def test_every_learner_is_looked_at():
     assert every_kind_is_here()
 
 
-@pytest.mark.parametrize("name", MAKERS)
+# Heads that are fitted step by step, which declare nothing.
+SLOW = ("baseline", "baseline_plus_plus", "logistic_regression", "matching_full")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in SLOW else ()) for n in MAKERS],
+)
 def test_what_is_declared_is_true(name):
     learner = MAKERS[name]()
     classes = list(points(SIZES, seed=1).values())

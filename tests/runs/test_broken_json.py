@@ -18,6 +18,7 @@ from tfmeta.classifying.saved_model import read_description
 from tfmeta.datasets import load
 from tfmeta.datasets.storage.table_folder import open_table, save_table
 from tfmeta.evaluation import EvaluationResult, LakeResult, OpenSetResult
+from tfmeta.evaluation.threshold import nearest_threshold
 from tfmeta.reproduction.csv_table import csv_text
 from tfmeta.reproduction.files import read_result
 from tfmeta.reproduction.markdown import markdown
@@ -25,7 +26,7 @@ from tfmeta.reproduction.table import load_table
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.measuring.lake import Lake
 from tfmeta.runs.measuring.on_episodes import metrics
-from tfmeta.runs.measuring.open_set import OpenSet, find_threshold
+from tfmeta.runs.measuring.open_set import OpenSet, read_thresholds
 from tfmeta.runs.pictures import draw_curve
 from tfmeta.runs.run_folder import RunFolder
 
@@ -192,7 +193,7 @@ def reader(request, tmp_path):
         )
 
     def threshold():
-        found = find_threshold(folder, ways=2, shots=1)
+        found = nearest_threshold(read_thresholds(folder), ways=2, shots=1)
         assert found.accepts(np.array([found.value])).all()
 
     kind = request.param

@@ -14,13 +14,17 @@ from tfmeta.runs.confusion_picture import draw_matrix
 
 NONE_OF_THESE = "none of these"
 
+# With more classes those alone are counted that occur.
+_MOST_CLASSES = 1000
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CheckedAnswers:
     """Answers beside the truth.
 
     Attributes:
-        names: The classes; for an open set `"none of these"` is the last.
+        names: The classes (of more than 1,000 those that occur); for an open set `"none
+            of these"` is the last.
         counts: Int64 `(classes, classes)`: queries by true class and answer.
         what: What the queries are.
     """
@@ -48,6 +52,12 @@ class CheckedAnswers:
             open_set: Whether -1 may occur.
             what: What the queries are.
         """
+        if len(class_names) > _MOST_CLASSES:
+            both = np.stack([labels, answers])
+            occur = np.unique(both[both != UNKNOWN])
+            both = np.where(both == UNKNOWN, both, np.searchsorted(occur, both))
+            labels, answers = both
+            class_names = [class_names[label] for label in occur]
         names = (*class_names, NONE_OF_THESE) if open_set else tuple(class_names)
         counts = np.zeros((len(names), len(names)), np.int64)
         rows, columns = (

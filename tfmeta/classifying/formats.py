@@ -14,6 +14,9 @@ from tfmeta.classifying.answers import Answers
 from tfmeta.json_files import json_text, null_where_not_finite
 from tfmeta.printable import printable
 
+# With more classes JSON has the largest probabilities alone.
+MOST_CLASSES, TOP = 1000, 10
+
 
 def text_lines(answers: Answers) -> Iterator[str]:
     """A line for each query, between tabs: its name, the class, the probability.
@@ -63,7 +66,8 @@ def json_lines(answers: Answers) -> Iterator[str]:
 
     `{"classes": [...], "answers": [...], "accuracy": ...}`: each answer has `file`
     (or `text`), `class` and `probability`, both `null` for none of these, and the
-    `probabilities` of all classes by name; where the true classes are known also
+    `probabilities` of all classes by name (of more than `MOST_CLASSES` the `TOP`
+    largest, the largest first); where the true classes are known also
     `label`, `null` for another class than those, and the document has `right`,
     `accuracy` and `recall` by class, else `null`.
     """
@@ -84,9 +88,9 @@ def json_lines(answers: Answers) -> Iterator[str]:
         if answers.labels is not None:
             true = int(answers.labels[row])
             values["label"] = names[true] if true >= 0 else None
+        row_of = answers.probabilities[row]
         values["probabilities"] = {
-            n: float(_short(p))
-            for n, p in zip(names, answers.probabilities[row], strict=True)
+            names[column]: float(_short(row_of[column])) for column in _shown(row_of)
         }
         yield _json(values) + ("" if row == last else ",")
     yield f"], {_json(_figures(answers))[1:]}"
@@ -97,6 +101,13 @@ FORMATS: Mapping[str, Callable[[Answers], Iterator[str]]] = {
     "csv": csv_lines,
     "json": json_lines,
 }
+
+
+def _shown(probabilities: np.ndarray) -> np.ndarray:
+    """The columns whose probabilities are written."""
+    if len(probabilities) <= MOST_CLASSES:
+        return np.arange(len(probabilities))
+    return np.argsort(-probabilities, kind="stable")[:TOP]
 
 
 def _field(answers: Answers) -> str:

@@ -42,6 +42,8 @@ def decide_inversion(
     light_ground: bool,
     support: Mapping[Path, Ground],
     query: Mapping[Path, Ground],
+    *,
+    support_name: str = "--support",
 ) -> Inversion:
     """One decision for support and queries together.
 
@@ -49,6 +51,7 @@ def decide_inversion(
         light_ground: Whether the run was trained on dark ink on light ground.
         support: The ground of each picture of the support.
         query: That of each query.
+        support_name: How the support was given, for the messages.
 
     Returns:
         To invert when the common ground of all these pictures is clear and the
@@ -71,7 +74,8 @@ def decide_inversion(
     done = "inverted" if inverted else "not inverted"
     sides = "; ".join(
         f"{side}: {done} ({_counted(side_grounds.values())})"
-        for side, side_grounds in (("--support", support), ("--query", query))
+        for side, side_grounds in ((support_name, support), ("--query", query))
+        if side_grounds
     )
     said = f"the run was trained on {_WORDS[own]} and "
     if inverted:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TypedDict
+
 import numpy as np
-import tensorflow as tf
 
 from tfmeta.classifying.answers import Answers
 from tfmeta.classifying.run_pictures import RunPictures
-from tfmeta.classifying.saved_model import check_probabilities
+from tfmeta.classifying.saved_model import ask_for_scores, read_description
 from tfmeta.classifying.task import UNKNOWN
-from tfmeta.finite_checks import check_finite_weights
+from tfmeta.evaluation.kept import KeptThreshold
+from tfmeta.evaluation.threshold import Threshold, nearest_threshold
+from tfmeta.json_types import check_type
 from tfmeta.printable import shell_word
-from tfmeta.runs.measuring.open_set import find_threshold
+from tfmeta.runs.measuring.open_set import read_thresholds
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.train import load_learner
 
 
-def classify_open_set(folder: RunFolder, pictures: RunPictures) -> Answers:
-    """Classifies with the learner and the threshold of a run.
+class _Described(TypedDict, total=False):
+    """Of `tfmeta.json`, what is read; exports of before are without."""
+
+    open_set_thresholds: list[KeptThreshold]
+
+
+def classify_open_set(path: Path, model_folder: Path, pictures: RunPictures) -> Answers:
+    """Classifies with a SavedModel alone, by a threshold that was kept.
 
     Args:
-        folder: The run.
+        path: The run, whose thresholds go before those of its SavedModel, or the
+            version folder itself.
+        model_folder: The version folder.
         pictures: The task.
 
     Returns:
@@ -28,38 +39,79 @@ def classify_open_set(folder: RunFolder, pictures: RunPictures) -> Answers:
         is of other tasks.
 
     Raises:
-        FileNotFoundError: When the run has no learner, or no threshold.
-        ValueError: When a file is damaged, or an answer is not finite; counts them.
+        FileNotFoundError: When there is no threshold.
+        ValueError: When a file is damaged, the SavedModel is of an earlier tfmeta, or
+            an answer is not finite; counts them.
     """
     task = pictures.task
     ways = len(task.class_names)
     shots = int(np.bincount(task.support_labels).min())
-    threshold = find_threshold(folder, ways=ways, shots=shots)
-    learner = load_learner(folder)
-    check_finite_weights(str(folder.learner_file), learner.variables)
-    labels = tf.one_hot(task.support_labels, ways)
-    state = learner.adapt(tf.constant(pictures.support)[None], labels[None])
-    logits = learner.predict_query(state, tf.constant(pictures.query)[None])[0]
-    logits = tf.cast(logits, tf.float32)
-    probabilities = tf.nn.softmax(logits).numpy()
-    # The softmax of infinite logits is finite where they are below others.
-    check_probabilities(logits.numpy(), str(folder.learner_file))
-    scores = {"logit": logits.numpy(), "probability": probabilities}[threshold.score]
-    accepted = threshold.accepts(scores.max(axis=1))
+    threshold = find_threshold(path, model_folder, ways=ways, shots=shots)
+    scores = ask_for_scores(
+        model_folder, pictures.support, task.support_labels, pictures.query
+    )
+    accepted = threshold.accepts(scores[threshold.score].max(axis=1))
     p, warnings = threshold.protocol, []
     if (p["ways"], p["shots"]) != (ways, shots):
         warnings.append(
             f"the threshold was fitted on {p['ways']}-way {p['shots']}-shot episodes, "
             f"and this task has {ways} classes with {shots} shots: fit another with "
-            f"`tfmeta evaluate {shell_word(folder.path)} --open-set --ways {ways} "
-            f"--shots {shots}`"
+            f"{_how_to_fit(path, model_folder, ways, shots)}"
         )
     return Answers(
         names=task.query_names,
         class_names=task.class_names,
-        probabilities=probabilities,
-        classes=np.where(accepted, logits.numpy().argmax(axis=1), UNKNOWN),
+        probabilities=scores["probability"],
+        classes=np.where(accepted, scores["logit"].argmax(axis=1), UNKNOWN),
         labels=task.query_labels,
         open_set=True,
         warnings=tuple(warnings),
     )
+
+
+def find_threshold(
+    path: Path, model_folder: Path, *, ways: int, shots: int
+) -> Threshold:
+    """The threshold that was fitted on the episodes most like a task.
+
+    Args:
+        path: The run, whose thresholds go before those of its SavedModel, since it may
+            have been evaluated after the export; or the version folder itself.
+        model_folder: The version folder.
+        ways: Classes of the task.
+        shots: The fewest examples of one of its classes.
+
+    Raises:
+        FileNotFoundError: When there is none.
+        ValueError: When a file is damaged or from a newer version.
+    """
+    thresholds, place = [], model_folder / "tfmeta.json"
+    if path != model_folder:
+        thresholds, place = read_thresholds(RunFolder(path)), path
+    thresholds = thresholds or _exported_thresholds(model_folder)
+    if not thresholds:
+        raise FileNotFoundError(
+            f"{place} must hold a threshold. Received: none; fit one with "
+            f"{_how_to_fit(path, model_folder, ways, shots)}"
+        )
+    return nearest_threshold(thresholds, ways=ways, shots=shots)
+
+
+def _exported_thresholds(model_folder: Path) -> list[Threshold]:
+    file = model_folder / "tfmeta.json"
+    described = check_type(read_description(model_folder), _Described, file)
+    try:
+        kept = described.get("open_set_thresholds", [])
+        return [Threshold.from_json(values) for values in kept]
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`open_set_thresholds` in {file} must be as `tfmeta export` writes them. "
+            f"Received: others ({error}); export again"
+        ) from error
+
+
+def _how_to_fit(path: Path, model_folder: Path, ways: int, shots: int) -> str:
+    alone = path == model_folder
+    run = "RUN" if alone else shell_word(path)
+    then = ", and export it again with `tfmeta export RUN`" if alone else ""
+    return f"`tfmeta evaluate {run} --open-set --ways {ways} --shots {shots}`{then}"

@@ -40,7 +40,7 @@ def find_picture_task(
     task.class_names  # ('cup', 'spoon')
     ```
     """
-    files = _labelled(support)
+    files = labelled_pictures(support)
     names = files.class_names
     check_classes(names, support)
     queries = QueryFiles.found(query, names, unknown_classes=unknown_classes)
@@ -56,19 +56,26 @@ def find_picture_task(
 
 
 def find_named_task(
-    class_names: Sequence[str], query: Path, *, unknown_classes: bool = False
+    class_names: Sequence[str],
+    query: Path,
+    *,
+    unknown_classes: bool = False,
+    named_by: str = "the support",
 ) -> Task[Path]:
     """The same where classes are known by their names alone.
 
     Args:
-        class_names: The classes, at least two, each once.
+        class_names: The classes, each once.
         query: As of `find_picture_task`.
         unknown_classes: Likewise.
+        named_by: Whose classes they are, for the messages.
 
     Raises:
         FileNotFoundError, ValueError: As `find_picture_task`.
     """
-    queries = QueryFiles.found(query, class_names, unknown_classes=unknown_classes)
+    queries = QueryFiles.found(
+        query, class_names, unknown_classes=unknown_classes, named_by=named_by
+    )
     return Task(
         class_names=tuple(class_names),
         support=(),
@@ -93,7 +100,15 @@ def check_classes(class_names: Sequence[str], source: Path) -> None:
         )
 
 
-def _labelled(support: Path) -> LabelledFiles:
+def labelled_pictures(support: Path) -> LabelledFiles:
+    """The files of `--support`, with their classes; none is opened.
+
+    Args:
+        support: As of `find_picture_task`.
+
+    Raises:
+        FileNotFoundError, ValueError: As `find_picture_task`, but for one class alone.
+    """
     if support.is_file():
         return list_csv(support)
     refuse_given_splits(support)

@@ -30,7 +30,12 @@ class QueryFiles:
 
     @classmethod
     def found(
-        cls, path: Path, class_names: Sequence[str], *, unknown_classes: bool
+        cls,
+        path: Path,
+        class_names: Sequence[str],
+        *,
+        unknown_classes: bool,
+        named_by: str = "the support",
     ) -> QueryFiles:
         """One picture, those of a folder, or of its sub-folders, one for each class.
 
@@ -38,6 +43,7 @@ class QueryFiles:
             path: The file or folder.
             class_names: Classes of the support.
             unknown_classes: Whether sub-folders may have other names.
+            named_by: Whose classes they are, for the messages.
 
         Raises:
             FileNotFoundError: When nothing is there.
@@ -51,11 +57,15 @@ class QueryFiles:
         found = list_class_files(path, what="picture")
         others = sorted(set(found.labels) - set(class_names))
         if others and not unknown_classes:
+            apart = ""
+            if named_by == "the support":
+                apart = (
+                    ", and with a RUN --open-set tells pictures of other classes apart"
+                )
             raise ValueError(
-                f"sub-folders of {str(path)!r} must be named as the support's, "
+                f"sub-folders of {str(path)!r} must be named as {named_by}'s, "
                 f"{_some(class_names)}. Received: {_some(others)}; pictures "
-                "without known classes go directly into one folder, and with a RUN "
-                "--open-set tells pictures of other classes apart"
+                f"without known classes go directly into one folder{apart}"
             )
         labels = number_labels(found.labels, class_names, unknown=unknown_classes)
         return cls.below(path, found.files, labels)

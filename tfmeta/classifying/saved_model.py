@@ -12,7 +12,7 @@ from tfmeta.runs.run_folder import RunFolder, read_versioned
 
 # Of `tfmeta.json`; `tfmeta.export` has it too, but imports TensorFlow, and
 # pictures are read and checked without.
-_NEWEST_DESCRIPTION = 1
+_NEWEST_DESCRIPTION = 2
 
 
 class _Example(TypedDict):
@@ -127,6 +127,37 @@ def ask_saved_model(
         ValueError: When the SavedModel is damaged or does not classify, or when
             probabilities are not finite; counts the examples.
     """
+    (probabilities,) = _ask(
+        model_folder, support, support_labels, query, ["probabilities"]
+    )
+    return probabilities
+
+
+def ask_for_scores(
+    model_folder: Path,
+    support: np.ndarray,
+    support_labels: np.ndarray,
+    query: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """As `ask_saved_model`: `"logit"` and `"probability"`, each `(queries, ways)`.
+
+    Raises:
+        ValueError: As `ask_saved_model`, and when the SavedModel gives no logits, as
+            those of before.
+    """
+    probabilities, logits = _ask(
+        model_folder, support, support_labels, query, ["probabilities", "logits"]
+    )
+    return {"logit": logits, "probability": probabilities}
+
+
+def _ask(
+    model_folder: Path,
+    support: np.ndarray,
+    support_labels: np.ndarray,
+    query: np.ndarray,
+    outputs: list[str],
+) -> list[np.ndarray]:
     import tensorflow as tf
 
     from tfmeta.finite_checks import check_finite_weights
@@ -137,6 +168,13 @@ def ask_saved_model(
     with loading(whole, model_folder, advice):
         loaded = load_saved_model(model_folder)
         classify = loaded.signatures["classify"]
+    given = classify.structured_outputs
+    if "probabilities" in given and not set(outputs) <= set(given):
+        raise ValueError(
+            f"{model_folder} must give {' and '.join(outputs)}, for --open-set. "
+            f"Received: {', '.join(given)}, as an earlier tfmeta wrote it; export "
+            "again with `tfmeta export`"
+        )
     check_finite_weights(str(model_folder), classify.variables)
     with loading("one that classifies what its tfmeta.json says", model_folder, advice):
         of_model = classify.structured_input_signature[1]
@@ -147,15 +185,17 @@ def ask_saved_model(
                 for name, examples in (("support", support), ("query", query))
             },
         )
-        probabilities = answer["probabilities"].numpy()
+        found = [answer[name].numpy() for name in outputs]
     shape = (len(query), int(support_labels.max()) + 1)
-    if probabilities.shape != shape:
-        raise ValueError(
-            f"{model_folder} must answer with a probability of each class, {shape} of "
-            f"them. Received: {probabilities.shape}"
-        )
-    check_probabilities(probabilities, str(model_folder))
-    return probabilities
+    for values in found:
+        if values.shape != shape:
+            raise ValueError(
+                f"{model_folder} must answer with a probability of each class, {shape} "
+                f"of them. Received: {values.shape}"
+            )
+        # The softmax of infinite logits is finite where they are below others.
+        check_probabilities(values, str(model_folder))
+    return found
 
 
 def check_probabilities(probabilities: np.ndarray, model: str) -> None:

@@ -65,7 +65,7 @@ def read_named_texts(
     """The same where classes are known by their names alone.
 
     Args:
-        class_names: The classes, at least two, each once.
+        class_names: The classes, each once.
         query: As of `read_text_task`.
         unknown_classes: Likewise.
 

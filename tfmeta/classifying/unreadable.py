@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tfmeta.classifying.task import Task
@@ -29,15 +30,29 @@ def check_heads(task: Task[Path], *, skip_bad: bool) -> tuple[Task[Path], list[s
             those that cannot be read.
     """
     files = [*task.support, *task.query]
-    unreadable = find_unreadable(files, _open)
+    unreadable = find_no_pictures(files, skip_bad=skip_bad)
     if not unreadable:
         return task, []
-    if not skip_bad:
+    return task.without(unreadable), [left_out(unreadable, len(files))]
+
+
+def find_no_pictures(files: Sequence[Path], *, skip_bad: bool) -> dict[Path, str]:
+    """What is wrong with files that are no pictures, by their heads alone.
+
+    Args:
+        files: The files.
+        skip_bad: Whether some may be none.
+
+    Raises:
+        ValueError: As `check_heads`.
+    """
+    unreadable = find_unreadable(files, _open)
+    if unreadable and not skip_bad:
         # Truncated ones have heads.
         size = (64, 64)
         tried = find_unreadable(files, lambda path: read_photograph(path, size=size))
         refuse_unreadable({**unreadable, **tried}, len(files), ACCEPTED_PICTURE)
-    return task.without(unreadable), [left_out(unreadable, len(files))]
+    return unreadable
 
 
 def _open(path: Path) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
+from tfmeta.cli.classify_gallery_job import ClassifyGalleryJob
 from tfmeta.cli.classify_job import ClassifyJob, parse_classes, warn
 from tfmeta.cli.command import Command
+from tfmeta.cli.head_options import LEARNER, head_options
 from tfmeta.cli.options import (
     DATA_DIR,
     RUN,
@@ -18,17 +19,18 @@ from tfmeta.cli.options import (
     AnyPath,
     FiniteRange,
     PictureFile,
-    WholeRange,
 )
-from tfmeta.cli.output import say
-from tfmeta.registry import LEARNERS
-from tfmeta.runs.config import MOST_PIXELS
+from tfmeta.cli.output import say, write_lines
+from tfmeta.gallery.database import is_gallery
 
-_HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothing"]
+# What is taken with a gallery.
+_WITH_GALLERY = {
+    *("run", "query", "skip_bad", "form", "picture", "confusion", "data_dir"),
+}
 
 
 @click.command(cls=Command)
-@click.argument("run", required=False, type=RUN)
+@click.argument("run", metavar="[RUN|GALLERY]", required=False, type=RUN)
 @click.option(
     "--support",
     type=AnyPath(exists=True),
@@ -40,8 +42,9 @@ _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothin
     required=True,
     type=AnyPath(exists=True),
     help="A picture, or a folder of pictures to classify; with sub-folders named as "
-    "those of --support the answers are checked. For texts a CSV file with the column "
-    "text, and label where answers are to be checked, or a file with one text a line.",
+    "those of --support, or the classes of GALLERY, the answers are checked. For texts "
+    "a CSV file with the column text, and label where answers are to be checked, or a "
+    "file with one text a line.",
 )
 @click.option(
     "--classes",
@@ -50,25 +53,7 @@ _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothin
     help="In place of --support: classes by their names alone. For texts; for pictures "
     "with the RUN of a ZeroShotPrototypicalNetwork.",
 )
-@click.option(
-    "--encoder",
-    type=WORD,
-    metavar="NAME",
-    help="Without RUN: the pre-trained encoder, a name or a file of Keras. [default: "
-    "efficientnet_lite0 for pictures, wordllama for texts]",
-)
-@click.option(
-    "--size",
-    type=WholeRange(1, MOST_PIXELS),
-    metavar="PIXELS",
-    help="Without RUN: side in pixels that pictures are brought to; 128 is two and a "
-    "half times as fast. [default: the encoder's, 224]",
-)
-@click.option(
-    "--learner",
-    type=click.Choice(_HEADS),
-    help="Without RUN: what compares the encoder's features. [default: simple_shot]",
-)
+@head_options("Without RUN: ")
 @click.option(
     "--prior-shots",
     type=FiniteRange(0, 1_000_000),
@@ -89,7 +74,8 @@ _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothin
     "--open-set",
     is_flag=True,
     help='With RUN: answer "none of these" where no class is near enough, by the '
-    "threshold of `tfmeta evaluate RUN --open-set`.",
+    "threshold of `tfmeta evaluate RUN --open-set`. Its newest SavedModel answers, and "
+    "a version folder has the thresholds there were when it was exported.",
 )
 @click.option(
     "--skip-bad",
@@ -104,7 +90,8 @@ _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothin
     default="text",
     show_default=True,
     help="How answers are printed: lines with tabs, a CSV table, or one JSON document "
-    "with the probabilities of all classes. CSV has names as they are; a spreadsheet "
+    "with the probabilities of all classes (of more than 1,000 the 10 largest). CSV "
+    "has names as they are; a spreadsheet "
     "takes one that begins with =, +, - or @ for a formula.",
 )
 @click.option(
@@ -143,14 +130,18 @@ def classify(
     Without RUN nothing is trained: a pre-trained encoder looks at pictures (extra
     photos) or texts (extra texts), and each query goes to the nearest class. What it
     makes of a picture is kept in the data folder. RUN is a run folder or a SavedModel's
-    version folder.
+    version folder. GALLERY is a folder of `tfmeta gallery enrol`: its classes stand for
+    --support, and what is none of them is told apart by the threshold that it has.
 
     When all is read, prints one line per query: its name, the class and its
     probability, between tabs; tabs, newlines and the like in names are escaped. Where
     the classes of the queries are known, accuracy and recall follow (with --format csv
     on stderr).
     """
-    _check_options(run, support, classes, no_cache, options)
+    if run is not None and is_gallery(run):
+        _check_gallery_options(run)
+    else:
+        _check_options(run, support, classes, no_cache, options)
 
     given_prior_shots = options["prior_shots"]
 
@@ -158,7 +149,7 @@ def classify(
         if confusion is not None and not labelled:
             raise click.UsageError(
                 "--confusion needs sub-folders in --query, named as those of "
-                f"--support, or a column label. Received: {query} without"
+                f"{classes_of}, or a column label. Received: {query} without"
             )
         if picture is not None and not pictures:
             raise click.UsageError(
@@ -169,21 +160,27 @@ def classify(
                 f"--prior-shots is for texts. Received: the pictures of {query}"
             )
 
-    from tfmeta.datasets.data_dir import resolve_data_dir
+    classes_of = "--support"
+    job: ClassifyJob | ClassifyGalleryJob
+    if run is not None and is_gallery(run):
+        classes_of = "the classes of GALLERY"
+        job = ClassifyGalleryJob(run, query, options["skip_bad"], check_sides)
+    else:
+        from tfmeta.datasets.data_dir import resolve_data_dir
 
-    kept = resolve_data_dir(data_dir) / "features"
-    options["learner"] = options["learner"] or "simple_shot"
-    if options["prior_shots"] is None:
-        options["prior_shots"] = 1.0
-    job = ClassifyJob(
-        run=run,
-        support=support,
-        query=query,
-        class_names=None if classes is None else parse_classes(classes),
-        cache_dir=None if no_cache else kept,
-        check_sides=check_sides,
-        **options,
-    )
+        kept = resolve_data_dir(data_dir) / "features"
+        options["learner"] = options["learner"] or LEARNER
+        if options["prior_shots"] is None:
+            options["prior_shots"] = 1.0
+        job = ClassifyJob(
+            run=run,
+            support=support,
+            query=query,
+            class_names=None if classes is None else parse_classes(classes),
+            cache_dir=None if no_cache else kept,
+            check_sides=check_sides,
+            **options,
+        )
     answers, files = job.answer()
     warn(answers.warnings)
 
@@ -197,25 +194,23 @@ def classify(
     checked = answers.checked()
     if confusion is not None and checked is not None:
         checked.draw(confusion)
-    _write(FORMATS[form](answers), for_programs=form != "text")
+    write_lines(FORMATS[form](answers), for_programs=form != "text")
     if form == "csv" and checked is not None:
         say(*str(checked).split("\n"), err=True)
 
 
-def _write(lines: Iterable[str], *, for_programs: bool) -> None:
-    """Writes lines as the terminal can show them.
-
-    For programs they are UTF-8 whatever the terminal, and bytes of file names that are
-    not are as they are.
-    """
-    # A notebook's has no buffer.
-    bytes_out = getattr(sys.stdout, "buffer", None) if for_programs else None
-    for line in lines:
-        if bytes_out is None:
-            sys.stdout.write(f"{line}\n")
-        else:
-            bytes_out.write(line.encode("utf-8", "surrogateescape") + b"\n")
-    (bytes_out or sys.stdout).flush()
+def _check_gallery_options(gallery: Path) -> None:
+    """Refuses what a gallery has decided."""
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        given = context.get_parameter_source(name) is not ParameterSource.DEFAULT
+        if given and name not in _WITH_GALLERY:
+            raise click.UsageError(
+                f"{parameter.opts[0]} must be left out with GALLERY, which says what "
+                f"the classes are and how they are compared. Received: "
+                f"{parameter.opts[0]} with {gallery}"
+            )
 
 
 def _check_options(

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import dataclasses
-import sys
 import unicodedata
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,19 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tfmeta.argument_names import renamed_arguments
+from tfmeta.cli.head_options import PICTURES, TEXTS, named_encoder
 from tfmeta.cli.output import say
 from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.console import Console
 
 if TYPE_CHECKING:
-    import keras
     import numpy as np
 
     from tfmeta.classifying.answers import Answers
-
-PICTURES, TEXTS = "efficientnet_lite0", "wordllama"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,11 +77,8 @@ class ClassifyJob:
             check_takes_descriptions,
             find_saved_model,
         )
-        from tfmeta.runs.run_folder import RunFolder
 
         assert self.run is not None
-        if self.open_set:
-            RunFolder(self.run).read_config()  # A SavedModel alone has no threshold.
         model = find_saved_model(self.run)
         if self.class_names is not None:
             check_takes_descriptions(model)
@@ -104,7 +96,7 @@ class ClassifyJob:
         elif self.open_set:
             from tfmeta.classifying.open_set import classify_open_set
 
-            answers = classify_open_set(RunFolder(self.run), pictures)
+            answers = classify_open_set(self.run, model, pictures)
         else:
             from tfmeta.classifying.by_run import classify_by_run
 
@@ -139,7 +131,7 @@ class ClassifyJob:
         from tfmeta.classifying.by_encoder import classify_features, make_head
         from tfmeta.classifying.photographs import embed_files
 
-        encoder = _named_encoder(self.encoder or PICTURES, self.size)
+        encoder = named_encoder(self.encoder or PICTURES, self.size)
         head = make_head(self.learner, encoder)
         with progress_bar(Console(stderr=True), "Embedding") as report:
             task, features, skipped = embed_files(
@@ -158,7 +150,7 @@ class ClassifyJob:
         from tfmeta.classifying.by_encoder import classify_features, make_head
         from tfmeta.features import features_of
 
-        encoder = _named_encoder(self.encoder or TEXTS, self.size)
+        encoder = named_encoder(self.encoder or TEXTS, self.size)
         if encoder.inputs[0].dtype != "string":
             raise ValueError(
                 f"`--encoder` must be one of texts, such as {TEXTS}, as --support and "
@@ -233,18 +225,4 @@ def warn(warnings: Sequence[str]) -> None:
 def _embed_names(names: Sequence[str]) -> np.ndarray:
     from tfmeta.features import features_of
 
-    return features_of(_named_encoder(TEXTS), list(names))
-
-
-def _named_encoder(name: str, size: int | None = None) -> keras.Model:
-    from tfmeta.encoders import pretrained
-
-    with renamed_arguments({"name": "encoder"}):
-        try:
-            # Keras says there that it downloads; stdout is for answers.
-            with contextlib.redirect_stdout(sys.stderr):
-                return pretrained(name, size=size)
-        except ValueError:
-            with contextlib.suppress(ValueError):  # A network of grey pictures.
-                return pretrained(name, size=size, input_shape=(None, None, 1))
-            raise
+    return features_of(named_encoder(TEXTS), list(names))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -15,30 +16,68 @@ from tfmeta.printable import shell_word
 @click.command(cls=Command)
 @click.argument("run", type=RUN)
 @click.option(
+    "--format",
+    "form",
+    type=click.Choice(["saved_model", "onnx", "litert"]),
+    default="saved_model",
+    help="A SavedModel for servers; the encoder and `classify` as ONNX, for browsers "
+    "and other runtimes; or both as LiteRT, for phones. [default: saved_model]",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "float16", "int8"]),
+    help="Of the numbers in LiteRT files; int8 takes training examples of the run to "
+    "find their ranges. [default: float32]",
+)
+@click.option(
     "--to",
     type=AnyPath(made=True, file_okay=False, writable=True),
-    help="Folder of the versions. [default: RUN/saved_model]",
+    help="Folder of the versions. [default: RUN/FORMAT]",
 )
 @DATA_DIR
-def export(run: Path, to: Path | None, data_dir: Path | None) -> None:
-    """Write the next version of the SavedModel of the run folder RUN.
+def export(
+    run: Path,
+    form: Literal["saved_model", "onnx", "litert"],
+    precision: Literal["float32", "float16", "int8"] | None,
+    to: Path | None,
+    data_dir: Path | None,
+) -> None:
+    """Write the next version of the run folder RUN for those who use it.
 
-    The version appears whole or not at all, so a server may poll the folder.
+    A version appears whole or not at all, so a server may poll the folder. ONNX and
+    LiteRT need: pip install "tfmeta[edge]"
     """
+    if precision is not None and form != "litert":
+        raise ValueError(
+            "`--precision` must be left out but for --format litert. Received: "
+            f"--precision {precision} for --format {form}"
+        )
     from tfmeta.runs.run_folder import RunFolder
 
     folder = RunFolder(run)
     folder.read_config()
     start_tensorflow("metric")
 
+    from tfmeta.argument_names import renamed_arguments
     from tfmeta.console import Console
     from tfmeta.runs.data import load_split
+    from tfmeta.runs.edge_export import export_run_to_litert, export_run_to_onnx
     from tfmeta.runs.export import export_run
     from tfmeta.runs.train import load_learner
 
-    table = load_split(folder.read_config(), "test", data_dir)
-    version = export_run(folder, load_learner(folder), table, to)
-    Console().say(
-        f"Wrote {version}",
-        f"Look at it: saved_model_cli show --all --dir {shell_word(version)}",
-    )
+    split = "train" if precision == "int8" else "test"
+    table = load_split(folder.read_config(), split, data_dir)
+    learner = load_learner(folder)
+    with renamed_arguments({"path": "to"}):
+        if form == "saved_model":
+            version = export_run(folder, learner, table, to)
+        elif form == "onnx":
+            version = export_run_to_onnx(folder, learner, table, to)
+        else:
+            version = export_run_to_litert(
+                folder, learner, table, to, precision=precision or "float32"
+            )
+    look = f"saved_model_cli show --all --dir {shell_word(version)}"
+    if form != "saved_model":
+        look = str(shell_word(version / "tfmeta.json"))
+    Console().say(f"Wrote {version}", f"Look at it: {look}")

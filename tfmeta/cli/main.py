@@ -35,6 +35,7 @@ _COMMANDS = {
     "reproduce": "Reproduce a published table row by row.",
     "export": "Write a run's SavedModel.",
     "classify": "Classify pictures from a few labelled ones.",
+    "gallery": "Enrol classes from a few examples, and keep them.",
     "datasets": "List, import and describe data sets.",
 }
 

@@ -6,7 +6,7 @@ import codecs
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TextIO
 
 from tfmeta.printable import one_line, printable
@@ -40,6 +40,22 @@ def say(*lines: str, err: bool = False) -> None:
     for line in lines:
         # click takes a terminal of ASCII for one of UTF-8.
         print(one_line(line), file=sys.stderr if err else sys.stdout)
+
+
+def write_lines(lines: Iterable[str], *, for_programs: bool) -> None:
+    """Writes lines as the terminal can show them.
+
+    For programs they are UTF-8 whatever the terminal, and bytes of file names that are
+    not are as they are.
+    """
+    # A notebook's has no buffer.
+    bytes_out = getattr(sys.stdout, "buffer", None) if for_programs else None
+    for line in lines:
+        if bytes_out is None:
+            sys.stdout.write(f"{line}\n")
+        else:
+            bytes_out.write(line.encode("utf-8", "surrogateescape") + b"\n")
+    (bytes_out or sys.stdout).flush()
 
 
 def accept_all_characters() -> None:

@@ -39,6 +39,8 @@ class Dataset:
         cut_from: Name of a larger data set that its classes are part of, e.g.
             `"imagenet"`, or `None`. An encoder that was pre-trained on that has seen
             them, and the evaluator says so.
+        licence: Under which terms its examples may be used, in a few words, or
+            `"unknown"`.
 
     Raises:
         ValueError: When only one of `importer` and `needs` is given.
@@ -66,6 +68,7 @@ class Dataset:
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     learners: tuple[str, ...] = ()
     cut_from: str | None = None
+    licence: str = "unknown"
 
     def __post_init__(self) -> None:
         if bool(self.importer) != bool(self.needs):

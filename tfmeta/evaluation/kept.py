@@ -74,7 +74,9 @@ class KeptEvaluation(_EvaluationAtFirst, total=False):
     transduction: _KeptTransduction | None
 
 
-class _KeptThreshold(TypedDict):
+class KeptThreshold(TypedDict):
+    """A `Threshold`."""
+
     score: str
     value: float
     recall: float
@@ -88,7 +90,7 @@ class _KeptFigure(TypedDict):
 
 class _OpenSetAtFirst(_SharedLater):
     protocol: KeptProtocol
-    threshold: _KeptThreshold
+    threshold: KeptThreshold
     figures: dict[str, _KeptFigure]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import fractions
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -144,3 +144,25 @@ class Threshold:
                 f"score={values['score']!r}"
             )
         return cls(**values)
+
+
+def nearest_threshold(
+    thresholds: Sequence[Threshold], *, ways: int, shots: int
+) -> Threshold:
+    """The threshold that was fitted on the episodes most like a task.
+
+    A threshold is of one number of ways and shots. Those nearest in ways are
+    looked at first, then those nearest in shots, then the latest.
+
+    Args:
+        thresholds: At least one, the latest last.
+        ways: Classes of the task.
+        shots: The fewest examples of one of its classes.
+    """
+    return min(
+        reversed(thresholds),
+        key=lambda t: (
+            abs(t.protocol["ways"] - ways),
+            abs(t.protocol["shots"] - shots),
+        ),
+    )

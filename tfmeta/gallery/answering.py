@@ -121,7 +121,7 @@ def threshold_warnings(
             "every query is answered with a class, as there is no threshold yet: "
             f"enrol {missing}",
         )
-    if rule is None:
+    if rule is None or not classes:
         return ()
     fitted = [rule.protocol.get(name) for name in ("ways", "shots")]
     shots = min(len(one.embeddings) for one in classes)

@@ -37,9 +37,12 @@ def cross_validated(
     A learner with `independent_classes` leaves out one example, and one class, at a
     time. Others learn all classes together, and do so ten times: examples are dealt to
     five folds, those of each class one by one, and each fold asks what was learned
-    from the other four; so are whole classes for the queries of unknown ones. Then
-    what is learned of a class has seen up to a half less of it than there is, and what
-    unknown queries ask has a fifth less of the classes.
+    from the other four; so are whole classes for the queries of unknown ones.
+
+    A class without one of its examples, and more so without a fold, is known less well
+    than it is in the end: more queries of known classes are accepted than is asked for.
+    Against that the threshold is one of `n` scores, which a share of about
+    `recall * n / (n + 1)` of further ones reach: of few examples less are accepted.
 
     Of many examples some are taken, evenly spread: 1,000, and fewer where there are
     very many classes.

@@ -57,6 +57,8 @@ class _KeptValidation(_KeptRule):
 class _Kept(TypedDict):
     encoder: str
     embedding_shape: list[int]
+    example_shape: list[int | None]
+    example_dtype: str
     learner_file: str
     learner_class: str
     threshold: _KeptRule | None
@@ -67,7 +69,7 @@ class _Kept(TypedDict):
 
 
 # These are texts as they are, all others JSON.
-_TEXTS = ("encoder", "learner_file", "learner_class")
+_TEXTS = ("encoder", "example_dtype", "learner_file", "learner_class")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +79,8 @@ class Facts:
     Attributes:
         encoder: Digest of the encoder that made the embeddings.
         embedding_shape: What it gives for an example.
+        example_shape: What its examples are, `None` for a free size.
+        example_dtype: Likewise, where `input_dtype` does not say it.
         learner_file: Name of the learner's file in the folder.
         learner_class: Where its class is, `"module:Class"`.
         threshold: From which score on a query is of an enrolled class.
@@ -89,6 +93,8 @@ class Facts:
 
     encoder: str
     embedding_shape: tuple[int, ...]
+    example_shape: tuple[int | None, ...]
+    example_dtype: str
     learner_file: str
     learner_class: str
     threshold: ThresholdRule
@@ -102,6 +108,7 @@ class Facts:
         values = {
             **{one.name: getattr(self, one.name) for one in dataclasses.fields(self)},
             EMBEDDING_SHAPE: list(self.embedding_shape),
+            "example_shape": list(self.example_shape),
             "threshold": _rule_to_json(self.threshold),
         }
         return {
@@ -151,6 +158,7 @@ class Facts:
             **{
                 **values,
                 EMBEDDING_SHAPE: tuple(values[EMBEDDING_SHAPE]),
+                "example_shape": tuple(values["example_shape"]),
                 "threshold": _rule_of_json(values["threshold"], source),
             }
         )

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
-import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from tfmeta.classifying.answers import Answers
-from tfmeta.durable import flush, naming, put_in_place
 from tfmeta.episodes.arguments import check_count
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.finite_checks import check_finite
@@ -35,11 +32,13 @@ from tfmeta.gallery.facts import (
     Facts,
     threshold_rule,
 )
+from tfmeta.gallery.folder import new_folder
 from tfmeta.gallery.kept_learner import check_learner, facts_of, save_learner
 from tfmeta.gallery.matches import Matches
 from tfmeta.gallery.memory import GalleryMemory, Progress
 from tfmeta.gallery.of_run import arguments_of_run
 from tfmeta.gallery.records import FactsChangedError
+from tfmeta.gallery.served import FrozenGallery
 from tfmeta.gallery.store import GalleryStore
 
 
@@ -138,21 +137,9 @@ class Gallery(EditableGallery):
         Facts.of_rows(rows, "a gallery")
         # Refuses an encoder that no example can be given.
         ExampleEncoder(learner, input_dtype=input_dtype)
-        if os.path.lexists(path):
-            raise FileExistsError(
-                f"`path` must be a folder that is not there. Received: {path}"
-            )
-        path.absolute().parent.mkdir(parents=True, exist_ok=True)
-        building = path.absolute().parent / f".{path.name}.{uuid.uuid4().hex}.tmp"
-        try:
-            with naming(path):
-                building.mkdir()
-                save_learner(learner, building / facts.learner_file)
-                GalleryStore.create(building / DATABASE, rows).close()
-                flush(building / DATABASE)
-                put_in_place(building, path)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+        with new_folder(path) as building:
+            save_learner(learner, building / facts.learner_file)
+            GalleryStore.create(building / DATABASE, rows).close()
         return cls(path)
 
     @classmethod
@@ -256,6 +243,58 @@ class Gallery(EditableGallery):
                 )
             called = query_names(embeddings, names)
             return self._answers(memory, embeddings, called, labels)
+
+    def export(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        version: int | None = None,
+        top: int = 5,
+        description: Mapping[str, Any] | None = None,
+    ) -> Path:
+        """Writes what is enrolled now as a SavedModel that needs TensorFlow alone.
+
+        As `tfmeta.export.save` writes a learner: `path/<version>/`, by one rename, and
+        no version is overwritten. Later changes of the gallery do not reach it.
+
+        | signature | takes | gives |
+        |---|---|---|
+        | `classify_enrolled`, also `serving_default` | `examples` `(batch, *example)` | `names` `(batch, top)` strings and their `probabilities` `(batch, top)`, the most probable first; `rejected` `(batch,)` bool and the `scores` `(batch,)` that the threshold is of |
+        | `classify_enrolled_encoded` | the same, pictures as files: strings of bytes `(batch,)` | the same |
+        | `embed`, `embed_float`, `embed_encoded` | as of `tfmeta.export.save` | the same |
+
+        The dimension `batch` is free, may be 0, and is the first one of all inputs and
+        outputs: a server may join requests. No query has a part in the answer to
+        another, also where the learner is transductive. `rejected` says "none of
+        these"; without a threshold it is False, and `scores` are the largest logits.
+        Where an example, or what becomes of it, is not finite, its names are empty,
+        its numbers NaN, and it is rejected.
+
+        `tfmeta.json` has, beside what it has of a learner, `gallery`: the classes with
+        their numbers of examples, the number of the latest change, the digest of the
+        encoder, the threshold, which score it is of, and whether pictures are inverted:
+        then whoever asks is to invert them.
+
+        Args:
+            path: Folder of all versions of this model; made when absent.
+            version: Number from 1, or `None` for one above the highest there is.
+            top: How many classes to name for each query; all where there are fewer.
+            description: What a reader should know; anything that JSON holds.
+
+        Returns:
+            `path/<version>`.
+
+        Raises:
+            FileExistsError: When the version exists; it is left as it is.
+            TypeError: When `top` or `version` is no integer, or `description` nothing
+                that JSON holds.
+            ValueError: When nothing is enrolled, `top` or `version` is below 1, or
+                answers are not finite.
+            OSError: When it cannot be written, as on a full disk; names the version.
+        """  # noqa: E501
+        with self._memory.now() as memory:
+            frozen = FrozenGallery.of(memory)
+        return frozen.write(path, version=version, top=top, description=description)
 
     def search(
         self,

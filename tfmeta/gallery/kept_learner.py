@@ -68,10 +68,12 @@ def check_learner(learner: Any) -> None:
 
 def facts_of(learner: Any) -> dict[str, Any]:
     """What is to be known of a learner, and how its file will be called."""
-    kind = type(learner)
+    kind, spec = type(learner), learner.example_spec()
     return {
         "encoder": encoder_digest(learner.encoder),
         EMBEDDING_SHAPE: tuple(learner.encoder.output_shape[1:]),
+        "example_shape": tuple(spec.shape),
+        "example_dtype": spec.dtype.name,
         "learner_file": f"learner-{uuid.uuid4().hex[:8]}.keras",
         "learner_class": f"{kind.__module__}:{kind.__qualname__}",
     }

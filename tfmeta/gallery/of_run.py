@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from tfmeta.classifying.open_set import find_threshold
 from tfmeta.classifying.saved_model import find_saved_model, read_description
 from tfmeta.evaluation.threshold import Threshold
-from tfmeta.runs.measuring.open_set import find_threshold
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
 
@@ -37,10 +37,14 @@ def arguments_of_run(
     """
     folder = RunFolder(run)
     test = folder.read_config().test
-    about = read_description(find_saved_model(folder.path))
+    model_folder = find_saved_model(folder.path)
+    about = read_description(model_folder)
     if threshold == OPEN_SET:
         threshold = find_threshold(
-            folder, ways=ways or test.ways, shots=shots or test.shots
+            folder.path,
+            model_folder,
+            ways=ways or test.ways,
+            shots=shots or test.shots,
         )
     dtype = about["example"]["dtype"]
     return {

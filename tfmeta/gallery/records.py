@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
+from typing import overload
 
 import numpy as np
 
@@ -33,7 +35,7 @@ class Original:
     @classmethod
     def of(cls, kind: str, content: bytes) -> Original:
         """The original of a content."""
-        return cls(kind, content, _digest(kind, content))
+        return cls(kind, content, digest_of(kind, content))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,7 +59,7 @@ class OriginalFile:
         Raises:
             OSError: When it cannot be read.
         """
-        return cls(path, _digest(cls.kind, path.read_bytes()))
+        return cls(path, digest_of(cls.kind, path.read_bytes()))
 
     @property
     def content(self) -> bytes:
@@ -68,7 +70,7 @@ class OriginalFile:
             ValueError: When they are others than those that were embedded.
         """
         content = self.path.read_bytes()
-        if _digest(self.kind, content) != self.digest:
+        if digest_of(self.kind, content) != self.digest:
             raise ValueError(
                 f"{self.path} must stay as it is while it is enrolled. Received: "
                 "another content than before; nothing was enrolled, try again"
@@ -76,7 +78,8 @@ class OriginalFile:
         return content
 
 
-def _digest(kind: str, content: bytes) -> bytes:
+def digest_of(kind: str, content: bytes) -> bytes:
+    """By what an original is known."""
     hashed = hashlib.blake2b(kind.encode() + b"\0", digest_size=_DIGEST_BYTES)
     hashed.update(content)
     return hashed.digest()
@@ -112,6 +115,48 @@ class StoredClass:
     name: str
     embeddings: np.ndarray
     example_ids: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StoredClasses(Sequence[StoredClass]):
+    """Classes as they are on disk, in a few arrays.
+
+    Attributes:
+        ids: Int64 `(classes,)`, ascending.
+        names: Of each class.
+        starts: Int64 `(classes + 1,)`: class `i` has the examples from `starts[i]` up
+            to `starts[i + 1]`.
+        embeddings: Float32 `(examples, *embedding)`, class by class; cannot be written.
+        example_ids: Int64 `(examples,)`.
+    """
+
+    ids: np.ndarray
+    names: Sequence[str]
+    starts: np.ndarray
+    embeddings: np.ndarray
+    example_ids: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> StoredClass: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[StoredClass]: ...
+
+    def __getitem__(self, index: int | slice) -> StoredClass | Sequence[StoredClass]:
+        """A class, whose arrays are views of those of all."""
+        if isinstance(index, slice):
+            return [self[one] for one in range(*index.indices(len(self)))]
+        place = range(len(self))[index]
+        part = slice(int(self.starts[place]), int(self.starts[place + 1]))
+        return StoredClass(
+            int(self.ids[place]),
+            self.names[place],
+            self.embeddings[part],
+            self.example_ids[part],
+        )
 
 
 @dataclasses.dataclass(frozen=True)

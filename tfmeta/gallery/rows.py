@@ -2,42 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
-import itertools
 import json
+import math
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from tfmeta.finite_checks import check_finite
+from tfmeta.gallery.class_names import quoted
+from tfmeta.gallery.database import MOST_BYTES
 from tfmeta.gallery.records import (
     Change,
     FactsChangedError,
     NewExample,
     Original,
-    StoredClass,
+    OriginalFile,
 )
-from tfmeta.printable import one_line
+from tfmeta.gallery.sqlite_errors import DamagedError
 
 # Of the facts: the shape of an embedding, as a JSON list.
 EMBEDDING_SHAPE = "embedding_shape"
 
-_EMBEDDING = np.dtype("<f4")
+EMBEDDING = np.dtype("<f4")
 _MOST_NAMED = 5
-
-One = TypeVar("One")
-
-
-def facts(connection: sqlite3.Connection) -> dict[str, str]:
-    """What is known of the gallery, by name."""
-    return dict(connection.execute("SELECT name, value FROM facts"))
 
 
 def set_fact(connection: sqlite3.Connection, name: str, value: str) -> None:
     """Writes what is known of the gallery."""
     connection.execute("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, value))
+
+
+def facts(connection: sqlite3.Connection) -> dict[str, str]:
+    """What is known of the gallery, by name."""
+    return dict(connection.execute("SELECT name, value FROM facts"))
 
 
 def check_facts(connection: sqlite3.Connection, expected: Mapping[str, str]) -> None:
@@ -57,10 +57,31 @@ def check_facts(connection: sqlite3.Connection, expected: Mapping[str, str]) -> 
 
 def embedding_shape(connection: sqlite3.Connection) -> tuple[int, ...]:
     """Shape of an embedding."""
-    (value,) = connection.execute(
+    found = connection.execute(
         "SELECT value FROM facts WHERE name = ?", (EMBEDDING_SHAPE,)
     ).fetchone()
-    return tuple(json.loads(value))
+    with contextlib.suppress(TypeError, ValueError):
+        return checked_shape(found[0])
+    raise DamagedError("no shape of an embedding")
+
+
+def checked_shape(value: str) -> tuple[int, ...]:
+    """A shape from its JSON.
+
+    Raises:
+        ValueError: When it is none, or larger than what is kept.
+    """
+    shape = json.loads(value)
+    if (
+        isinstance(shape, list)
+        and all(type(one) is int and one > 0 for one in shape)
+        and math.prod(shape) * EMBEDDING.itemsize <= MOST_BYTES
+    ):
+        return tuple(shape)
+    raise ValueError(
+        f"`{EMBEDDING_SHAPE}` must be a list of sizes, of at most {MOST_BYTES:,} bytes "
+        f"in all. Received: {value:.100}"
+    )
 
 
 def version(connection: sqlite3.Connection) -> int:
@@ -103,15 +124,21 @@ def as_change(row: tuple[int, str, str, str, int]) -> Change:
     return Change(number, kind, what, made_at, bool(undone))
 
 
+def find_class(connection: sqlite3.Connection, name: str) -> int | None:
+    """The id of the class with a name, `None` where there is none."""
+    found = connection.execute(
+        "SELECT id FROM classes WHERE name = ? AND examples > 0", (name,)
+    ).fetchone()
+    return None if found is None else found[0]
+
+
 def class_id(connection: sqlite3.Connection, name: str) -> int:
     """The id of the class with a name.
 
     Raises:
         KeyError: When there is none.
     """
-    found = connection.execute(
-        "SELECT id FROM classes WHERE name = ? AND examples > 0", (name,)
-    ).fetchone()
+    found = find_class(connection, name)
     if found is None:
         names = connection.execute(
             "SELECT name FROM classes WHERE examples > 0 ORDER BY id LIMIT 100"
@@ -119,9 +146,19 @@ def class_id(connection: sqlite3.Connection, name: str) -> int:
         there = some_names([one for (one,) in names]) if names else "no class"
         raise KeyError(
             f"`name` must be a class of the gallery, which has {there}. Received: "
-            f"{one_line(name)!r}"
+            f"{quoted(name)}"
         )
-    return found[0]
+    return found
+
+
+def name_class(
+    connection: sqlite3.Connection, number: int, class_id: int, name: str
+) -> None:
+    """Gives a class a name, as of a change."""
+    connection.execute(
+        "UPDATE classes SET name = ?, changed_in = ? WHERE id = ?",
+        (name, number, class_id),
+    )
 
 
 def present_ids(connection: sqlite3.Connection, class_id: int) -> list[int]:
@@ -145,132 +182,97 @@ def recount(
     )
 
 
-def insert_example(
+def insert_class(connection: sqlite3.Connection, name: str) -> int:
+    """Writes a class without examples, and returns its id."""
+    cursor = connection.execute(
+        "INSERT INTO classes (name, examples, changed_in) VALUES (?, 0, 0)", (name,)
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def insert_examples(
     connection: sqlite3.Connection,
     class_id: int,
     number: int,
-    example: NewExample,
+    examples: Sequence[NewExample],
     shape: tuple[int, ...],
 ) -> None:
-    """Writes an example of a class.
+    """Writes new examples of a class, and counts them.
 
     Raises:
-        ValueError: When its embedding has another shape, or is not finite.
+        ValueError: When an embedding has another shape, or is not finite, or an
+            original is too large, or the file of one is another by now.
+        OSError: When the file of an original cannot be read.
     """
-    if example.embedding.shape != shape:
-        raise ValueError(
-            f"embeddings must be of shape {shape}, as those of the gallery. Received: "
-            f"{example.embedding.shape}"
-        )
-    check_finite("embedding", example.embedding)
-    original = example.original
-    if original is not None:
-        connection.execute(
-            "INSERT OR IGNORE INTO originals VALUES (?, ?, ?)",
-            (original.digest, original.kind, original.content),
-        )
-    connection.execute(
-        "INSERT INTO examples (class, embedding, source, original, added_in)"
-        " VALUES (?, ?, ?, ?, ?)",
+    connection.executemany(
+        "INSERT OR IGNORE INTO originals VALUES (?, ?, ?)",
         (
-            class_id,
-            as_blob(example.embedding),
-            example.source,
-            None if original is None else original.digest,
-            number,
+            (one.original.digest, one.original.kind, _content_of(one.original))
+            for one in examples
+            if one.original is not None
         ),
     )
+    connection.executemany(
+        "INSERT INTO examples (class, added_in, original, source, embedding)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (
+            (
+                class_id,
+                number,
+                None if one.original is None else one.original.digest,
+                # Names of files need not be Unicode, what is kept must be.
+                one.source.encode("utf-8", "backslashreplace").decode(),
+                as_blob("embeddings", one.embedding, shape),
+            )
+            for one in examples
+        ),
+    )
+    connection.execute(
+        "UPDATE classes SET examples = examples + ?, changed_in = ? WHERE id = ?",
+        (len(examples), number, class_id),
+    )
 
 
-def as_blob(embedding: np.ndarray) -> bytes:
-    """An embedding as it is kept."""
-    return np.ascontiguousarray(embedding, _EMBEDDING).tobytes()
+def _content_of(original: Original | OriginalFile) -> bytes:
+    # Of a file only here: not all are in memory at once.
+    content = original.content
+    if len(content) > MOST_BYTES:
+        raise ValueError(
+            f"originals must be of at most {MOST_BYTES:,} bytes. Received: "
+            f"{len(content):,}"
+        )
+    return content
 
 
-def classes_since(connection: sqlite3.Connection, version: int) -> list[StoredClass]:
-    """The classes that changes after a version were about, as they are now."""
-    classes = connection.execute(
-        "SELECT id, name FROM classes WHERE changed_in > ?"
-        " AND (examples > 0 OR ? > 0) ORDER BY id",
-        (version, version),
-    ).fetchall()
-    examples = connection.execute(
-        "SELECT e.class, e.id, e.embedding FROM classes c JOIN examples e"
-        " ON e.class = c.id WHERE c.changed_in > ? AND e.removed_in IS NULL"
-        " ORDER BY e.class, e.id",
-        (version,),
-    ).fetchall()
-    return _grouped(connection, classes, examples)
-
-
-def _grouped(
-    connection: sqlite3.Connection,
-    classes: Sequence[tuple[int, str]],
-    examples: Sequence[tuple[int, int, bytes]],
-) -> list[StoredClass]:
-    """Classes with their examples.
+def as_blob(argument: str, embedding: np.ndarray, shape: tuple[int, ...]) -> bytes:
+    """An embedding as it is kept.
 
     Args:
-        connection: Where they are from.
-        classes: Id and name, by id.
-        examples: Class, id and embedding, by class.
-    """
-    shape = embedding_shape(connection)
-    by_class = {
-        number: list(rows)
-        for number, rows in itertools.groupby(examples, key=lambda row: row[0])
-    }
-    found = []
-    for number, name in classes:
-        of_class = by_class.get(number, [])
-        content = b"".join(blob for _, _, blob in of_class)
-        embeddings = np.frombuffer(content, _EMBEDDING).reshape(-1, *shape)
-        ids = np.array([one for _, one, _ in of_class], np.int64)
-        found.append(StoredClass(number, name, embeddings, ids))
-    return found
-
-
-def digests_to_embed(connection: sqlite3.Connection) -> set[bytes]:
-    """Digests of the originals of all examples.
+        argument: Whose it is, for errors.
+        embedding: Numbers.
+        shape: What it must have.
 
     Raises:
-        ValueError: When an example has none.
+        ValueError: When it has another shape, or is not finite as float32.
     """
-    (without,) = connection.execute(
-        "SELECT count(*) FROM examples WHERE original IS NULL"
-    ).fetchone()
-    if without:
+    embedding = np.asarray(embedding)
+    if embedding.shape != shape or embedding.dtype.kind not in "fiu":
         raise ValueError(
-            "all examples must have their original, to be embedded anew; those that "
-            f"were removed are erased by `purge`. Received: {without:,} without"
+            f"`{argument}` must be numbers of shape {shape}, as those of the gallery. "
+            f"Received: {embedding.dtype} of shape {embedding.shape}"
         )
-    found = connection.execute("SELECT DISTINCT original FROM examples")
-    return {digest for (digest,) in found}
+    with np.errstate(over="ignore"):  # becomes infinite, and is refused
+        kept = np.ascontiguousarray(embedding, EMBEDDING)
+    check_finite(argument, kept)
+    return kept.tobytes()
 
 
-def originals(
-    connection: sqlite3.Connection, digests: Sequence[bytes]
-) -> list[Original]:
-    """The originals of some digests, in their order."""
-    marks = ", ".join("?" * len(digests))
-    found = connection.execute(
-        f"SELECT digest, kind, content FROM originals WHERE digest IN ({marks})",
-        digests,
-    )
-    by_digest = {d: Original(kind, content, d) for d, kind, content in found}
-    return [by_digest[digest] for digest in digests]
-
-
-def parts(values: Sequence[One], size: int) -> Iterator[Sequence[One]]:
-    """Parts of at most a size."""
-    return (values[start : start + size] for start in range(0, len(values), size))
-
-
-def some_names(names: Iterable[str]) -> str:
+def some_names(names: Sequence[str]) -> str:
     """The first names of classes, in a sentence."""
-    quoted = [repr(one_line(name)) for name in names]
-    more = f" and {len(quoted) - _MOST_NAMED:,} more" * (len(quoted) > _MOST_NAMED)
-    return ", ".join(quoted[:_MOST_NAMED]) + more
+    first = [quoted(name) for name in names[:_MOST_NAMED]]
+    more = f" and {len(names) - _MOST_NAMED:,} more" * (len(names) > _MOST_NAMED)
+    return ", ".join(first) + more
 
 
 def some_ids(ids: Sequence[int]) -> str:

@@ -91,7 +91,7 @@ class Scan:
     ) -> None:
         self._comparison = comparison
         self._cosines = comparison.by_cosines
-        self._centre = None if self._cosines else _centre(memory[: len(present)])
+        self._centre = None if self._cosines else centre_of(memory[: len(present)])
         # Else the memory of those who hold the state is scanned where it is.
         self._is_own = (
             self._cosines or self._centre is not None or memory.dtype != np.float32
@@ -286,7 +286,7 @@ class Scan:
         return vectors.astype(np.float32, copy=False)
 
 
-def _centre(vectors: np.ndarray) -> np.ndarray | None:
+def centre_of(vectors: np.ndarray) -> np.ndarray | None:
     """The mean of vectors where they lie far from 0 and near to each other."""
     some = vectors[:: max(1, len(vectors) // _AT_ONCE)].astype(np.float64)
     mean = some.mean(axis=0)

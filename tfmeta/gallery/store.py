@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
+import operator
 import os
-import sqlite3
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from tfmeta.finite_checks import check_finite
-from tfmeta.gallery import rows
-from tfmeta.gallery.database import make_database, naming_errors, open_database
+from tfmeta.gallery import embedding_anew, rows
+from tfmeta.gallery.class_names import class_name, quoted
+from tfmeta.gallery.database import make_database
+from tfmeta.gallery.erasing import AFTER_ERASING, erase_removed, give_back_pages
+from tfmeta.gallery.reading import read_classes
 from tfmeta.gallery.records import (
     Change,
     NewExample,
     Original,
-    StoredClass,
+    StoredClasses,
     StoredExample,
 )
-from tfmeta.printable import one_line
-
-# Changes that `undo` passes over: what they did holds for all that is kept.
-_LASTING = ("undo", "re-embed", "settings", "purge")
-# Originals that are in memory at once.
-_AT_ONCE = 64
+from tfmeta.gallery.transactions import Transactions
+from tfmeta.gallery.undoing import undo_latest
+from tfmeta.gallery.verifying import verify_rows
 
 
 class GalleryStore:
@@ -34,7 +31,10 @@ class GalleryStore:
 
     Every method that changes something returns when the change is on the disk; until
     then nothing of it is there. Methods may be called by several threads, and several
-    processes may have the same file open.
+    processes may have the same file open; a process that was forked opens its own. On
+    a disk that can only be read, a gallery that was closed can be read.
+
+    Names are kept in the composed form of Unicode (NFC).
 
     Args:
         path: The file.
@@ -43,20 +43,20 @@ class GalleryStore:
     Raises:
         FileNotFoundError: When there is none.
         ValueError: When it is no gallery, damaged, or of a newer version.
+        OSError: When it cannot be opened.
 
     Example:
 
     ```python
-    store = GalleryStore("cups/gallery.sqlite")
-    store.enrol({"cup": [NewExample(embedding)]})
-    version, changed = store.changed_since(0)
+    with GalleryStore("cups/gallery.sqlite") as store:
+        store.enrol({"cup": [NewExample(embedding)]})
+        version, changed = store.changed_since(0)
     ```
     """
 
     def __init__(self, path: str | os.PathLike[str], *, wait: float = 30.0) -> None:
         self.path = Path(path)
-        self._lock = threading.RLock()
-        self._connection = open_database(self.path, wait=wait)
+        self._file = Transactions(self.path, wait=wait)
 
     @classmethod
     def create(
@@ -66,19 +66,31 @@ class GalleryStore:
 
         Args:
             path: The file, which is not there.
-            facts: What is to be known of the gallery, by name.
+            facts: What is to be known of the gallery, by name; `"embedding_shape"` as a
+                JSON list.
+
+        Raises:
+            FileExistsError: When something is there.
+            ValueError: When there is no shape of an embedding among the facts.
+            OSError: When it cannot be written.
         """
+        rows.checked_shape(facts.get(rows.EMBEDDING_SHAPE, "null"))
         make_database(Path(path), dict(facts))
         return cls(path)
 
+    def __enter__(self) -> GalleryStore:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Closes the file; a closed store is of no use."""
-        with self._lock:
-            self._connection.close()
+        self._file.close()
 
     def facts(self) -> dict[str, str]:
         """What is known of the gallery, by name."""
-        with self._reading() as connection:
+        with self._file.reading() as connection:
             return rows.facts(connection)
 
     def set_facts(
@@ -95,7 +107,7 @@ class GalleryStore:
             what: What that does, in words.
             expected: As of `enrol`.
         """
-        with self._writing() as connection:
+        with self._file.writing() as connection:
             rows.check_facts(connection, expected or {})
             number = rows.add_change(connection, "settings", what)
             for name, value in facts.items():
@@ -105,10 +117,10 @@ class GalleryStore:
     @property
     def version(self) -> int:
         """Number of the latest change, 0 for none."""
-        with self._reading() as connection:
+        with self._file.reading() as connection:
             return rows.version(connection)
 
-    def changed_since(self, version: int) -> tuple[int, list[StoredClass]]:
+    def changed_since(self, version: int) -> tuple[int, StoredClasses]:
         """The classes that changes after `version` were about, as they are now.
 
         All at one moment: never half of a change.
@@ -117,19 +129,20 @@ class GalleryStore:
             version: Number of a change; 0 for all classes.
 
         Returns:
-            The number of the latest change, and the classes by their ids.
+            The number of the latest change, and the classes by their ids; those
+            without examples are gone.
         """
         return self.read_since(version)[1:]
 
-    def read_since(self, version: int) -> tuple[dict[str, str], int, list[StoredClass]]:
+    def read_since(self, version: int) -> tuple[dict[str, str], int, StoredClasses]:
         """The facts of the same moment, and what `changed_since` gives."""
-        with self._reading() as connection:
-            classes = rows.classes_since(connection, version)
+        with self._file.reading() as connection:
+            classes = read_classes(connection, version)
             return rows.facts(connection), rows.version(connection), classes
 
     def class_sizes(self) -> dict[str, int]:
         """Number of examples by the names of all classes, in order of enrolment."""
-        with self._reading() as connection:
+        with self._file.reading() as connection:
             return dict(
                 connection.execute(
                     "SELECT name, examples FROM classes WHERE examples > 0 ORDER BY id"
@@ -142,7 +155,8 @@ class GalleryStore:
         Raises:
             KeyError: When there is no such class.
         """
-        with self._reading() as connection:
+        name = class_name("name", name)
+        with self._file.reading() as connection:
             number = rows.class_id(connection, name)
             found = connection.execute(
                 "SELECT id, source, original IS NOT NULL FROM examples"
@@ -151,14 +165,39 @@ class GalleryStore:
             )
             return [StoredExample(i, name, s, bool(kept)) for i, s, kept in found]
 
+    def digests_of(self, name: str) -> set[bytes]:
+        """Digests of the kept originals of a class; none where there is no class."""
+        name = class_name("name", name)
+        with self._file.reading() as connection:
+            found = connection.execute(
+                "SELECT e.original FROM classes c JOIN examples e ON e.class = c.id"
+                " WHERE c.name = ? AND c.examples > 0 AND e.removed_in IS NULL"
+                " AND e.original IS NOT NULL",
+                (name,),
+            )
+            return {digest for (digest,) in found}
+
     def changes(self) -> list[Change]:
         """All changes, the first one first."""
-        with self._reading() as connection:
+        with self._file.reading() as connection:
             found = connection.execute(
                 "SELECT number, kind, what, made_at, undone_by IS NOT NULL"
                 " FROM changes ORDER BY number"
             )
             return [rows.as_change(row) for row in found]
+
+    def verify(self) -> dict[str, int]:
+        """Reads all of the gallery, and checks it.
+
+        Returns:
+            The number of `"classes"`, of their `"examples"`, of what was `"removed"`
+            and can be undone, and of `"originals"`.
+
+        Raises:
+            ValueError: When something is not as it was written; says what.
+        """
+        with self._file.reading() as connection:
+            return verify_rows(connection)
 
     def enrol(
         self,
@@ -174,8 +213,9 @@ class GalleryStore:
 
         Raises:
             FactsChangedError: When one of them is another by now; nothing is changed.
-            ValueError: When embeddings have another shape than the gallery's, or are
-                not finite.
+            ValueError: When a name is blank, too long or no Unicode, or two are the
+                same in composed form; or when embeddings have another shape than the
+                gallery's, or are not finite.
             FolderInUseError: When another process writes for longer than is waited.
             OSError: When the disk is full; nothing is changed.
         """
@@ -185,24 +225,23 @@ class GalleryStore:
                 "`classes` must hold at least one example of each class. Received: "
                 f"{total} of {len(classes)} classes"
             )
-        what = f"{total:,} example{'s' * (total != 1)} of {rows.some_names(classes)}"
-        with self._writing() as connection:
+        named = {class_name("classes", n): examples for n, examples in classes.items()}
+        if len(named) < len(classes):
+            raise ValueError(
+                "`classes` must have names that differ in the composed form of Unicode "
+                f"(NFC). Received: {len(classes) - len(named)} that do not"
+            )
+        names = rows.some_names(list(named))
+        what = f"{total:,} example{'s' * (total != 1)} of {names}"
+        with self._file.writing() as connection:
             rows.check_facts(connection, expected or {})
             shape = rows.embedding_shape(connection)
             number = rows.add_change(connection, "enrol", what)
-            for name, examples in classes.items():
-                found = connection.execute(
-                    "SELECT id FROM classes WHERE name = ? AND examples > 0", (name,)
-                ).fetchone()
-                if found is None:
-                    found = connection.execute(
-                        "INSERT INTO classes (name, examples, changed_in)"
-                        " VALUES (?, 0, ?) RETURNING id",
-                        (name, number),
-                    ).fetchone()
-                for example in examples:
-                    rows.insert_example(connection, found[0], number, example, shape)
-                rows.recount(connection, number, [found[0]])
+            for name, examples in named.items():
+                class_id = rows.find_class(connection, name)
+                if class_id is None:
+                    class_id = rows.insert_class(connection, name)
+                rows.insert_examples(connection, class_id, number, examples, shape)
             return rows.read_change(connection, number)
 
     def forget(self, name: str, example_ids: Sequence[int] | None = None) -> Change:
@@ -210,23 +249,30 @@ class GalleryStore:
 
         Args:
             name: The class.
-            example_ids: Ids of its examples; `None` for all. A class without examples
-                is no longer there.
+            example_ids: Ids of its examples, at least one; `None` for all. A class
+                without examples is no longer there.
 
         Raises:
             KeyError: When there is no such class, or example of it.
         """
-        with self._writing() as connection:
+        name = class_name("name", name)
+        with self._file.writing() as connection:
             class_id = rows.class_id(connection, name)
             present = rows.present_ids(connection, class_id)
-            gone = present if example_ids is None else list(example_ids)
+            asked = present if example_ids is None else example_ids
+            gone = sorted({operator.index(one) for one in asked})
+            if not gone:
+                raise ValueError(
+                    "`example_ids` must hold at least one, or be None for all. "
+                    "Received: none"
+                )
             missing = sorted(set(gone) - set(present))
             if missing:
                 raise KeyError(
-                    f"example ids of {one_line(name)!r} must be among "
+                    f"`example_ids` of {quoted(name)} must be among "
                     f"{rows.some_ids(present)}. Received: {rows.some_ids(missing)}"
                 )
-            what = f"{len(gone):,} of {len(present):,} examples of {one_line(name)!r}"
+            what = f"{len(gone):,} of {len(present):,} examples of {quoted(name)}"
             number = rows.add_change(connection, "forget", what)
             connection.executemany(
                 "UPDATE examples SET removed_in = ? WHERE id = ?",
@@ -240,24 +286,19 @@ class GalleryStore:
 
         Raises:
             KeyError: When there is no such class.
-            ValueError: When there is one named `to`.
+            ValueError: When there is one named `to`, or that is no name.
         """
-        with self._writing() as connection:
+        name, to = class_name("name", name), class_name("to", to)
+        with self._file.writing() as connection:
             class_id = rows.class_id(connection, name)
-            taken = connection.execute(
-                "SELECT 1 FROM classes WHERE name = ? AND examples > 0", (to,)
-            ).fetchone()
-            if taken:
+            if rows.find_class(connection, to) is not None:
                 raise ValueError(
                     "`to` must be a name that no class has. Received: "
-                    f"{one_line(to)!r}, which another has"
+                    f"{quoted(to)}, which {'it' if to == name else 'another'} has"
                 )
-            what = f"{one_line(name)!r} is now {one_line(to)!r}"
+            what = f"{quoted(name)} is now {quoted(to)}"
             number = rows.add_change(connection, "rename", what, class_id, name)
-            connection.execute(
-                "UPDATE classes SET name = ?, changed_in = ? WHERE id = ?",
-                (to, number, class_id),
-            )
+            rows.name_class(connection, number, class_id, to)
             return rows.read_change(connection, number)
 
     def undo(self) -> Change:
@@ -269,60 +310,34 @@ class GalleryStore:
         Raises:
             ValueError: When there is none.
         """
-        with self._writing() as connection:
-            marks = ", ".join("?" * len(_LASTING))
-            found = connection.execute(
-                "SELECT number, kind, what, class, former_name FROM changes"
-                f" WHERE undone_by IS NULL AND kind NOT IN ({marks})"
-                " ORDER BY number DESC LIMIT 1",
-                _LASTING,
-            ).fetchone()
-            if found is None:
+        with self._file.writing() as connection:
+            undone = undo_latest(connection)
+            if undone is None:
                 raise ValueError(
                     f"{self.path} must hold a change that can be undone. Received: none"
                 )
-            undone, kind, what, class_id, former_name = found
-            number = rows.add_change(connection, "undo", f"{kind}: {what}")
-            if kind == "rename":
-                connection.execute(
-                    "UPDATE classes SET name = ?, changed_in = ? WHERE id = ?",
-                    (former_name, number, class_id),
-                )
-            else:
-                column = "added_in" if kind == "enrol" else "removed_in"
-                new = number if kind == "enrol" else None
-                classes = connection.execute(
-                    f"SELECT DISTINCT class FROM examples WHERE {column} = ?", (undone,)
-                ).fetchall()
-                connection.execute(
-                    f"UPDATE examples SET removed_in = ? WHERE {column} = ?",
-                    (new, undone),
-                )
-                rows.recount(connection, number, [one for (one,) in classes])
-            connection.execute(
-                "UPDATE changes SET undone_by = ? WHERE number = ?", (number, undone)
-            )
             return rows.read_change(connection, undone)
 
     def purge(self) -> Change:
-        """Erases what was removed for good; changes before can no longer be undone."""
-        with self._writing() as connection:
-            count = connection.execute(
-                "DELETE FROM examples WHERE removed_in IS NOT NULL"
-            ).rowcount
-            # Whoever has read a class before learns by its row that it is gone.
-            connection.execute("UPDATE classes SET name = '' WHERE examples = 0")
-            connection.execute(
-                "DELETE FROM originals WHERE digest NOT IN"
-                " (SELECT original FROM examples WHERE original IS NOT NULL)"
-            )
-            # Their words name what was removed.
-            connection.execute("DELETE FROM changes")
-            number = rows.add_change(connection, "purge", f"{count:,} removed examples")
+        """Erases what was removed for good; changes before can no longer be undone.
+
+        When it returns, no byte of it is left in the gallery's files, which become
+        smaller. That needs some megabytes of room on the disk.
+
+        Raises:
+            FolderInUseError: When others write for longer than is waited, or read.
+            OSError: When there is no room. Where the error says that the change is
+                made, bytes of what was removed may be left in the files until the next
+                `purge`.
+        """
+        with self._file.writing() as connection:
+            number = erase_removed(connection)
             change = rows.read_change(connection, number)
-        with self._lock, naming_errors(self.path):
-            self._connection.execute("VACUUM")
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        # In turns of their own, so that others may write in between.
+        left = True
+        while left:
+            with self._file.own_turn(AFTER_ERASING) as connection:
+                left = give_back_pages(connection)
         return change
 
     def re_embed(
@@ -334,65 +349,45 @@ class GalleryStore:
     ) -> Change:
         """Makes all embeddings anew of the originals, those of what can be undone too.
 
+        Nobody waits while they are computed. What is enrolled meanwhile is embedded as
+        well, before the change is made.
+
         Args:
             embed: From originals to float32 `(originals, *embedding)`.
-            facts: What is known of the gallery from then on.
+            facts: What is known of the gallery from then on; the shape of an embedding,
+                where it becomes another.
             on_progress: Called with the number of originals embedded, and of all.
 
         Raises:
-            ValueError: When an original was not kept; counts them.
+            ValueError: When an original was not kept; counts them. When embeddings are
+                of another shape than the facts say, or not finite.
         """
-        made: dict[bytes, np.ndarray] = {}
+        made: dict[bytes, bytes] = {}
         while True:
-            with self._reading() as connection:
-                missing = rows.digests_to_embed(connection) - made.keys()
+            with self._file.reading() as connection:
+                shape = embedding_anew.shape_after(connection, facts)
+                sizes = embedding_anew.sizes_to_embed(connection)
+            missing = {one: sizes[one] for one in sizes.keys() - made.keys()}
             total = len(made) + len(missing)
-            # Nobody waits while it is computed; what was enrolled meanwhile comes next.
-            for part in rows.parts(sorted(missing), _AT_ONCE):
-                with self._reading() as connection:
-                    originals = rows.originals(connection, part)
-                embeddings = embed(originals)
-                check_finite("embed", embeddings)
-                made.update(zip((o.digest for o in originals), embeddings, strict=True))
+            for part in embedding_anew.parts(missing):
+                with self._file.reading() as connection:
+                    originals = embedding_anew.originals(connection, part)
+                embeddings = embed(originals) if originals else ()
+                if len(embeddings) != len(originals):
+                    raise ValueError(
+                        f"`embed` must return an embedding of each of {len(originals)} "
+                        f"originals. Received: {len(embeddings)}"
+                    )
+                for original, embedding in zip(originals, embeddings, strict=True):
+                    made[original.digest] = rows.as_blob("embed", embedding, shape)
                 if on_progress is not None:
                     on_progress(len(made), total)
-            with self._writing() as connection:
-                if rows.digests_to_embed(connection) - made.keys():
+            with self._file.writing() as connection:
+                if embedding_anew.sizes_to_embed(connection).keys() - made.keys():
                     continue
                 what = f"{len(made):,} originals, by another encoder"
                 number = rows.add_change(connection, "re-embed", what)
-                connection.executemany(
-                    "UPDATE examples SET embedding = ? WHERE original = ?",
-                    ((rows.as_blob(e), digest) for digest, e in made.items()),
-                )
-                connection.execute(
-                    "UPDATE classes SET changed_in = ? WHERE examples > 0", (number,)
-                )
+                embedding_anew.replace_embeddings(connection, number, made)
                 for name, value in facts.items():
                     rows.set_fact(connection, name, value)
                 return rows.read_change(connection, number)
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        """One moment of the file, whatever others write meanwhile."""
-        with self._transaction("BEGIN") as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        """The only writer; what is done is done when it ends, or not at all."""
-        with self._transaction("BEGIN IMMEDIATE") as connection:
-            yield connection
-
-    @contextlib.contextmanager
-    def _transaction(self, begin: str) -> Iterator[sqlite3.Connection]:
-        with self._lock, naming_errors(self.path):
-            self._connection.execute(begin)
-            try:
-                yield self._connection
-                self._connection.execute("COMMIT")
-            except BaseException:
-                # SQLite has rolled back by itself after some errors.
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise

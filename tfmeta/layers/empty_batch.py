@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfmeta.pairs_at_once import are_pairs_at_once
+
 
 def apply_to_rows(
     function: Callable[[tf.Tensor, tf.Tensor | None], tf.Tensor],
@@ -32,8 +34,9 @@ def apply_to_rows(
         `(batch, *result)`.
     """
     count = examples.shape[0]
-    # Training on a number of rows that is not known is never on none.
-    if count or (training and count is None):
+    # Training on a number of rows that is not known is never on none. LiteRT's
+    # quantization writes beyond its memory where a tensor holds nothing.
+    if count or are_pairs_at_once() or (training and count is None):
         return function(examples, rows)
     missing: int | tf.Tensor = 1
     if count is None:

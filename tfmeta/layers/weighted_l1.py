@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.layers.empty_batch import apply_to_rows
+from tfmeta.pairs_at_once import are_pairs_at_once
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -63,6 +64,9 @@ class WeightedL1(keras.layers.Layer):
         first, second = inputs
         alpha = tf.cast(self.alpha, first.dtype)
         bias = tf.cast(self.bias, first.dtype)
+        if are_pairs_at_once():
+            gaps = tf.expand_dims(first, axis=-2) - tf.expand_dims(second, axis=-3)
+            return bias + tf.reduce_sum(alpha * tf.abs(gaps), axis=-1)
         return bias + _weighted_l1(first, second, alpha)
 
     def compute_output_shape(self, input_shape: Any) -> tuple:

@@ -275,8 +275,11 @@ class LearnerContract:
     def endpoints(self, examples: ExampleSpec) -> list[Endpoint]:
         """What an export writes as signatures, the default one first.
 
-        `classify`, by the two verbs. A learner that is to adapt in one request and
-        answer in others adds `adaptation_endpoints(self, examples)`.
+        `classify`, by the two verbs, and where examples are pictures of bytes
+        `classify_encoded`, of their files. A learner that is to adapt in one request
+        and answer in others adds `adaptation_endpoints(self, examples)`. An endpoint is
+        batchable only where no row of a request has a part in the answer to another:
+        one that predicts for a task, transductive or not, never is.
 
         Args:
             examples: What the learner is to be served with.

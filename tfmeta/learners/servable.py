@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 import tensorflow as tf
 
@@ -17,6 +17,7 @@ class Servable(Protocol):
     task: str
     uses_unlabelled: bool
     fixed_ways: int | None
+    encoder: Any
 
     @property
     def adapt(self) -> Callable[..., State]:

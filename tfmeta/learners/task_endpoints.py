@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from tfmeta.learners.each_query import State
 from tfmeta.learners.servable import Servable
+from tfmeta.learners.served_answers import classified, predicted
 from tfmeta.signatures.encoded_pictures import EncodedPictures
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 from tfmeta.signatures.label_checks import checked_labels, checked_targets
-from tfmeta.squares import wide_dtype
 
 
 def task_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpoint]:
     """Endpoints that adapt and answer in one request.
+
+    None of them is batchable: the rows of a request are one task.
 
     Args:
         learner: The learner; all that its verbs do is part of the graph.
         examples: What it is to be served with.
 
     Returns:
-        `classify`, from a support with its labels and queries to probabilities, and
-        for learners that use unlabelled examples `classify_with_unlabelled`. For
-        regression `predict`, where `support_labels` are targets.
+        `classify`, from a support with its labels and queries to what
+        `tfmeta.learners.served_answers` says, for learners that use unlabelled examples
+        `classify_with_unlabelled`, and where examples are pictures of bytes
+        `classify_encoded`, of files of pictures. For regression `predict` and so on,
+        where `support_labels` are targets.
     """
     served = _Served(learner, examples)
     endpoints = [Endpoint(served.name, served.at_once, served.task)]
@@ -31,40 +38,26 @@ def task_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpoint]:
         inputs = (*served.task, _rows(examples, "unlabelled"))
         name = f"{served.name}_with_unlabelled"
         endpoints.append(Endpoint(name, served.with_unlabelled, inputs))
-    return endpoints
+    files = _Files.of(learner, examples)
+    if files is None:
+        return endpoints
 
-
-def file_endpoints(
-    learner: Servable, examples: ExampleSpec, files: EncodedPictures
-) -> list[Endpoint]:
-    """The first of `task_endpoints`, of files of pictures in place of arrays.
-
-    Args:
-        learner: The learner.
-        examples: What it is to be served with.
-        files: What decodes them.
-
-    Returns:
-        `classify_encoded`, for regression `predict_encoded`; only what holds pictures
-        holds files instead.
-    """
-    served = _Served(learner, examples)
-    support, labels, query = served.task
-    both = learner.support_spec(examples) == examples
-
-    def at_once(
+    def of_files(
         support: tf.Tensor, support_labels: tf.Tensor, query: tf.Tensor
     ) -> dict[str, tf.Tensor]:
-        if both:
-            support = files.decode(support)
-        return served.at_once(support, support_labels, files.decode(query))
-
-    rows = tf.TensorSpec([None], tf.string, "query")
-    first = tf.TensorSpec([None], tf.string, "support") if both else support
-    return [
-        Endpoint(
-            f"{served.name}_encoded", at_once, (first, labels, rows), takes_files=True
+        return served.at_once(
+            files.decoded_support(support), support_labels, files.decode(query)
         )
+
+    support, labels, _ = served.task
+    return [
+        *endpoints,
+        Endpoint(
+            f"{served.name}_encoded",
+            of_files,
+            (files.support(support), labels, files.query),
+            takes_files=True,
+        ),
     ]
 
 
@@ -78,22 +71,49 @@ def adaptation_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpo
     Returns:
         `adapt`, from a support to the adapted state, one named tensor for each of
         its parts; and `classify_adapted`, from such a state and queries to
-        probabilities. For regression `adapt` and `predict_adapted`.
+        probabilities. Where examples are pictures of bytes, `adapt_encoded` and
+        `classify_adapted_encoded` besides. For regression `predict_adapted` and so on.
     """
     served = _Served(learner, examples)
     state = learner.state_spec(learner.fixed_ways)
     parts = tuple(tf.TensorSpec(s.shape, s.dtype, name) for name, s in state.items())
     support, labels, query = served.task
+    adapted = f"{served.name}_adapted"
 
     def from_state(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         *values, query = tensors
         found = zip(parts, values, strict=True)
         return served.answer({s.name: v[tf.newaxis] for s, v in found}, query)
 
-    return [
+    endpoints = [
         Endpoint("adapt", served.adapt, (support, labels)),
+        Endpoint(adapted, from_state, (*parts, query), takes_state=True),
+    ]
+    files = _Files.of(learner, examples)
+    if files is None:
+        return endpoints
+
+    def adapt_files(support: tf.Tensor, support_labels: tf.Tensor) -> State:
+        return served.adapt(files.decoded_support(support), support_labels)
+
+    def files_from_state(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        *values, query = tensors
+        return from_state(*values, files.decode(query))
+
+    return [
+        *endpoints,
         Endpoint(
-            f"{served.name}_adapted", from_state, (*parts, query), takes_state=True
+            "adapt_encoded",
+            adapt_files,
+            (files.support(support), labels),
+            takes_files=True,
+        ),
+        Endpoint(
+            f"{adapted}_encoded",
+            files_from_state,
+            (*parts, files.query),
+            takes_state=True,
+            takes_files=True,
         ),
     ]
 
@@ -120,6 +140,9 @@ class _Served:
             labels,
             _rows(examples, "query"),
         )
+        # One graph for all endpoints: that of an inner loop is large.
+        self._adapted = _traced_once(self._adapt_checked)
+        self.answer = _traced_once(self._answer)
 
     def at_once(
         self,
@@ -151,19 +174,16 @@ class _Served:
         state = self._adapted(support, found)
         return {part: values[0] for part, values in state.items()}
 
-    def answer(self, state: State, query: tf.Tensor) -> dict[str, tf.Tensor]:
+    def _answer(self, state: State, query: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = self._learner.predict_query(state, query[tf.newaxis], training=False)
-        outputs = tf.cast(outputs[0], wide_dtype(outputs))
-        if self._is_regression:
-            return {"predictions": outputs}
-        return {"probabilities": tf.nn.softmax(outputs)}
+        return predicted(outputs[0]) if self._is_regression else classified(outputs[0])
 
     def _checked(self, support: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         if self._is_regression:
             return checked_targets(support, labels)
         return checked_labels(support, labels, most_ways=self._learner.fixed_ways)
 
-    def _adapted(
+    def _adapt_checked(
         self, support: tf.Tensor, labels: tf.Tensor, **unlabelled: tf.Tensor
     ) -> State:
         targets = labels
@@ -173,6 +193,54 @@ class _Served:
         return self._learner.adapt(
             support[tf.newaxis], targets[tf.newaxis], training=False, **unlabelled
         )
+
+
+class _Files:
+    """Files of pictures in place of examples.
+
+    Args:
+        pictures: What decodes them.
+        support_too: Whether the support holds pictures as queries do.
+    """
+
+    query = tf.TensorSpec([None], tf.string, "query")
+
+    def __init__(self, pictures: EncodedPictures, support_too: bool) -> None:
+        self.decode = pictures.decode
+        self._support_too = support_too
+
+    @classmethod
+    def of(cls, learner: Servable, examples: ExampleSpec) -> _Files | None:
+        """Those of a learner, `None` where examples are no pictures of bytes."""
+        pictures = EncodedPictures.of(learner.encoder, examples)
+        if pictures is None:
+            return None
+        return cls(pictures, learner.support_spec(examples) == examples)
+
+    def support(self, arrays: tf.TensorSpec) -> tf.TensorSpec:
+        """What the support is: only what holds pictures holds files instead."""
+        return (
+            tf.TensorSpec([None], tf.string, "support") if self._support_too else arrays
+        )
+
+    def decoded_support(self, support: tf.Tensor) -> tf.Tensor:
+        return self.decode(support) if self._support_too else support
+
+
+def _traced_once(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, as one graph for all calls with tensors of the same kinds."""
+    traced = tf.function(function)
+    graphs: dict[str, Any] = {}
+
+    def call(*tensors: Any, **named: tf.Tensor) -> Any:
+        given = tf.nest.map_structure(
+            lambda x: tf.TensorSpec(x.shape, x.dtype), (tensors, named)
+        )
+        if repr(given) not in graphs:
+            graphs[repr(given)] = traced.get_concrete_function(*given[0], **given[1])
+        return graphs[repr(given)](*tensors, **named)
+
+    return call
 
 
 def _rows(examples: ExampleSpec, name: str) -> tf.TensorSpec:

@@ -80,6 +80,19 @@ def default_config(
     return _of_own(dataset, chosen, data_dir)
 
 
+def usual_config(dataset: str, chosen: Mapping[str, Any]) -> TrainConfig:
+    """As `default_config`, without a look at data of the user's own.
+
+    Args:
+        dataset: A name, or what stands for data of the user's own.
+        chosen: Values by name of the option; the learner among them.
+
+    Raises:
+        ValueError: When values are out of their bounds or do not fit each other.
+    """
+    return _config(dataset, DEFAULTS.get(dataset, _OWN), chosen)
+
+
 def usual_learners(
     dataset: str, chosen: Collection[str], *, photographs: bool
 ) -> tuple[str, ...]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from tfmeta import export
 from tfmeta.datasets import ClassTable
 from tfmeta.learners import FewShotLearner
-from tfmeta.runs.data import kind_of, light_ground
-from tfmeta.runs.measuring.on_episodes import read_results
+from tfmeta.runs.data import kind_of
+from tfmeta.runs.measuring.open_set import read_thresholds
+from tfmeta.runs.run_description import describe_export
 from tfmeta.runs.run_folder import RunFolder
 
 
@@ -21,6 +22,9 @@ def export_run(
 ) -> Path:
     """Writes the next version of the run's SavedModel.
 
+    Its `tfmeta.json` and `MODEL_CARD.md` say what the run was trained on, how, and
+    which figures its result files hold by now.
+
     Args:
         folder: The run.
         learner: Its trained learner.
@@ -30,26 +34,17 @@ def export_run(
 
     Returns:
         The version folder. Its model takes pictures of the dtype that it was
-        trained on.
+        trained on, and its `tfmeta.json` has the run's thresholds for unknown classes.
 
     Raises:
         FolderInUseError: When another process trains the run, or writes there for long.
         OSError: When it cannot be written, as on a full disk; names the version.
+        ValueError: When a file with results is damaged.
     """
-    config = folder.read_config()
+    description = describe_export(folder, table)
+    thresholds = read_thresholds(folder)
     # Others that write versions there wait for each other.
     owned = folder.only_writer(wait=True) if path is None else contextlib.nullcontext()
-    figures = [
-        {
-            **{k: r.protocol[k] for k in ("ways", "shots", "queries", "episodes")},
-            "accuracy": r.accuracy,
-            "over_episode_draws": r.over_episode_draws,
-            "over_test_classes": r.over_test_classes.to_json(),
-            "transductive": r.transductive,
-            "pretraining": r.pretraining and r.pretraining.to_json(),
-        }
-        for r in read_results(folder)
-    ]
     dtype = table.examples.dtype.name
     with owned:
         return export.save(
@@ -57,11 +52,6 @@ def export_run(
             path or folder.saved_model,
             # Pixels of 16 bits must not be taken for ones of 8, nor shares for levels.
             input_dtype=dtype if kind_of(table) == "pictures" else None,
-            description={
-                "training_data": table.name,
-                "training_data_description": table.description,
-                "light_ground": light_ground(table),
-                "protocol": config.to_json(),
-                "test_figures": figures,
-            },
+            description=description,
+            open_set_thresholds=thresholds,
         )

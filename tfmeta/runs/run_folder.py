@@ -281,15 +281,15 @@ class RunFolder:
             ) from error
         if config.splits is None and config.dataset not in DATASETS:
             # Of before runs kept their splits: its test has all other classes.
-            return dataclasses.replace(config, splits=self._seen_by_split())
+            return dataclasses.replace(config, splits=self.seen_by_split())
         return config
 
-    def _seen_by_split(self) -> dict[str, Any] | None:
+    def seen_by_split(self) -> dict[str, list[str]] | None:
         """The classes of training and of validation, where the run says them."""
         try:
-            seen = read_json(self.classes_file)
-            return {split: [*seen[split]] for split in ("train", "validation")}
-        except (OSError, ValueError, KeyError, TypeError):
+            seen = read_json(self.classes_file, _Seen)
+            return {"train": [*seen["train"]], "validation": [*seen["validation"]]}
+        except (OSError, ValueError):
             return None  # `seen_classes` says what is wrong.
 
     def read_environment(self) -> dict[str, Any]:

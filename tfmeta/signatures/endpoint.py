@@ -17,8 +17,11 @@ class Endpoint:
         function: Returns a dict of named tensors.
         inputs: Specifications of its arguments, in order, with their names.
         takes_state: Whether it goes on from an adapted state, which nobody can make
-            up: such an endpoint is tried by the one that adapts.
+            up: such an endpoint is tried with that of one before it, which adapts.
         takes_files: Whether its strings are files of pictures.
+        batchable: Whether a server may join requests of several clients along the
+            first dimension: every input and output has it, it is free, and a row's
+            answer depends on no other row.
     """
 
     name: str
@@ -26,3 +29,4 @@ class Endpoint:
     inputs: tuple[tf.TensorSpec, ...]
     takes_state: bool = False
     takes_files: bool = False
+    batchable: bool = False

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+# The most classes of a task that is served: tables are as wide as its highest label,
+# which comes from a stranger.
+MOST_WAYS = 4096
+
 
 def checked_labels(
     support: tf.Tensor, labels: tf.Tensor, *, most_ways: int | None = None
@@ -13,7 +17,8 @@ def checked_labels(
     Args:
         support: `(support, *example)`.
         labels: Int32 `(support,)`.
-        most_ways: The ways of a head that has a fixed number, `None` for any.
+        most_ways: The ways of a head that has a fixed number, `None` for any up to
+            `MOST_WAYS`.
     """
     labels = checked_targets(support, labels)
     labels = _require(
@@ -22,16 +27,17 @@ def checked_labels(
         labels,
         labels,
     )
-    if most_ways is not None:
-        labels = _require(
-            tf.reduce_all(labels < most_ways),
-            f"`support_labels` must be below {most_ways}, the ways that this model "
-            "was trained with; one trained with head='prototypes' takes any number. "
-            "Received: support_labels =",
-            labels,
-            labels,
-        )
-    # Counted without a table as long as the highest label, which may be huge.
+    labels = _require(
+        tf.reduce_all(labels < (most_ways or MOST_WAYS)),
+        f"`support_labels` must be below {MOST_WAYS}, the most ways of a task that is "
+        "served. Received: support_labels ="
+        if most_ways is None
+        else f"`support_labels` must be below {most_ways}, the ways that this model "
+        "was trained with; one trained with head='prototypes' takes any number. "
+        "Received: support_labels =",
+        labels,
+        labels,
+    )
     found = tf.size(tf.unique(labels).y)
     return _require(
         tf.equal(found - 1, tf.reduce_max(labels)),
@@ -50,7 +56,7 @@ def checked_prior_labels(
     Args:
         support: `(support, *example)`; may be empty.
         labels: Int32 `(support,)`.
-        prior: `(ways, *example)`, at least one.
+        prior: `(ways, *example)`, at least one, at most `MOST_WAYS`.
     """
     lengths = [tf.shape(rows)[0] for rows in (support, labels, prior)]
     labels = _require(
@@ -61,8 +67,9 @@ def checked_prior_labels(
         labels,
     )
     labels = _require(
-        lengths[2] > 0,
-        "`prior` must have one row for each class. Received: prior of length",
+        (lengths[2] > 0) & (lengths[2] <= MOST_WAYS),
+        "`prior` must have one row for each class, from 1 to "
+        f"{MOST_WAYS}. Received: prior of length",
         lengths[2],
         labels,
     )

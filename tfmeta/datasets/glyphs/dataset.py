@@ -10,4 +10,5 @@ GLYPHS = Dataset(
     name="glyphs",
     description="generated characters in alphabets; no download",
     loader="tfmeta.datasets.glyphs.load:load_glyphs",
+    licence="Apache 2.0, as the program that draws them",
 )

@@ -19,7 +19,7 @@ from tfmeta.datasets.imagenet.catalogue import (
     mini_catalogue,
     tiered_catalogue,
 )
-from tfmeta.datasets.imagenet.dataset import MINI_IMAGENET, TIERED_IMAGENET
+from tfmeta.datasets.imagenet.dataset import LICENCE, MINI_IMAGENET, TIERED_IMAGENET
 from tfmeta.datasets.imagenet.picture_source import (
     SHAPE,
     SIZE,
@@ -31,10 +31,6 @@ from tfmeta.datasets.imagenet.sources import (
     open_tiered,
 )
 
-_LICENCE = (
-    "The pictures are ImageNet's: for non-commercial research and education only, "
-    "under the terms of https://www.image-net.org/download."
-)
 _CHECKS = (
     "Nobody publishes a SHA-256 of the pictures: what is checked is that each class "
     "has its pictures and that every one can be read."
@@ -98,12 +94,12 @@ class _ImageNetPart(tfds.core.GeneratorBasedBuilder):
             features["superclass"] = tfds.features.ClassLabel(names=superclasses)
         return tfds.core.DatasetInfo(
             builder=self,
-            description=f"{self.DESCRIPTION} {_CHECKS} {_LICENCE}",
+            description=f"{self.DESCRIPTION} {_CHECKS} {LICENCE}",
             features=tfds.features.FeaturesDict(features),
             supervised_keys=("image", "label"),
             homepage=self.HOMEPAGE,
             citation=self.CITATION,
-            license=_LICENCE,
+            license=LICENCE,
         )
 
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> Any:

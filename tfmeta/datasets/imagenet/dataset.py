@@ -5,6 +5,11 @@ from __future__ import annotations
 from tfmeta.datasets.dataset import Dataset
 from tfmeta.datasets.training_defaults import NATURAL_LEARNERS, NATURAL_PICTURES
 
+LICENCE = (
+    "The pictures are ImageNet's: for non-commercial research and education only, "
+    "under the terms of https://www.image-net.org/download."
+)
+
 MINI_IMAGENET = Dataset(
     name="mini_imagenet",
     description="100 classes of ImageNet, 600 pictures of 84 x 84 each",
@@ -26,6 +31,7 @@ MINI_IMAGENET = Dataset(
     training=NATURAL_PICTURES,
     learners=NATURAL_LEARNERS,
     cut_from="imagenet",
+    licence=LICENCE,
 )
 
 TIERED_IMAGENET = Dataset(
@@ -43,4 +49,5 @@ TIERED_IMAGENET = Dataset(
     training=NATURAL_PICTURES,
     learners=NATURAL_LEARNERS,
     cut_from="imagenet",
+    licence=LICENCE,
 )

@@ -20,4 +20,5 @@ OMNIGLOT = Dataset(
         "steps_per_epoch": 500,
         "augment": True,
     },
+    licence="MIT, by Lake, Salakhutdinov and Tenenbaum (2015)",
 )

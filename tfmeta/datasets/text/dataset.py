@@ -27,6 +27,7 @@ CLINC150 = Dataset(
     importer="tfmeta.datasets.text.clinc150:import_clinc150",
     needs="data_full.json or data_full.json.gz of github.com/clinc/oos-eval",
     training=_TRAINING,
+    licence="CC BY 3.0",
 )
 
 BANKING77 = Dataset(
@@ -37,4 +38,5 @@ BANKING77 = Dataset(
     needs="train.csv and test.csv, or train.csv.gz and test.csv.gz, of "
     "github.com/PolyAI-LDN/task-specific-datasets",
     training=_TRAINING,
+    licence="CC BY 4.0",
 )

@@ -13,6 +13,7 @@ from tfmeta.finite import all_finite, finite_rows, nan_unless
 from tfmeta.layers import batch_statistics
 from tfmeta.layers.empty_batch import apply_to_rows
 from tfmeta.learners.encoder_check import check_examples
+from tfmeta.pairs_at_once import are_pairs_at_once
 
 # Of a frozen encoder, one graph for each dtype of its examples and set of weights:
 # `quantize` puts others in their place.
@@ -37,6 +38,7 @@ def encode(
     if (
         training
         or tf.executing_eagerly()
+        or are_pairs_at_once()  # Whose sizes are fixed, others than the encoder's.
         or tf.distribute.has_strategy()
         or not encoder.weights
         or encoder.trainable_variables

@@ -16,11 +16,11 @@ from tfmeta.learners.metric_based.class_priors import with_priors
 from tfmeta.learners.metric_based.feature_transform import FeatureTransform, Transform
 from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.pretrained_learner import check_positive
+from tfmeta.learners.served_answers import classified
 from tfmeta.row_tables import of_each_row
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 from tfmeta.signatures.label_checks import checked_prior_labels
-from tfmeta.squares import wide_dtype
 
 
 class FeatureHead(MetricLearner):
@@ -262,8 +262,7 @@ class FeatureHead(MetricLearner):
             support, prior = tf.identity(support), tf.identity(prior)
         one_hot = tf.one_hot(labels, tf.shape(prior)[0])
         state = self.adapt(support[None], one_hot[None], prior=prior[None])
-        logits = self.predict_query(state, query[None])[0]
-        return {"probabilities": tf.nn.softmax(tf.cast(logits, wide_dtype(logits)))}
+        return classified(self.predict_query(state, query[None])[0])
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""

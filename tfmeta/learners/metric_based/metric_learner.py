@@ -8,7 +8,6 @@ from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.class_sums import sound_support
 from tfmeta.learners.each_query import State, each_query_alone
 from tfmeta.learners.metric_based.embedding import embed_rows
-from tfmeta.learners.task_endpoints import file_endpoints
 from tfmeta.signatures.encoded_pictures import EncodedPictures
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
@@ -230,8 +229,8 @@ class MetricLearner(FewShotLearner):
 
         `embed` and, where `examples.float_too`, `embed_float`, both
         `(batch, *example)` to `(batch, *embedding)`. Where examples are pictures of
-        bytes, last `embed_encoded`, `(batch,)` files to the same, and
-        `classify_encoded`; see `EncodedPictures`.
+        bytes, `embed_encoded` besides, `(batch,)` files to the same; see
+        `EncodedPictures`.
         """
         # Servers put requests together along the first dimension, which only
         # `embed` allows: hence it is the default.
@@ -243,25 +242,25 @@ class MetricLearner(FewShotLearner):
         return [
             *(
                 Endpoint(
-                    name, self._served_embed, (tf.TensorSpec(shape, dtype, "examples"),)
+                    name,
+                    self._served_embed,
+                    (tf.TensorSpec(shape, dtype, "examples"),),
+                    batchable=True,
                 )
                 for name, dtype in dtypes.items()
             ),
+            *([] if files is None else [self._of_files(files)]),
             *super().endpoints(examples),
-            *([] if files is None else self._file_endpoints(examples, files)),
         ]
 
-    def _file_endpoints(
-        self, examples: ExampleSpec, files: EncodedPictures
-    ) -> list[Endpoint]:
+    def _of_files(self, files: EncodedPictures) -> Endpoint:
         def embed(examples: tf.Tensor) -> dict[str, tf.Tensor]:
             return self._served_embed(files.decode(examples))
 
         spec = tf.TensorSpec([None], tf.string, "examples")
-        return [
-            Endpoint("embed_encoded", embed, (spec,), takes_files=True),
-            *file_endpoints(self, examples, files),
-        ]
+        return Endpoint(
+            "embed_encoded", embed, (spec,), takes_files=True, batchable=True
+        )
 
     def _served_embed(self, examples: tf.Tensor) -> dict[str, tf.Tensor]:
         embeddings = self.embed(examples[tf.newaxis], training=False)[0]

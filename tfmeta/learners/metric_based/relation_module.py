@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfmeta.finite import all_finite, finite_rows, nan_unless
 from tfmeta.layers import BatchNormalization
+from tfmeta.pairs_at_once import are_pairs_at_once
 from tfmeta.seeds import spawn_seeds
 
 
@@ -169,19 +170,34 @@ class RelationModule(keras.layers.Layer):
                 parallel_iterations=1,
             )
 
+        if are_pairs_at_once():
+            scores = self._score_at_once(class_maps, query_maps)
+            return nan_unless(self._sound(class_maps, query_maps), scores)
         # oneDNN cannot convolve a batch without rows, nor differentiate its pooling
         # (tensorflow#126128).
         some = tf.size(query_maps) > 0 if real is None else tf.reduce_any(real)
         scores = tf.cond(
             some, score, lambda: tf.zeros(shape, tf.as_dtype(self.variable_dtype))
         )
-        # The poolings take NaN for the least number there is.
-        sound = finite_rows(class_maps, 2)[:, None, :] & all_finite(self.weights)
-        sound &= finite_rows(query_maps, 2)[:, :, None]
+        sound = self._sound(class_maps, query_maps)
         scores = nan_unless(sound if real is None else sound | ~real, scores)
         return tf.ensure_shape(
             scores, [class_maps.shape[0], query_maps.shape[1], class_maps.shape[1]]
         )
+
+    def _sound(self, class_maps: tf.Tensor, query_maps: tf.Tensor) -> tf.Tensor:
+        """Which pairs `(tasks, queries, ways)` are finite.
+
+        The poolings take NaN for the least number there is.
+        """
+        sound = finite_rows(class_maps, 2)[:, None, :] & all_finite(self.weights)
+        return sound & finite_rows(query_maps, 2)[:, :, None]
+
+    def _score_at_once(self, class_maps: tf.Tensor, query_maps: tf.Tensor) -> tf.Tensor:
+        """Scores of all pairs, of which there is one at least."""
+        classes = self._convolved(self.class_convolution, class_maps)
+        queries = self._convolved(self.query_convolution, query_maps)
+        return self._score_together(classes, queries, None, False)
 
     def _convolved(self, convolution: keras.layers.Layer, maps: tf.Tensor) -> tf.Tensor:
         """`(tasks, rows, height * width * filters)`."""

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tfmeta.printable import shell_word
 from tfmeta.runs.config import HeldOutEpisodeConfig, TrainConfig
 from tfmeta.runs.measuring.on_episodes import TASKS, OnEpisodes
 from tfmeta.runs.measuring.protocol import Drawn
@@ -152,27 +151,10 @@ class OpenSet(OnEpisodes["OpenSetEpisodes", "OpenSetResult"]):
         )
 
 
-def find_threshold(folder: RunFolder, *, ways: int, shots: int) -> Threshold:
-    """The threshold that was fitted on the episodes most like a task.
-
-    A threshold is of one number of ways and shots. Those nearest in ways are
-    looked at first, then those nearest in shots, then the latest.
+def read_thresholds(folder: RunFolder) -> list[Threshold]:
+    """The thresholds that a run keeps, the latest last.
 
     Raises:
-        FileNotFoundError: When the run has none.
         ValueError: When its file is damaged or from a newer version.
     """
-    thresholds = [result.threshold for result in reversed(OpenSet().read(folder))]
-    if not thresholds:
-        raise FileNotFoundError(
-            f"{folder.open_set_file} must hold a threshold. Received: none; fit one "
-            f"with `tfmeta evaluate {shell_word(folder.path)} --open-set --ways {ways} "
-            f"--shots {shots}`"
-        )
-    return min(
-        thresholds,
-        key=lambda t: (
-            abs(t.protocol["ways"] - ways),
-            abs(t.protocol["shots"] - shots),
-        ),
-    )
+    return [result.threshold for result in OpenSet().read(folder)]
