@@ -532,6 +532,8 @@ def test_a_state_that_is_not_finite_is_refused(tmp_path):
 FACTS = Facts(
     encoder="0" * 32,
     embedding_shape=(6,),
+    example_shape=(6,),
+    example_dtype="float32",
     learner_file="",
     learner_class="",
     threshold=None,
