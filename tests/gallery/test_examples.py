@@ -103,7 +103,11 @@ def test_what_an_encoder_does_not_take_is_refused(example, message):
         encoder.embed([np.zeros(4), example])
 
 
-@pytest.mark.parametrize("examples", ["abc", b"abc", 3, None, iter([1])], ids=str)
+@pytest.mark.parametrize(
+    "examples",
+    ["abc", b"abc", 3, None, iter([1])],
+    ids=["text", "bytes", "number", "none", "iterator"],
+)
 def test_one_example_is_no_sequence(examples):
     with pytest.raises(TypeError, match="must be a sequence of examples"):
         ExampleEncoder(PrototypicalNetwork(identity())).embed(examples)

@@ -21,7 +21,7 @@ from tfmeta.export.model_card import MODEL_CARD_FILE, model_card
 from tfmeta.export.one_task import keep_apart
 from tfmeta.export.trial import Trials, check_batchable
 from tfmeta.export.version_folder import write_version
-from tfmeta.export.warmup import with_default, write_warmup
+from tfmeta.export.warmup import to_warm_up, with_default, write_warmup
 from tfmeta.finite_checks import check_finite_weights
 from tfmeta.json_files import json_text
 from tfmeta.learners.base import FewShotLearner
@@ -93,9 +93,10 @@ def save(
     and TensorFlow, and the `description`. `MODEL_CARD.md` is written from it, for
     people: what is known of the model, and what is not.
 
-    `assets.extra/tf_serving_warmup_requests` holds a small request of each signature,
-    which TensorFlow Serving answers while it loads the version, so that the first
-    client does not wait longer than others. There is none for encoders of a free size
+    `assets.extra/tf_serving_warmup_requests` holds a small request of each batchable
+    signature, or of each where none is, which TensorFlow Serving answers while it
+    loads the version, so that the first client does not wait longer than others: a
+    server that joins requests would refuse the others, and the version. There is none for encoders of a free size
     that do not take the size that is tried, and none of more than 4 MiB.
 
     Args:
@@ -232,7 +233,9 @@ def _write_archive(
             folder,
             [n for n, s in {**default, **signatures}.items() if not s["batchable"]],
         )
-        write_warmup(folder, with_default(trials.requests, next(iter(signatures))))
+        batchable = [n for n, s in signatures.items() if s["batchable"]]
+        requests = to_warm_up(trials.requests, batchable)
+        write_warmup(folder, with_default(requests, next(iter(signatures))))
     except tf.errors.OpError as error:  # Of a disk without room, for one.
         raise OSError(f"TensorFlow: {error.message}") from error
     return signatures

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import tensorflow as tf
@@ -54,6 +54,23 @@ def write_warmup(folder: Path, requests: Mapping[str, Mapping[str, tf.Tensor]]) 
             written = record.SerializeToString(deterministic=True)
             if len(written) <= _MOST_BYTES:
                 writer.write(written)
+
+
+def to_warm_up(
+    requests: Mapping[str, Mapping[str, tf.Tensor]], batchable: Collection[str]
+) -> dict[str, Mapping[str, tf.Tensor]]:
+    """The requests that a server should answer for itself.
+
+    Those of batchable signatures, where there are any. A server that joins requests
+    refuses all others, for itself too, and would not load the version; one that serves
+    a model without such signatures does not join requests.
+
+    Args:
+        requests: As of `write_warmup`.
+        batchable: Names of the signatures that are.
+    """
+    joined = {name: one for name, one in requests.items() if name in batchable}
+    return joined or dict(requests)
 
 
 def with_default(
