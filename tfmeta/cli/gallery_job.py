@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import shutil
 import uuid
 from collections import Counter
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfmeta.argument_names import reworded_errors
 from tfmeta.cli.classify_job import warn
 from tfmeta.cli.gallery_examples import GivenExamples
 from tfmeta.cli.gallery_facts import GalleryFacts
@@ -174,7 +176,10 @@ class EnrolJob:
         # Short: the name of the gallery may be as long as names can be.
         building = path.parent / f".{uuid.uuid4().hex}.tmp"
         try:
-            with naming(self.gallery):
+            # Errors are of the gallery, not of where it is made.
+            above, name = re.escape(str(path.parent)), re.escape(building.name)
+            hidden = re.compile(rf"{above}.\.?{name}(\.[0-9a-f]{{32}}\.tmp)?")
+            with reworded_errors(lambda m: hidden.sub(lambda _: str(path), m)):
                 gallery = Gallery.create(
                     building,
                     **made,
@@ -184,6 +189,7 @@ class EnrolJob:
                 )
                 with contextlib.closing(gallery):
                     yield gallery
+            with naming(self.gallery):
                 put_in_place(building, path)
         finally:
             shutil.rmtree(building, ignore_errors=True)
