@@ -490,6 +490,8 @@ def test_the_example_of_the_class_runs(tmp_path, monkeypatch):
     exec("\n".join(lines), space)
     assert space["said"] == ["right", "none of these"]
     assert Gallery("points").class_sizes() == {"left": 3}
+
+
 @pytest.mark.parametrize("name", ["prototypical", "logistic_regression"])
 def test_the_best_classes_are_those_of_all(name, tmp_path):
     learner = MAKERS[name]()
