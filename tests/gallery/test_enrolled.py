@@ -283,6 +283,15 @@ def test_nothing_enrolled_is_said():
 
 
 @pytest.mark.parametrize("scanned_from", [1, 10**6], ids=["scanned", "compared"])
+def test_no_query_has_no_answer(scanned_from):
+    enrolled = Enrolled(make_learner("simple_shot"), scanned_from=scanned_from)
+    enrolled.update(stored(clustered()))
+    none = np.zeros((0, FEATURES), "f4")
+    assert enrolled.nearest(none, 3).ids.shape == (0, 3)
+    assert enrolled.logits(none).shape == (0, CLASSES)
+
+
+@pytest.mark.parametrize("scanned_from", [1, 10**6], ids=["scanned", "compared"])
 @pytest.mark.parametrize("name", ["simple_shot", "simple_shot_cosine"])
 def test_a_class_is_left_out_as_if_it_were_not_there(name, scanned_from):
     embeddings = clustered()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -217,9 +218,10 @@ class Enrolled:
         """
         self.check_any()
         top = min(top, len(self) - (without is not None))
-        scan = self._scan_for(top + 1)
+        # Of no query nothing is to be found in caches.
+        scan = self._scan_for(top + 1) if len(embeddings) else None
         parts = []
-        for part in _parts(len(embeddings), self._at_once()):
+        for part in _parts(max(1, len(embeddings)), self._at_once()):
             left_out = None if without is None else without[part]
             parts.append(
                 self._nearest_exactly(embeddings[part], top, left_out)
@@ -325,7 +327,7 @@ class Enrolled:
             return self._compare(self.state(), query)[0].numpy()
         # What it makes of all classes on the way may be much larger than they are.
         slots = np.flatnonzero(self._table.present)
-        at_once = max(1, _NUMBERS_AT_ONCE // embeddings[0].size)
+        at_once = max(1, _NUMBERS_AT_ONCE // math.prod(embeddings.shape[1:]))
         if len(slots) <= at_once:
             return self._compare(self.state(), query)[0].numpy()
         found = [
