@@ -280,3 +280,33 @@ def test_nothing_enrolled_is_said():
         enrolled.nearest(np.zeros((1, FEATURES), "f4"), 1)
     enrolled.update(stored(clustered(3)))
     assert enrolled.nearest(np.ones((2, FEATURES), "f4"), 5).ids.shape == (2, 3)
+
+
+@pytest.mark.parametrize("scanned_from", [1, 10**6], ids=["scanned", "compared"])
+def test_no_query_has_no_answer(scanned_from):
+    enrolled = Enrolled(make_learner("simple_shot"), scanned_from=scanned_from)
+    enrolled.update(stored(clustered()))
+    none = np.zeros((0, FEATURES), "f4")
+    assert enrolled.nearest(none, 3).ids.shape == (0, 3)
+    assert enrolled.logits(none).shape == (0, CLASSES)
+
+
+@pytest.mark.parametrize("scanned_from", [1, 10**6], ids=["scanned", "compared"])
+@pytest.mark.parametrize("name", ["simple_shot", "simple_shot_cosine"])
+def test_a_class_is_left_out_as_if_it_were_not_there(name, scanned_from):
+    embeddings = clustered()
+    queries = embeddings[:6, 0]
+    enrolled = Enrolled(make_learner(name), scanned_from=scanned_from)
+    enrolled.update(stored(embeddings))
+    without = np.arange(1, 7)
+    logits = by_numpy(name, embeddings, queries)
+    assert (logits.argmax(axis=1) == without - 1).all()
+    logits[np.arange(6), without - 1] = -np.inf
+    best = np.argsort(-logits, axis=1)[:, :3]
+    nearest = enrolled.nearest(queries, 3, without=without)
+    np.testing.assert_array_equal(nearest.ids, best + 1)
+    np.testing.assert_allclose(
+        nearest.probabilities,
+        np.take_along_axis(softmax(logits), best, axis=1),
+        rtol=2e-4,
+    )

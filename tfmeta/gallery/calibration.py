@@ -98,17 +98,18 @@ def _drawn(classes: Sequence[StoredClass]) -> np.ndarray:
 def _one_by_one(learner: Any, enrolled: Enrolled, pairs: np.ndarray) -> Answers:
     classes = enrolled.classes
     queries = _examples(classes, pairs)
-    labels = pairs[:, 0]
+    ids = np.array([classes[label].id for label in pairs[:, 0]], np.int64)
     own = _logits_without_oneself(learner, classes, pairs, queries)
     known, unknown, right = [], [], []
     for part in _parts(len(pairs), len(classes), queries[0].ndim):
-        logits = enrolled.logits(queries[part])
-        rows = np.arange(len(logits))
-        logits[rows, labels[part]] = own[part]
-        known.append(_scores(logits))
-        right.append(logits.argmax(axis=1) == labels[part])
-        logits[rows, labels[part]] = -np.inf
-        unknown.append(_scores(logits))
+        others = enrolled.nearest(queries[part], 1, without=ids[part])
+        best, log_sum = others.logits[:, 0], others.log_sum
+        unknown.append(_scores_of(best, log_sum))
+        top = np.maximum(best, own[part])
+        known.append(_scores_of(top, np.logaddexp(log_sum, own[part])))
+        # Of equal ones the first is the answer.
+        first = ids[part] < others.ids[:, 0]
+        right.append((own[part] > best) | (own[part] == best) & first)
     return _answers(known, unknown, right)
 
 
@@ -199,8 +200,11 @@ def _parts(count: int, ways: int, rank: int) -> Iterator[slice]:
 
 def _scores(logits: np.ndarray) -> _Scores:
     top = logits.max(axis=1)
-    probabilities = 1 / np.exp(logits - top[:, None]).sum(axis=1)
-    return dict(zip(SCORES, (top, probabilities), strict=True))
+    return _scores_of(top, top + np.log(np.exp(logits - top[:, None]).sum(axis=1)))
+
+
+def _scores_of(top: np.ndarray, log_sum: np.ndarray) -> _Scores:
+    return dict(zip(SCORES, (top, np.exp(top - log_sum)), strict=True))
 
 
 def _answers(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tfmeta.evaluation.threshold import Threshold
-from tfmeta.gallery.class_index import read_description, remove_index
+from tfmeta.gallery.class_index import remove_index
 from tfmeta.gallery.database import DATABASE, is_gallery
 from tfmeta.gallery.examples import Examples, check_classes, check_name, original_of
 from tfmeta.gallery.facts import CrossValidation, Facts, threshold_rule
@@ -152,16 +152,6 @@ class EditableGallery:
         """
         remove_index(self.path)
         return self._store.purge()
-
-    @property
-    def index_recall(self) -> dict[int, float] | None:
-        """Share of the best 1 and of the best 10 classes that the index finds.
-
-        By these numbers, as measured beside the exact search on a sample when the index
-        was made; `None` where there is no index.
-        """
-        found = read_description(self.path)
-        return found and {int(at): share for at, share in found["recall"].items()}
 
     def changes(self) -> list[Change]:
         """All changes, the first one first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -204,23 +205,29 @@ class Enrolled:
             found[part] = self._scanned_logits(scan, embeddings[part])
         return found
 
-    def nearest(self, embeddings: np.ndarray, top: int) -> Nearest:
+    def nearest(
+        self, embeddings: np.ndarray, top: int, *, without: np.ndarray | None = None
+    ) -> Nearest:
         """The best classes of each query; they are the same as by `logits`.
 
         Args:
             embeddings: Float32 `(queries, *embedding)`.
             top: How many, at most all.
+            without: Int64 `(queries,)`: of each query the id of a class that is left
+                out, as if it were not there; `None` for none.
         """
         self.check_any()
-        top = min(top, len(self))
-        scan = self._scan_for(top)
-        at_once = self._at_once()
-        parts = [
-            self._nearest_exactly(embeddings[part], top)
-            if scan is None
-            else self._nearest_scanned(scan, embeddings[part], top)
-            for part in _parts(len(embeddings), at_once)
-        ]
+        top = min(top, len(self) - (without is not None))
+        # Of no query nothing is to be found in caches.
+        scan = self._scan_for(top + 1) if len(embeddings) else None
+        parts = []
+        for part in _parts(max(1, len(embeddings)), self._at_once()):
+            left_out = None if without is None else without[part]
+            parts.append(
+                self._nearest_exactly(embeddings[part], top, left_out)
+                if scan is None
+                else self._nearest_scanned(scan, embeddings[part], top, left_out)
+            )
         return Nearest(*map(np.concatenate, zip(*parts, strict=True)))
 
     @property
@@ -264,15 +271,19 @@ class Enrolled:
             logits[badly] = self._exact_logits(embeddings[badly])
         return logits
 
-    def _nearest_scanned(self, scan: Scan, embeddings: np.ndarray, top: int) -> Nearest:
+    def _nearest_scanned(
+        self, scan: Scan, embeddings: np.ndarray, top: int, without: np.ndarray | None
+    ) -> Nearest:
         queries = scan.queries(embeddings)
-        found = scan.candidates(queries, scan.products(queries), top)
+        left_out = None if without is None else self._table.slots(without)
+        found = scan.candidates(queries, scan.products(queries), top, left_out)
         query, slot, badly, logit = self._well_scanned(found, len(embeddings))
         right = self._pairs(queries.vectors, query, slot)
         sums = exchanged(found.log_sum, query, logit, right)
         nearest = best_of_pairs(query, self._table.ids[slot], right, sums, top)
         if badly.any():
-            exact = self._nearest_exactly(embeddings[badly], top)
+            left_out = None if without is None else without[badly]
+            exact = self._nearest_exactly(embeddings[badly], top, left_out)
             for ours, theirs in zip(nearest, exact, strict=True):
                 ours[badly] = theirs
         return nearest
@@ -316,7 +327,7 @@ class Enrolled:
             return self._compare(self.state(), query)[0].numpy()
         # What it makes of all classes on the way may be much larger than they are.
         slots = np.flatnonzero(self._table.present)
-        at_once = max(1, _NUMBERS_AT_ONCE // embeddings[0].size)
+        at_once = max(1, _NUMBERS_AT_ONCE // math.prod(embeddings.shape[1:]))
         if len(slots) <= at_once:
             return self._compare(self.state(), query)[0].numpy()
         found = [
@@ -325,9 +336,14 @@ class Enrolled:
         ]
         return np.concatenate(found, axis=1)
 
-    def _nearest_exactly(self, embeddings: np.ndarray, top: int) -> Nearest:
+    def _nearest_exactly(
+        self, embeddings: np.ndarray, top: int, without: np.ndarray | None
+    ) -> Nearest:
         ids = np.fromiter(self._classes, np.int64, len(self))
-        return best_of_all(self._exact_logits(embeddings), ids, top)
+        logits = self._exact_logits(embeddings)
+        if without is not None:
+            logits[np.arange(len(logits)), np.searchsorted(ids, without)] = -np.inf
+        return best_of_all(logits, ids, top)
 
     def _compared(self, state: dict[str, tf.Tensor], query: tf.Tensor) -> tf.Tensor:
         if self._learner.transductive:

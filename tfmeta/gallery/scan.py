@@ -169,7 +169,11 @@ class Scan:
         return self._logits_of_scores(products + bias, bias, squares)
 
     def candidates(
-        self, queries: Queries, products: np.ndarray, top: int
+        self,
+        queries: Queries,
+        products: np.ndarray,
+        top: int,
+        without: np.ndarray | None = None,
     ) -> Candidates:
         """All classes that may be among the `top` nearest of each query.
 
@@ -177,13 +181,17 @@ class Scan:
             queries: Of `queries`.
             products: Of `products`.
             top: At most the number of rows by `ROWS_TOGETHER`.
+            without: Int `(queries,)`: the row of a class that is left out; `None` for
+                none.
         """
         count, squares = len(products), queries.squares
         # A class among the nearest is in a group of rows whose nearest one is near.
         spans = np.array_split(np.arange(0, self._rows, self._block(count)), THREADS)
         groups = list(
             itertools.chain(
-                *in_threads(lambda part: self._groups(products, squares, part), spans)
+                *in_threads(
+                    lambda part: self._groups(products, squares, part, without), spans
+                )
             )
         )
         peak = np.concatenate([one.peaks for one in groups], axis=1)
@@ -205,6 +213,8 @@ class Scan:
         slots = rows[group]
         scores = products[query[:, None], slots] + self._bias[slots]
         chosen = scores + self._slack[slots] >= least[query, None]
+        if without is not None:
+            chosen &= slots != without[query, None]
         query = np.broadcast_to(query[:, None], chosen.shape)[chosen]
         slot = slots[chosen]
         order = np.lexsort((slot, query))
@@ -243,7 +253,11 @@ class Scan:
         return max(_IN_CACHE // queries, 2**12) // ROWS_TOGETHER * ROWS_TOGETHER
 
     def _groups(
-        self, products: np.ndarray, squares: np.ndarray, starts: np.ndarray
+        self,
+        products: np.ndarray,
+        squares: np.ndarray,
+        starts: np.ndarray,
+        without: np.ndarray | None,
     ) -> list[_Groups]:
         count, width = len(products), self._block(len(products))
         room = np.empty(count * min(width, self._rows), np.float32)
@@ -253,10 +267,19 @@ class Scan:
             bias, slack = self._bias[start:end], self._slack[start:end]
             scores = room[: count * len(bias)].reshape(count, len(bias))
             np.add(products[:, start:end], bias, out=scores)
+            gone: tuple[np.ndarray, ...] = ()
+            if without is not None:
+                (asked,) = np.nonzero((without >= start) & (without < end))
+                gone = asked, without[asked] - start
+                scores[gone] = -np.inf
+            peaks = scores.reshape(count, ROWS_TOGETHER, -1).max(axis=1)
+            logits = self._logits_of_scores(scores, bias, squares)
+            if gone:
+                logits[gone] = -np.inf
             found.append(
                 _Groups(
-                    scores.reshape(count, ROWS_TOGETHER, -1).max(axis=1),
-                    log_sum(self._logits_of_scores(scores, bias, squares)),
+                    peaks,
+                    log_sum(logits),
                     np.arange(start, end).reshape(ROWS_TOGETHER, -1).T,
                     slack.reshape(ROWS_TOGETHER, -1).max(axis=0),
                 )
