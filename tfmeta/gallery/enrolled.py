@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -48,7 +48,7 @@ class Enrolled:
         self._names: tuple[str, ...] | None = None
         self._table = StateTable()
         self._state: dict[str, tf.Tensor] | None = None
-        self._compare = tf.function(self._compared, reduce_retracing=True)
+        self._compare_graph: Callable[..., tf.Tensor] | None = None
         self._comparison = _comparison_of(learner)
         self._scanned_from = scanned_from
         self._scan: Scan | None = None
@@ -344,6 +344,18 @@ class Enrolled:
         if without is not None:
             logits[np.arange(len(logits)), np.searchsorted(ids, without)] = -np.inf
         return best_of_all(logits, ids, top)
+
+    def _compare(self, state: dict[str, tf.Tensor], query: tf.Tensor) -> tf.Tensor:
+        if self._compare_graph is None:
+            # With a signature, so that it is traced once, however many classes.
+            learned = self._adapt.get_concrete_function().structured_outputs
+            parts = {n: tf.TensorSpec(s.shape, s.dtype) for n, s in learned.items()}
+            rows = tf.TensorSpec([1, None, *query.shape[2:]], query.dtype)
+            self._compare_graph = tf.function(
+                lambda state, query: self._compared(state, query),
+                input_signature=[parts, rows],
+            )
+        return self._compare_graph(state, query)
 
     def _compared(self, state: dict[str, tf.Tensor], query: tf.Tensor) -> tf.Tensor:
         if self._learner.transductive:
