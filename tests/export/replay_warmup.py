@@ -26,8 +26,9 @@ def replay(model: str) -> list:
             request = log.predict_log.request
             signature = graph.signature_def[request.model_spec.signature_name]
             assert signature.method_name == "tensorflow/serving/predict"
-            # A server refuses a request of more or fewer.
-            assert set(request.inputs) == set(signature.inputs)
+            # A server feeds what has a default, and refuses a request of more or fewer.
+            given = set(request.inputs) | set(signature.defaults)
+            assert given == set(signature.inputs)
             outputs = session.run(
                 {name: info.name for name, info in signature.outputs.items()},
                 {

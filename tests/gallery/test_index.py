@@ -42,11 +42,17 @@ def check_same(gallery, least=0.98):
     """The index finds what is found without, with the same numbers."""
     exact = gallery.search(queries(), 5)
     found = gallery.search(queries(), 5, index=True)
-    same = exact.class_names == found.class_names
-    assert same.mean() >= least
-    np.testing.assert_allclose(
-        found.probabilities[same], exact.probabilities[same], rtol=1e-4
-    )
+    # By name: one class that is not found moves up all that come behind it.
+    shared = 0
+    for row, names in enumerate(exact.class_names):
+        expected = dict(zip(names, exact.probabilities[row], strict=True))
+        for name, probability in zip(
+            found.class_names[row], found.probabilities[row], strict=True
+        ):
+            if name in expected:
+                shared += 1
+                np.testing.assert_allclose(probability, expected[name], rtol=1e-4)
+    assert shared / exact.class_names.size >= least
     assert exact.recall is None and set(found.recall) == {1, 10}
     assert not found.warnings
     return found

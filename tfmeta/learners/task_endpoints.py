@@ -27,7 +27,7 @@ def task_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpoint]:
 
     Returns:
         `classify`, from a support with its labels and queries to what
-        `tfmeta.learners.served_answers` says, for learners that use unlabelled examples
+        `served_answers.py` says, for learners that use unlabelled examples
         `classify_with_unlabelled`, and where examples are pictures of bytes
         `classify_encoded`, of files of pictures. For regression `predict` and so on,
         where `support_labels` are targets.
