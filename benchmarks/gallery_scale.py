@@ -1,16 +1,16 @@
 """Galleries of very many classes: latency, enrolling, opening, the index, its recall.
 
 First, 100,000 classes of one embedding each, and 1 or 32 queries: the p50 of
-`Enrolled.nearest`, which is what `Gallery.search` does once queries are embedded, beside
-that of one product of matrices of the same size, by NumPy or TensorFlow, whichever is
-faster; contestants take turns. Then a gallery from end to end, in a process of its own:
-seconds to enrol, to open and to answer first, bytes on disk, memory, p50 and p99 of
-`Gallery.search` without and with the index, from one enrolment to the next answer, and
-the recall of the index. Vectors are random, in clusters of some twenty classes, which an
-index finds easily; its recall is measured on uniform ones, too, where it finds least,
-and on sentences of CLINC150 by the token vectors of WordLlama, each a class of its own,
-where the data folder holds them; those of the test split are queries. Results go to
-results/gallery_scale.json.
+`Enrolled.nearest`, which is what `Gallery.search` does once queries are embedded,
+beside that of one product of matrices of the same size, by NumPy or TensorFlow,
+whichever is faster; contestants take turns. Then a gallery from end to end, in a
+process of its own: seconds to enrol, to open and to answer first, bytes on disk,
+memory, p50 and p99 of `Gallery.search` without and with the index, from one enrolment
+to the next answer, and the recall of the index. Vectors are random, in clusters of some
+twenty classes, which an index finds easily; its recall is measured on uniform ones,
+too, where it finds least, and on sentences of CLINC150 by the token vectors of
+WordLlama, each a class of its own, where the data folder holds them; those of the test
+split are queries. Results go to results/gallery_scale.json.
 
     python benchmarks/gallery_scale.py --update-tables
     python benchmarks/gallery_scale.py --million --update-tables  # and larger galleries
