@@ -7,6 +7,8 @@ import tensorflow as tf
 
 from tfmeta.learners.class_vectors import ClassVectors
 
+_LEAST = np.float32(-80.0)
+
 
 class Comparison:
     """What `ClassVectors` says, outside of any graph.
@@ -17,6 +19,8 @@ class Comparison:
     Attributes:
         by_cosines: Whether logits are a function of cosines; else of squares.
         part: The part of the state that holds the vectors of classes.
+        slope: What logits grow by with a cosine, or as a square falls, where that is
+            the same everywhere; else `None`.
     """
 
     def __init__(self, form: ClassVectors) -> None:
@@ -24,6 +28,10 @@ class Comparison:
         self.part = form.part
         self._distance = form.distance
         self._temperature = form.temperature
+        probe = np.ones(1)
+        falls = form.distance.smaller_is_closer != self.by_cosines
+        is_value = form.distance.of_values(probe) is probe
+        self.slope = 1.0 / form.temperature if falls and is_value else None
         self._query_vectors = tf.function(form.query_vectors, reduce_retracing=True)
 
     def query_vectors(self, embeddings: np.ndarray) -> np.ndarray:
@@ -71,11 +79,27 @@ def log_sum(logits: np.ndarray) -> np.ndarray:
         logits: Float32 `(queries, n)`.
     """
     top = logits.max(axis=1)
-    top = np.where(np.isfinite(top), top, np.float32(0.0))
-    logits -= top[:, None]
-    total = np.exp(logits, out=logits).sum(axis=1).astype(np.float64)
-    with np.errstate(divide="ignore"):
-        return top + np.log(total)
+    return top + log_sum_about(logits, top)
+
+
+def log_sum_about(
+    values: np.ndarray, top: np.ndarray, slope: float = 1.0
+) -> np.ndarray:
+    """Float64 `(queries,)`: log of the sum of `exp(slope (values - top))`.
+
+    Args:
+        values: Float32 `(queries, n)`, which are overwritten.
+        top: Float32 `(queries,)`: the largest of each query.
+        slope: Above 0.
+    """
+    values -= np.where(np.isneginf(top), np.float32(0.0), top)[:, None]
+    if slope != 1.0:
+        values *= np.float32(slope)
+    # Processors take a hundred times as long for what is below the smallest normal
+    # number, and one of the values is 0.
+    np.maximum(values, _LEAST, out=values)
+    total = np.exp(values, out=values).sum(axis=1).astype(np.float64)
+    return np.where(np.isneginf(top), -np.inf, np.log(total))
 
 
 def exchanged(

@@ -7,7 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfmeta.gallery.comparing import Comparison, log_sum, squares_of, unit_rows
+from tfmeta.gallery.comparing import (
+    Comparison,
+    log_sum_about,
+    squares_of,
+    unit_rows,
+)
 from tfmeta.gallery.products import THREADS, VectorTable, in_threads
 from tfmeta.gallery.state_table import ROWS_TOGETHER, aligned_zeros, rounded_up
 
@@ -62,13 +67,15 @@ class _Groups(NamedTuple):
     Attributes:
         peaks: Float32 `(queries, groups)`: the best score of each.
         log_sum: Float64 `(queries,)`, of all rows of the block.
-        rows: Int `(groups, ROWS_TOGETHER)`.
+        first: Int `(groups,)`: the first row of each.
+        apart: Int `(groups,)`: how far its rows are apart.
         slack: Float32 `(groups,)`: the largest of each.
     """
 
     peaks: np.ndarray
     log_sum: np.ndarray
-    rows: np.ndarray
+    first: np.ndarray
+    apart: np.ndarray
     slack: np.ndarray
 
 
@@ -196,21 +203,22 @@ class Scan:
         )
         peak = np.concatenate([one.peaks for one in groups], axis=1)
         log_sums = np.logaddexp.reduce([one.log_sum for one in groups], axis=0)
-        rows = np.concatenate([one.rows for one in groups])
         slack = np.concatenate([one.slack for one in groups])
 
         best = np.argpartition(-peak, top - 1, axis=1)[:, :top]
         best_peaks = np.take_along_axis(peak, best, axis=1)
         # Of both scores that are compared.
-        apart = 2.0 * self._digits * (0.0 if self._cosines else squares)
-        least = (best_peaks - slack[best]).min(axis=1) - apart
+        error = 2.0 * self._digits * (0.0 if self._cosines else squares)
+        least = (best_peaks - slack[best]).min(axis=1) - error
         near = peak + slack >= least[:, None]
         badly = self._too_large | ~np.isfinite(least)
         badly |= near.sum(axis=1) > _MOST_GROUPS
         near[badly] = False
 
         query, group = np.nonzero(near)
-        slots = rows[group]
+        first = np.concatenate([one.first for one in groups])[group, None]
+        apart = np.concatenate([one.apart for one in groups])[group, None]
+        slots = first + apart * np.arange(ROWS_TOGETHER)
         scores = products[query[:, None], slots] + self._bias[slots]
         chosen = scores + self._slack[slots] >= least[query, None]
         if without is not None:
@@ -267,24 +275,33 @@ class Scan:
             bias, slack = self._bias[start:end], self._slack[start:end]
             scores = room[: count * len(bias)].reshape(count, len(bias))
             np.add(products[:, start:end], bias, out=scores)
-            gone: tuple[np.ndarray, ...] = ()
             if without is not None:
                 (asked,) = np.nonzero((without >= start) & (without < end))
-                gone = asked, without[asked] - start
-                scores[gone] = -np.inf
+                scores[asked, without[asked] - start] = -np.inf
             peaks = scores.reshape(count, ROWS_TOGETHER, -1).max(axis=1)
-            logits = self._logits_of_scores(scores, bias, squares)
-            if gone:
-                logits[gone] = -np.inf
             found.append(
                 _Groups(
                     peaks,
-                    log_sum(logits),
-                    np.arange(start, end).reshape(ROWS_TOGETHER, -1).T,
+                    self._log_sum(scores, peaks.max(axis=1), squares),
+                    np.arange(start, start + peaks.shape[1]),
+                    np.full(peaks.shape[1], peaks.shape[1]),
                     slack.reshape(ROWS_TOGETHER, -1).max(axis=0),
                 )
             )
         return found
+
+    def _log_sum(
+        self, scores: np.ndarray, top: np.ndarray, squares: np.ndarray
+    ) -> np.ndarray:
+        """Float64 `(queries,)`, of scores whose largest are known; overwrites them."""
+        of_top = self._logits_of_scores(top[:, None].copy(), top[:, None], squares)
+        slope = self._comparison.slope
+        if slope is not None:
+            return of_top[:, 0] + log_sum_about(scores, top, slope)
+        absent = np.isneginf(scores)
+        logits = self._logits_of_scores(scores, np.zeros(1), squares)
+        logits[absent] = -np.inf
+        return of_top[:, 0] + log_sum_about(logits, of_top[:, 0])
 
     def _logits_of_scores(
         self, scores: np.ndarray, bias: np.ndarray, squares: np.ndarray
