@@ -287,3 +287,19 @@ def test_a_config_of_something_else_is_refused():
 def test_a_distance_must_say_how():
     with pytest.raises(NotImplementedError):
         distances.Distance()([[1.0]], [[1.0]])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_distance_is_what_it_says_of_squares_or_cosines(name):
+    distance = distances.get(name)
+    rng = np.random.default_rng(3)
+    query, reference = rng.normal(size=(4, 5)), rng.normal(size=(6, 5))
+    of = {"squares": "squared_euclidean", "cosines": "cosine"}[distance.function_of]
+    values = by_hand(of, query, reference)
+    np.testing.assert_allclose(
+        distance.of_values(values), distance(query, reference), rtol=1e-12
+    )
+
+
+def test_a_distance_says_nothing_of_itself_by_default():
+    assert distances.Distance.function_of is None

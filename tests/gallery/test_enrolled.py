@@ -205,7 +205,6 @@ def test_distances_of_others(distance):
     differences = queries[:, None].astype("f8") - embeddings[None, :, 0]
     if isinstance(distance, Laplacian):
         wanted = np.exp(-np.sqrt(np.square(differences).sum(axis=2)))
-        learner.compare_embeddings = None  # Nothing is compared by it.
     else:
         wanted = -np.abs(differences).sum(axis=2)
     enrolled = Enrolled(learner, scanned_from=1)
@@ -272,6 +271,24 @@ def test_class_vectors_are_what_is_compared(name):
         learner.compare_embeddings(state, keras.ops.convert_to_tensor(queries)),
         rtol=1e-6,
     )
+
+
+class Sharper(learners.PrototypicalNetwork):
+    """Compares otherwise, and has inherited what is said of prototypes."""
+
+    def compare_embeddings(self, state, embeddings, **options):
+        return 2.0 * super().compare_embeddings(state, embeddings, **options)
+
+
+def test_what_a_learner_wrongly_says_of_itself_is_not_believed():
+    embeddings = clustered()
+    enrolled = Enrolled(Sharper(identity(FEATURES)), scanned_from=1)
+    assert enrolled.comparison is None
+    enrolled.update(stored(embeddings))
+    queries = queries_of(embeddings)
+    wanted = 2.0 * by_numpy("prototypical", embeddings, queries)
+    nearest = enrolled.nearest(queries, 1)
+    np.testing.assert_allclose(nearest.logits[:, 0], wanted.max(axis=1), rtol=1e-5)
 
 
 def test_nothing_enrolled_is_said():

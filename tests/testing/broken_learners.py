@@ -257,6 +257,12 @@ class CountsClasses(Broken):
         return {**state, "count": tf.reduce_sum(support_labels, axis=[1, 2])}
 
 
+@violates("check_class_vectors", "how logits follow from vectors of classes")
+class ForgetsItsTemperature(Broken):
+    def compare_embeddings(self, state, embeddings, **options):
+        return super().compare_embeddings(state, embeddings, **options) / 3.0
+
+
 # Padding.
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tfmeta.cli.gallery_facts import GalleryFacts
 from tfmeta.cli.gallery_words import check_names, count, threshold_words
+from tfmeta.gallery.class_index import index_recall
 from tfmeta.gallery.database import FORMAT_VERSION
 from tfmeta.gallery.store import GalleryStore
 from tfmeta.json_files import json_text
@@ -48,6 +49,10 @@ def list_classes(store: GalleryStore, gallery: Path) -> Listing:
         f"originals: {'kept, to be embedded anew' if facts.keep_originals else 'no'}",
         f"format version: {FORMAT_VERSION}",
     ]
+    recall = index_recall(gallery)
+    if recall is not None:
+        shares = " and ".join(f"{s:.1%} of the best {n}" for n, s in recall.items())
+        words.append(f"index: finds {shares}, on a sample")
     if facts.invert:
         words.append("pictures are inverted, enrolled ones and queries")
     return Listing(
@@ -61,6 +66,7 @@ def list_classes(store: GalleryStore, gallery: Path) -> Listing:
             "learner": facts.learner,
             "encoder": facts.encoder,
             "threshold": facts.threshold,
+            "index_recall": recall and {str(n): s for n, s in recall.items()},
             "invert": facts.invert,
             "keep_originals": facts.keep_originals,
             "examples": total,

@@ -14,7 +14,6 @@ import numpy as np
 
 from tfmeta.durable import flush, naming
 from tfmeta.extras import MissingExtraError, is_installed
-from tfmeta.features.digests import DIGEST_BYTES
 from tfmeta.json_files import read_json, write_json
 
 DESCRIPTION = "index.json"
@@ -23,6 +22,7 @@ _FORMAT_VERSION = 1
 _FILE = re.compile(r"index-[0-9a-f]{8}\.usearch")
 # More of the graph is looked at than by default (64), for the recall.
 _EXPANSION_ADD, _EXPANSION_SEARCH = 128, 256
+_DIGEST_BYTES = 16
 _AT_ONCE = 2**14
 
 
@@ -183,6 +183,12 @@ def read_description(folder: Path) -> Description | None:
     return found if known and _FILE.fullmatch(found["file"]) else None
 
 
+def index_recall(folder: Path) -> dict[int, float] | None:
+    """The recall of the index in a folder by numbers of classes; `None` for none."""
+    found = read_description(folder)
+    return found and {int(at): share for at, share in found["recall"].items()}
+
+
 def remove_index(folder: Path) -> None:
     """Removes the index in a folder; it is made again when it is next asked."""
     for file in (folder / DESCRIPTION, *folder.glob("index-*.usearch")):
@@ -190,7 +196,7 @@ def remove_index(folder: Path) -> None:
 
 
 def _digest(file: Path) -> str:
-    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
     with file.open("rb") as opened:
         while block := opened.read(2**20):
             digest.update(block)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from tfmeta.learners.class_vectors import ClassVectors
 
 _LEAST = np.float32(-80.0)
+# Classes and queries of a trial.
+_TRIED = 4
 
 
 class Comparison:
@@ -57,6 +61,21 @@ class Comparison:
         else:
             values = squares_of(queries - classes)
         return self.logits(values).astype(np.float32)
+
+    def is_of(self, learner: Any) -> bool:
+        """Whether a learner's logits of some random embeddings are these."""
+        rng = np.random.default_rng(0)
+        shape = (_TRIED, *learner.encoder.output_shape[1:])
+        classes, queries = rng.normal(size=(2, *shape)).astype(np.float32)
+        state = learner.adapt_embeddings(
+            tf.constant(classes)[None], tf.eye(_TRIED, batch_shape=[1])
+        )
+        wanted = learner.compare_embeddings(state, tf.constant(queries)[None])
+        pairs = np.indices((_TRIED, _TRIED)).reshape(2, -1)
+        found = self.of_pairs(
+            self.query_vectors(queries)[pairs[0]], state[self.part][0].numpy()[pairs[1]]
+        )
+        return bool(np.allclose(found, np.ravel(wanted), rtol=1e-4, atol=1e-4))
 
 
 def squares_of(vectors: np.ndarray) -> np.ndarray:

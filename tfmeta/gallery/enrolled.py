@@ -369,7 +369,9 @@ def _comparison_of(learner: Any) -> Comparison | None:
     form = learner.class_vectors() if learner.independent_classes else None
     if form is None or form.distance.function_of is None:
         return None
-    return Comparison(form)
+    comparison = Comparison(form)
+    # A subclass may compare otherwise, and have inherited what is said of it.
+    return comparison if comparison.is_of(learner) else None
 
 
 def _parts(count: int, at_once: int) -> Iterator[slice]:

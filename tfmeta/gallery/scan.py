@@ -230,7 +230,10 @@ class Scan:
         logit = self.logits(products[query, slot], slot, squares[query])
         logit = logit.astype(np.float64)
         rest = 1.0 - np.bincount(query, np.exp(logit - log_sums[query]), count)
-        error = np.maximum(rest, 0.0) * self._error(best_peaks, slack[best], squares)
+        with np.errstate(invalid="ignore"):
+            error = np.maximum(rest, 0.0) * self._error(
+                best_peaks, slack[best], squares
+            )
         return Candidates(query, slot, logit, log_sums, np.where(badly, np.inf, error))
 
     def _error(

@@ -8,7 +8,7 @@ import numpy as np
 
 from tfmeta.episodes.arguments import check_count
 from tfmeta.gallery.answering import check_finite_logits, matches_of, query_names
-from tfmeta.gallery.class_index import read_description
+from tfmeta.gallery.class_index import index_recall
 from tfmeta.gallery.editable import EditableGallery
 from tfmeta.gallery.examples import Examples, check_examples
 from tfmeta.gallery.matches import Matches
@@ -107,5 +107,4 @@ class SearchableGallery(EditableGallery):
         By these numbers, as measured beside the exact search on a sample when the index
         was made; `None` where there is no index.
         """
-        found = read_description(self.path)
-        return found and {int(at): share for at, share in found["recall"].items()}
+        return index_recall(self.path)

@@ -24,6 +24,7 @@ CHECKS: tuple[LearnerCheck, ...] = (
     checks_contract.check_evaluate_and_predict,
     checks_contract.check_encode_once,
     checks_contract.check_independent_classes,
+    checks_contract.check_class_vectors,
     checks_episodes.check_class_order,
     checks_episodes.check_transductive,
     checks_episodes.check_tasks_are_independent,

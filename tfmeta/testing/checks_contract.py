@@ -253,3 +253,22 @@ def check_independent_classes(subject: Subject) -> None:
             f"`independent_classes` is True, but `{name}` of all classes is not that "
             "of each class, one after the other",
         )
+
+
+@learner_check("float64")
+def check_class_vectors(subject: Subject) -> None:
+    """The logits of a learner that has `class_vectors` are what it says of them."""
+    learner = subject.learner()
+    form = learner.class_vectors()
+    if form is None:
+        return
+    inputs, _ = subject.batch()
+    state = learner.adapt(inputs["support"], inputs["support_labels"])
+    queries = form.query_vectors(learner.embed(inputs["query"]))
+    similarity = form.distance.similarity(queries, state[form.part])
+    expect_close(
+        similarity / form.temperature,
+        learner.predict_query(state, inputs["query"]),
+        ROUNDING_64,
+        "`class_vectors` must say how logits follow from vectors of classes",
+    )
