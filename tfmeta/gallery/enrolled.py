@@ -26,7 +26,7 @@ _LOGITS_AT_ONCE, _NUMBERS_AT_ONCE = 2**25, 2**25
 # Of a query: beyond it nothing is gained by a scan.
 _MOST_CANDIDATES = 2048
 # Relative error of the sum over all classes that a scan may have.
-_SCAN_ERROR = 1e-4
+_SCAN_ERROR = 1e-3
 
 
 class Enrolled:

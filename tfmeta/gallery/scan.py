@@ -24,6 +24,8 @@ _LARGEST_SQUARE = 1e36
 # Scores that are looked at while they are in the cache.
 _IN_CACHE = 2**18
 _AT_ONCE = 2**16
+# Vectors that say where all of them lie, about.
+_LOOKED_AT = 2**12
 # That are looked into, of a query: more are a reason to compare with all classes.
 _MOST_GROUPS = 1024
 
@@ -250,8 +252,8 @@ class Scan:
         score, slack = (np.take_along_axis(x, furthest, 1) for x in (scores, slack))
         if not self._cosines:
             slack = slack + (self._digits + _UNIT) * squares[:, None]
-        # Errors of rounding have either sign, and are of many terms.
-        slack = slack * np.float32(4.0 / np.sqrt(self._digits / _UNIT))
+        # The bound is of errors that add up. They have either sign, and do not.
+        slack = slack / np.float32(np.sqrt(self._digits / _UNIT))
         ends = (score.copy(), score - slack)
         near, far = (
             self._logits_of_scores(one, np.zeros(1), squares)[:, 0] for one in ends
@@ -331,7 +333,7 @@ class Scan:
 
 def centre_of(vectors: np.ndarray) -> np.ndarray | None:
     """The mean of vectors where they lie far from 0 and near to each other."""
-    some = vectors[:: max(1, len(vectors) // _AT_ONCE)].astype(np.float64)
+    some = vectors[:: max(1, len(vectors) // _LOOKED_AT)].astype(np.float64)
     mean = some.mean(axis=0)
     spread = np.square(some - mean).sum(axis=1).mean()
     return mean if np.square(mean).sum() > 4.0 * spread else None
