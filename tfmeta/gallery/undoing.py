@@ -19,9 +19,9 @@ def former_facts(connection: sqlite3.Connection, facts: Collection[str]) -> str 
         connection: Before they are changed.
         facts: Their names.
     """
-    if not _RULES.issuperset(facts):
-        return None
     before = rows.facts(connection)
+    if not _RULES.issuperset(facts) or not before.keys() >= set(facts):
+        return None
     return json_text({name: before[name] for name in facts}, "facts of a gallery")
 
 
