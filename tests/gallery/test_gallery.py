@@ -433,6 +433,39 @@ def test_facts_that_somebody_has_changed_are_refused(name, value, tmp_path):
         Gallery(path)
 
 
+def test_no_module_is_run_because_a_file_names_it(tmp_path, monkeypatch):
+    path, ran = tmp_path / "gallery", tmp_path / "ran"
+    Gallery.create(path, PrototypicalNetwork(identity())).close()
+    (tmp_path / "planted.py").write_text(f"open({str(ran)!r}, 'w').close()")
+    monkeypatch.syspath_prepend(tmp_path)
+    connection = sqlite3.connect(path / DATABASE)
+    connection.execute(
+        "UPDATE facts SET value = 'planted:x' WHERE name = 'learner_class'"
+    )
+    connection.commit()
+    connection.close()
+    with Gallery(path) as gallery:
+        gallery.enrol(points([2, 2]))
+        gallery.classify(QUERIES)
+    assert not ran.exists()
+
+
+def test_by_another_encoder_a_threshold_of_validation_is_no_more(tmp_path):
+    by = Threshold("logit", -1.0, 0.9, {"logit": 0.9, "probability": 0.8}, {})
+    with Gallery.create(
+        tmp_path / "g", PrototypicalNetwork(identity()), threshold=by
+    ) as gallery:
+        gallery.enrol(points([3, 3]))
+        assert gallery.threshold().value == -1.0
+        scaled = keras.Sequential([*identity().layers, keras.layers.Rescaling(100.0)])
+        scaled.build((None, *identity().input_shape[1:]))
+        gallery.re_embed(PrototypicalNetwork(scaled))
+        found = gallery.threshold()
+        assert found.value != -1.0 and found.recall == 0.9
+        with pytest.raises(ValueError, match="`past` be true.*re-embed"):
+            gallery.undo()
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run without its training, on grey pictures of 16 bits, dark on light."""

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from small_learners import identity
 
 from tfmeta.extras import MissingExtraError
-from tfmeta.gallery import Gallery, class_index
+from tfmeta.gallery import Gallery, GalleryStore, class_index
 from tfmeta.gallery.class_index import ClassIndex, read_description
+from tfmeta.gallery.database import DATABASE
 from tfmeta.gallery.erasing import INDEX_DESCRIPTION
 from tfmeta.learners import GaussianPrototypicalNetwork, PrototypicalNetwork, SimpleShot
 
@@ -248,6 +249,19 @@ def test_another_encoder_has_another_index(tmp_path):
         gallery.re_embed(SimpleShot(identity(FEATURES), distance="cosine"))
         check_same(gallery)
         assert read_description(path)["of"]["by_cosines"]
+
+
+def test_a_purge_leaves_no_vector_in_an_index(tmp_path):
+    path = tmp_path / "g"
+    with make_gallery(path) as gallery:
+        gallery.build_index()
+        assert list(path.glob("index*"))
+        gallery.forget("class 3")
+    with GalleryStore(path / DATABASE) as store:
+        store.purge()
+    assert not list(path.glob("index*"))
+    with Gallery(path) as gallery:
+        check_same(gallery)
 
 
 def test_a_full_disk_costs_no_answer(tmp_path):

@@ -267,6 +267,17 @@ def test_answers_are_those_of_the_gallery(galleries, responses, learner, loader)
     )
 
 
+def test_the_card_is_of_what_is_enrolled(exported):
+    cards = {n: (v / "MODEL_CARD.md").read_text("utf-8") for n, v in exported.items()}
+    for name, card in cards.items():
+        assert "classes of arrays apart that were enrolled before the export" in (
+            card.replace("pictures", "arrays").replace("texts", "arrays")
+        )
+        assert "`support_labels`" not in card and "when it is asked" not in card
+        assert ("has no threshold" in card) == (name == "baseline++")
+        assert "depends on the other queries" not in card
+
+
 @pytest.fixture(scope="module")
 def sessions(exported):
     """Of each model a function that runs a signature as a server in C++ does."""

@@ -37,7 +37,8 @@ def gallery() -> None:
 
     Nothing is trained: an encoder looks at examples, and `tfmeta classify GALLERY`
     takes each query for the class that is nearest, or for none of these. Every change
-    is on the disk when its command ends, and can be undone.
+    is on the disk when its command ends; undo takes back what was enrolled, forgotten
+    or renamed.
     """
 
 

@@ -44,10 +44,10 @@ class Gallery(SearchableGallery):
 
     An encoder is trained once, or comes from somebody else; whoever enrols a class
     trains nothing. The folder holds the learner, and in an SQLite file the embedding of
-    every example; every change is on the disk when its method returns, can be undone,
-    and is seen by whoever has the gallery open. A learner with `independent_classes`,
-    as a Prototypical Network, learns the classes that have changed alone; others learn
-    from the stored embeddings of all classes.
+    every example; every change is on the disk when its method returns, can be undone
+    (but for `re_embed` and `purge`), and is seen by whoever has the gallery open. A
+    learner with `independent_classes`, as a Prototypical Network, learns the classes
+    that have changed alone; others learn from the stored embeddings of all classes.
 
     Where the threshold is by cross-validation, `classify` answers "none of these" to
     what is not enrolled: an example whose class is left out is such a query, and one
