@@ -258,6 +258,7 @@ def test_a_run_enrols_and_answers(call, ask, glyphs_run, task_folders, tmp_path)
     assert not (tmp_path / "other").exists()
 
 
+@pytest.mark.slow
 def test_pictures_of_the_other_ground(
     call, ask, glyphs_run, task_folders, dark_on_light, tmp_path
 ):
