@@ -57,13 +57,33 @@ def test_it_is_short():
     assert (REPOSITORY / "README.md").stat().st_size <= 12_000
 
 
+def headings_of(page):
+    """What a link writes behind `#` for each heading, as GitHub makes it."""
+    found = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found
+    }
+
+
 @pytest.mark.parametrize(
-    "page", ["README.md", "benchmarks/RESULTS.md", "benchmarks/SPEED.md"]
+    "page",
+    [
+        "README.md",
+        "benchmarks/RESULTS.md",
+        "benchmarks/SPEED.md",
+        "export/README.md",
+    ],
 )
 def test_its_links_lead_somewhere(page):
     path = REPOSITORY / page
     text = path.read_text(encoding="utf-8")
     text = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     links = [x for x in re.findall(r"\]\(([^)]+)\)", text) if "://" not in x]
-    missing = [x for x in links if not (path.parent / x).exists()]
+    missing = []
+    for link in links:
+        target, _, heading = link.partition("#")
+        if not (path.parent / target).exists() or (
+            heading and heading not in headings_of(path.parent / target)
+        ):
+            missing.append(link)
     assert links and not missing
