@@ -147,6 +147,12 @@ def test_a_setting_is_seen_by_who_follows(store):
     assert store.class_sizes() == {}
 
 
+def test_an_embedding_whose_squares_are_infinite_is_refused(store):
+    with pytest.raises(ValueError, match="at most 1e\\+15. Received: 3e\\+38"):
+        store.enrol({"cup": one(np.full(SIZE, 3e38))})
+    assert store.version == 0
+
+
 def test_a_threshold_is_undone(store):
     store.set_facts({"threshold": "0.5"}, "a first threshold")
     assert store.facts()["threshold"] == "0.5"

@@ -27,6 +27,8 @@ from tfmeta.gallery.sqlite_errors import DamagedError
 EMBEDDING_SHAPE = "embedding_shape"
 
 EMBEDDING = np.dtype("<f4")
+# Of the numbers of an embedding: many squares of it are finite as float32.
+_LARGEST = 1e15
 _MOST_NAMED = 5
 
 
@@ -265,6 +267,13 @@ def as_blob(argument: str, embedding: np.ndarray, shape: tuple[int, ...]) -> byt
     with np.errstate(over="ignore"):  # becomes infinite, and is refused
         kept = np.ascontiguousarray(embedding, EMBEDDING)
     check_finite(argument, kept)
+    largest = float(np.max(np.abs(kept), initial=0.0))
+    if largest > _LARGEST:
+        # Squares of it are infinite as float32, and with them all answers.
+        raise ValueError(
+            f"`{argument}` must hold numbers of at most {_LARGEST:g}. Received: "
+            f"{largest:g}"
+        )
     return kept.tobytes()
 
 
