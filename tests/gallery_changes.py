@@ -63,6 +63,8 @@ def make(store, change):
             lambda found: np.stack([embedding(encoder, key_of(o)) for o in found]),
             facts(encoder),
         )
+    if kind == "undo":
+        return store.undo(past=True)
     return getattr(store, kind)(*arguments)
 
 

@@ -337,7 +337,7 @@ def test_purging_asks(call, enrolled, monkeypatch):
     monkeypatch.setattr("click.confirm", lambda text: next(answers) == "y")
     assert "Nothing was erased" in call("gallery", "purge", enrolled).out
     assert call("gallery", "purge", enrolled).out.endswith(
-        "Erased 4 removed examples\n"
+        "Erased 4 removed examples\n2 changes can no longer be undone\n"
     )
     assert "that can be undone" in call("gallery", "undo", enrolled).error
     assert call("gallery", "purge", enrolled, "--yes").code == 0

@@ -12,7 +12,8 @@ from usearch.index import Index
 
 from tfmeta.extras import MissingExtraError
 from tfmeta.gallery import Gallery, class_index
-from tfmeta.gallery.class_index import DESCRIPTION, ClassIndex, read_description
+from tfmeta.gallery.class_index import ClassIndex, read_description
+from tfmeta.gallery.erasing import INDEX_DESCRIPTION
 from tfmeta.learners import GaussianPrototypicalNetwork, PrototypicalNetwork, SimpleShot
 
 CLASSES, FEATURES = 600, 12
@@ -106,7 +107,7 @@ def test_what_changes_is_taken_over(steps, reopen, tmp_path_factory):
     path = tmp_path_factory.mktemp("index") / "g"
     gallery = make_gallery(path)
     gallery.build_index()
-    made = (path / DESCRIPTION).read_bytes()
+    made = (path / INDEX_DESCRIPTION).read_bytes()
     rng = np.random.default_rng(0)
     for what, number in steps:
         if what == "enrol":
@@ -124,7 +125,7 @@ def test_what_changes_is_taken_over(steps, reopen, tmp_path_factory):
         gallery = Gallery(path)
     check_same(gallery)
     # A few changes do not make it anew.
-    assert (path / DESCRIPTION).read_bytes() == made
+    assert (path / INDEX_DESCRIPTION).read_bytes() == made
     gallery.close()
 
 
@@ -143,23 +144,25 @@ def cut_file(path):
 
 
 def damage_description(path):
-    (path / DESCRIPTION).write_text('{"format_version": 1')
+    (path / INDEX_DESCRIPTION).write_text('{"format_version": 1')
 
 
 def name_another_file(path):
-    known = json.loads((path / DESCRIPTION).read_text())
-    (path / DESCRIPTION).write_text(json.dumps({**known, "file": "gallery.sqlite"}))
+    known = json.loads((path / INDEX_DESCRIPTION).read_text())
+    (path / INDEX_DESCRIPTION).write_text(
+        json.dumps({**known, "file": "gallery.sqlite"})
+    )
 
 
 def another_learner(path):
-    known = json.loads((path / DESCRIPTION).read_text())
+    known = json.loads((path / INDEX_DESCRIPTION).read_text())
     known["of"]["learner_file"] = "learner-00000000.keras"
-    (path / DESCRIPTION).write_text(json.dumps(known))
+    (path / INDEX_DESCRIPTION).write_text(json.dumps(known))
 
 
 def later_change(path):
-    known = json.loads((path / DESCRIPTION).read_text())
-    (path / DESCRIPTION).write_text(json.dumps({**known, "change": 1000}))
+    known = json.loads((path / INDEX_DESCRIPTION).read_text())
+    (path / INDEX_DESCRIPTION).write_text(json.dumps({**known, "change": 1000}))
 
 
 @pytest.mark.parametrize(
@@ -172,7 +175,7 @@ def later_change(path):
         another_learner,
         later_change,
         lambda path: index_file(path).unlink(),
-        lambda path: (path / DESCRIPTION).unlink(),
+        lambda path: (path / INDEX_DESCRIPTION).unlink(),
     ],
     ids=[
         *("damaged", "cut", "description", "file", "learner", "change"),

@@ -137,12 +137,42 @@ def test_a_file_whose_name_is_no_unicode(store):
 
 def test_a_setting_is_seen_by_who_follows(store):
     store.enrol({"cup": one()})
-    store.set_facts({"threshold": "0.5"}, "another threshold")
+    store.set_facts({"encoder": "b"}, "another encoder")
     assert store.version == 2
-    assert store.facts()["threshold"] == "0.5"
-    store.undo()  # of the enrolment: settings stay
-    assert store.facts()["threshold"] == "0.5"
+    assert store.facts()["encoder"] == "b"
+    with pytest.raises(ValueError, match="`past` be true.*settings, another encoder"):
+        store.undo()
+    store.undo(past=True)  # of the enrolment: what cannot be undone stays
+    assert store.facts()["encoder"] == "b"
     assert store.class_sizes() == {}
+
+
+def test_a_threshold_is_undone(store):
+    store.set_facts({"threshold": "0.5"}, "a first threshold")
+    assert store.facts()["threshold"] == "0.5"
+    store.enrol({"cup": one()})
+    store.set_facts({"threshold": "0.7"}, "another threshold")
+    assert store.undo().kind == "settings"
+    assert store.facts()["threshold"] == "0.5"
+    assert store.class_sizes() == {"cup": 1}
+
+
+def test_a_file_that_was_replaced_takes_no_change(tmp_path):
+    folder, moved = tmp_path / "g", tmp_path / "moved"
+    folder.mkdir()
+    with GalleryStore.create(folder / "gallery.sqlite", facts()) as store:
+        folder.rename(moved)
+        for do in (lambda: store.enrol({"cup": one()}), store.purge, store.facts):
+            with pytest.raises(OSError, match="must be the file that was opened"):
+                do()
+        folder.mkdir()
+        with (
+            GalleryStore.create(folder / "gallery.sqlite", facts()),
+            pytest.raises(OSError, match="must be the file that was opened"),
+        ):
+            store.enrol({"cup": one()})
+    with GalleryStore(moved / "gallery.sqlite") as store:
+        assert store.class_sizes() == {}
 
 
 def test_a_purge_leaves_no_byte_and_makes_the_files_smaller(tmp_path):

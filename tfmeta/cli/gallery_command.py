@@ -147,10 +147,15 @@ def list_(gallery: Path, examples_of: str | None, changes: bool, form: str) -> N
 
 @gallery.command()
 @GALLERY
-def undo(gallery: Path) -> None:
+@click.option(
+    "--past",
+    is_flag=True,
+    help="Pass over changes that cannot be undone, as of re-embed, to the one before.",
+)
+def undo(gallery: Path, past: bool) -> None:
     """Undo the latest change of GALLERY that is not undone; again, the one before."""
     with _opened(gallery) as store:
-        undone = store.undo()
+        undone = store.undo(past=past)
         sizes = store.class_sizes()
     say(
         f"Undid {undone.kind} of {undone.made_at}: {undone.what}",
@@ -178,7 +183,12 @@ def purge(gallery: Path, yes: bool) -> None:
             if not click.confirm("Erase it?"):
                 say("Nothing was erased.")
                 return
-        say(f"Erased {store.purge().what}")
+        kinds = [change.kind for change in store.changes()]
+        lost = sum(kind in ("enrol", "forget", "rename") for kind in kinds)
+        say(
+            f"Erased {store.purge().what}",
+            f"{count(lost, 'change')} can no longer be undone",
+        )
 
 
 @gallery.command("re-embed")

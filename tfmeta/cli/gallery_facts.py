@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from tfmeta.gallery.store import GalleryStore
+from tfmeta.json_files import parse_json
 
 Kind = Literal["texts", "pictures", "arrays"]
 
@@ -47,7 +48,7 @@ class GalleryFacts:
         """
         rows = store.facts()
         try:
-            threshold = json.loads(rows["threshold"])
+            threshold = parse_json(rows["threshold"], "threshold")
             if threshold is not None:
                 _check_threshold(threshold)
             return cls(

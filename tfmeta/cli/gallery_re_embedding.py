@@ -40,23 +40,24 @@ def re_embed_gallery(gallery: Path, chosen: ChosenLearner) -> Change:
     elif facts.light_ground is not None:
         # What is enrolled has the ground that the former learner took.
         invert = (facts.light_ground != facts.invert) != light_ground
-    with contextlib.closing(Gallery(gallery)) as opened:
-        with progress_bar(Console(stderr=True), "Embedding") as report:
-            change = opened.re_embed(
-                made["learner"],
-                invert=invert,
-                light_ground=light_ground,
-                input_dtype=made["input_dtype"],
-                on_progress=report,
-            )
-        if facts.threshold is not None and facts.threshold["by"] == "validation":
-            opened.set_threshold(
-                "cross-validation", recall=facts.threshold["threshold"]["recall"]
-            )
-            warn(
-                [
-                    "the threshold was that of the former learner; now it is by "
-                    "cross-validation of what is enrolled"
-                ]
-            )
+    with (
+        contextlib.closing(Gallery(gallery)) as opened,
+        progress_bar(Console(stderr=True), "Embedding") as report,
+    ):
+        change = opened.re_embed(
+            made["learner"],
+            invert=invert,
+            light_ground=light_ground,
+            input_dtype=made["input_dtype"],
+            on_progress=report,
+        )
+    with contextlib.closing(GalleryStore(gallery / DATABASE)) as store:
+        now = GalleryFacts.of(store)
+    if now.threshold != facts.threshold:
+        warn(
+            [
+                "the threshold was that of the former encoder; now it is by "
+                "cross-validation of what is enrolled"
+            ]
+        )
     return change

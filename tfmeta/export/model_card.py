@@ -115,7 +115,7 @@ def _details(content: Mapping[str, Any], run: DescribedRun | None) -> Iterator[s
         + ("none is declared" if trained is None else f"on {markdown_text(trained)}")
     )
     yield f"- **An example:** {example_in_words(content['example'])}"
-    if content["transductive"]:
+    if content["transductive"] and "gallery" not in content:
         yield (
             "- **Transductive:** the answer to a query depends on the other queries of "
             "the same request"
@@ -164,8 +164,11 @@ def _signatures(content: Mapping[str, Any]) -> Iterator[str]:
         "Each `n` is a number of its own, and free. The support is what is learned "
         "from in the request, a query what is asked."
         + (
-            " `support_labels` number the classes of the support from 0 without a gap, "
-            "and `probabilities` has a column for each."
+            " `names` and `probabilities` are of the most probable of the classes that "
+            "were enrolled; `rejected` says that a query is of none of them."
+            if "gallery" in content
+            else " `support_labels` number the classes of the support from 0 without a "
+            "gap, and `probabilities` has a column for each."
             if _classifies(content)
             else ""
         )
@@ -183,6 +186,12 @@ def _use(content: Mapping[str, Any], run: DescribedRun | None) -> Iterator[str]:
             f"To tell classes of {examples} apart that are described when it is asked, "
             "without an example of them. They need not be among those of training."
         )
+    elif "gallery" in content:
+        yield (
+            f"To tell {len(content['gallery']['classes']):,} classes of {examples} "
+            "apart that were enrolled before the export. They need not be among the "
+            "classes of training."
+        )
     elif _classifies(content):
         yield (
             f"To tell classes of {examples} apart that are shown by a few labelled "
@@ -192,7 +201,14 @@ def _use(content: Mapping[str, Any], run: DescribedRun | None) -> Iterator[str]:
         yield f"To predict numbers for {examples} from a few examples with targets."
     yield "Out of scope:"
     yield f"- {examples} of another kind than the training data"
-    if _classifies(content) and (run is None or not run["open_set"]):
+    if "gallery" in content:
+        rejects = content["gallery"]["threshold"] is not None
+        yield "- queries of none of the enrolled classes" + (
+            ", beyond what its threshold rejects: how much that is was not measured"
+            if rejects
+            else ": one of these is always the answer, as it has no threshold"
+        )
+    elif _classifies(content) and (run is None or not run["open_set"]):
         yield (
             "- queries that may be of none of the classes shown: one of these is "
             "always the answer, and how well others can be told apart was not measured"
@@ -331,7 +347,7 @@ def _caveats(content: Mapping[str, Any], run: DescribedRun | None) -> Iterator[s
             f"- It sees {sizes[0]} × {sizes[1]} pixels: what is finer is lost, and "
             "pictures of another shape are squeezed by signatures that take files"
         )
-    if content["transductive"]:
+    if content["transductive"] and "gallery" not in content:
         yield (
             "- Send queries that belong together in one request, and no others: joined "
             "requests of several clients change each other's answers"

@@ -17,6 +17,9 @@ from tfmeta.gallery.matches import Matches
 from tfmeta.gallery.nearest import Nearest
 from tfmeta.gallery.records import StoredClass
 
+# Below it, a threshold is hardly better than chance.
+_LEAST_AREA = 0.6
+
 
 def answers_of(
     logits: np.ndarray,
@@ -110,13 +113,26 @@ def query_names(
 
 
 def threshold_warnings(
-    rule: ThresholdRule, classes: Sequence[StoredClass]
+    rule: ThresholdRule, found: Threshold | None, classes: Sequence[StoredClass]
 ) -> tuple[str, ...]:
-    """What is wrong with the threshold of a gallery."""
+    """What is wrong with the threshold of a gallery.
+
+    Args:
+        rule: What it is by.
+        found: It, `None` for none.
+        classes: What is enrolled.
+    """
     if isinstance(rule, CrossValidation):
         missing = missing_for_threshold(classes)
         if missing is None:
-            return ()
+            area = 1.0 if found is None else found.validation_auroc[found.score]
+            if area >= _LEAST_AREA:
+                return ()
+            return (
+                '"none of these" is hardly ever right yet: in a cross-validation of '
+                "what is enrolled the threshold tells known from unknown with an AUROC "
+                f"of {area:.2f}, where 0.5 is chance; enrol more examples",
+            )
         return (
             "every query is answered with a class, as there is no threshold yet: "
             f"enrol {missing}",

@@ -14,10 +14,10 @@ import numpy as np
 
 from tfmeta.durable import flush, naming
 from tfmeta.extras import MissingExtraError, is_installed
+from tfmeta.gallery.erasing import INDEX_DESCRIPTION
 from tfmeta.gallery.rows_of_numbers import squares_of, unit_rows
 from tfmeta.json_files import read_json, write_json
 
-DESCRIPTION = "index.json"
 _FORMAT_VERSION = 1
 # What else stands in its place is no index.
 _FILE = re.compile(r"index-[0-9a-f]{8}\.usearch")
@@ -167,7 +167,7 @@ class ClassIndex:
                 scale=self._scale,
                 recall=recall,
             )
-            write_json(folder / DESCRIPTION, description)
+            write_json(folder / INDEX_DESCRIPTION, description)
         except BaseException:
             file.unlink(missing_ok=True)
             raise
@@ -201,7 +201,7 @@ def read_description(folder: Path) -> Description | None:
     Needs no usearch.
     """
     try:
-        found: Description = read_json(folder / DESCRIPTION, Description)
+        found: Description = read_json(folder / INDEX_DESCRIPTION, Description)
     except (OSError, ValueError):
         return None
     known = found["format_version"] == _FORMAT_VERSION
@@ -212,12 +212,6 @@ def index_recall(folder: Path) -> dict[int, float] | None:
     """The recall of the index in a folder by numbers of classes; `None` for none."""
     found = read_description(folder)
     return found and {int(at): share for at, share in found["recall"].items()}
-
-
-def remove_index(folder: Path) -> None:
-    """Removes the index in a folder; it is made again when it is next asked."""
-    for file in (folder / DESCRIPTION, *folder.glob("index-*.usearch")):
-        file.unlink(missing_ok=True)
 
 
 def _digest(file: Path) -> str:

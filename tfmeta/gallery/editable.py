@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from tfmeta.evaluation.threshold import Threshold
-from tfmeta.gallery.class_index import remove_index
 from tfmeta.gallery.database import DATABASE, is_gallery
 from tfmeta.gallery.examples import Examples, check_classes, check_name, original_of
 from tfmeta.gallery.facts import CrossValidation, Facts, threshold_rule
@@ -141,16 +140,15 @@ class EditableGallery:
         check_name(to, "`to`")
         return self._store.rename(name, to)
 
-    def undo(self) -> Change:
+    def undo(self, *, past: bool = False) -> Change:
         """Undoes the latest change; see `GalleryStore.undo`."""
-        return self._store.undo()
+        return self._store.undo(past=past)
 
     def purge(self) -> Change:
         """Erases what was removed for good; see `GalleryStore.purge`.
 
         The index of `search`, which holds vectors of classes, is removed with it.
         """
-        remove_index(self.path)
         return self._store.purge()
 
     def changes(self) -> list[Change]:
@@ -191,7 +189,8 @@ class EditableGallery:
 
         The one call that repairs a gallery whose learner is damaged or another. Where
         the encoder is the same and pictures are read as before, embeddings stay, and
-        no originals are needed.
+        no originals are needed. A threshold of validation episodes was that of the
+        former encoder: by another, it is by cross-validation from then on.
 
         Args:
             learner: The new learner, `None` for the one that is there.

@@ -75,6 +75,12 @@ def replace_embeddings(
 ) -> None:
     """Writes other embeddings of all examples, by the digests of their originals."""
     found = connection.execute("SELECT id, original FROM examples").fetchall()
+    strange = [example for example, digest in found if digest not in made]
+    if strange:
+        raise ValueError(
+            "the originals of all examples must be in the gallery. Received: a damaged "
+            f"one, without that of example {strange[0]}"
+        )
     connection.executemany(
         "UPDATE examples SET embedding = ? WHERE id = ?",
         ((made[digest], example) for example, digest in found),

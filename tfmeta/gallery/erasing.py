@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 
 from tfmeta.gallery import rows
+
+# What says which file an index is in.
+INDEX_DESCRIPTION = "index.json"
 
 # Pages that are moved and given back at once: room that the log needs meanwhile.
 _AT_ONCE = 1000
@@ -33,6 +37,15 @@ def erase_removed(connection: sqlite3.Connection) -> int:
     connection.execute("DELETE FROM changes")
     what = f"{count:,} removed example{'s' * (count != 1)}"
     return rows.add_change(connection, "purge", what)
+
+
+def remove_index(folder: Path) -> None:
+    """Removes the index in a folder, which holds vectors of classes that were erased.
+
+    It is made again when it is next asked.
+    """
+    for file in (folder / INDEX_DESCRIPTION, *folder.glob("index-*.usearch")):
+        file.unlink(missing_ok=True)
 
 
 def give_back_pages(connection: sqlite3.Connection) -> bool:

@@ -9,13 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfmeta.gallery.class_index import (
-    DESCRIPTION,
-    ClassIndex,
-    read_description,
-)
+from tfmeta.gallery.class_index import ClassIndex, read_description
 from tfmeta.gallery.comparing import Comparison
 from tfmeta.gallery.enrolled import Enrolled
+from tfmeta.gallery.erasing import INDEX_DESCRIPTION
 from tfmeta.gallery.nearest import Nearest, best_of_pairs
 from tfmeta.gallery.products import VectorTable
 from tfmeta.gallery.rows_of_numbers import log_sum, squares_of, unit_rows
@@ -172,7 +169,7 @@ class GalleryIndex:
 
     def _is_there(self, kept: _Kept, of: Mapping[str, Any]) -> bool:
         """Whether it is of what is asked, and nobody has removed it from the disk."""
-        on_disk = bool(self.warnings) or (self._folder / DESCRIPTION).exists()
+        on_disk = bool(self.warnings) or (self._folder / INDEX_DESCRIPTION).exists()
         return kept.of == of and on_disk
 
     def _loaded(self, enrolled: Enrolled, of: Mapping[str, Any]) -> _Kept | None:

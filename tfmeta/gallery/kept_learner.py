@@ -114,9 +114,11 @@ def load_learner(folder: Path, facts: Facts) -> Any:
             "originals by another learner with `re_embed`"
         )
     with loading("the learner of a gallery", file):
-        # Keras finds only classes that have been imported, as those of tfmeta are.
-        with contextlib.suppress(ValueError):
-            resolve(facts.learner_class)
+        # Keras finds only classes that have been imported. What a file says is no
+        # reason to run a module that is none of tfmeta's.
+        if facts.learner_class.startswith("tfmeta."):
+            with contextlib.suppress(ValueError):
+                resolve(facts.learner_class)
         check_model_file(file)
         learner = keras.saving.load_model(file)
         check_learner(learner)

@@ -103,7 +103,10 @@ class GalleryMemory:
                 if isinstance(rule, CrossValidation)
                 else rule
             )
-            self._threshold = found, threshold_warnings(rule, self.enrolled.classes)
+            self._threshold = (
+                found,
+                threshold_warnings(rule, found, self.enrolled.classes),
+            )
         return self._threshold
 
     def nearest(

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from tfmeta.durable import remove
+from tfmeta.evaluation.threshold import Threshold
 from tfmeta.gallery.examples import ExampleEncoder, example_of
-from tfmeta.gallery.facts import Facts
+from tfmeta.gallery.facts import CrossValidation, Facts
 from tfmeta.gallery.kept_learner import (
     check_learner,
     facts_of,
@@ -60,6 +61,12 @@ def re_embed(
     changed = {
         n: v for n, v in rows.items() if n not in ("threshold", "keep_originals")
     }
+    if after.encoder != before.encoder and isinstance(before.threshold, Threshold):
+        # It was fitted on what the former encoder made.
+        rule = CrossValidation(before.threshold.recall)
+        changed["threshold"] = dataclasses.replace(after, threshold=rule).to_rows()[
+            "threshold"
+        ]
     file = path / after.learner_file
     save_learner(learner, file)
     try:

@@ -12,7 +12,12 @@ import numpy as np
 from tfmeta.gallery import embedding_anew, rows
 from tfmeta.gallery.class_names import class_name, quoted
 from tfmeta.gallery.database import make_database
-from tfmeta.gallery.erasing import AFTER_ERASING, erase_removed, give_back_pages
+from tfmeta.gallery.erasing import (
+    AFTER_ERASING,
+    erase_removed,
+    give_back_pages,
+    remove_index,
+)
 from tfmeta.gallery.reading import read_classes
 from tfmeta.gallery.records import (
     Change,
@@ -22,7 +27,7 @@ from tfmeta.gallery.records import (
     StoredExample,
 )
 from tfmeta.gallery.transactions import Transactions
-from tfmeta.gallery.undoing import undo_latest
+from tfmeta.gallery.undoing import former_facts, undo_latest
 from tfmeta.gallery.verifying import verify_rows
 
 
@@ -100,7 +105,7 @@ class GalleryStore:
         *,
         expected: Mapping[str, str] | None = None,
     ) -> Change:
-        """Changes what is known of the gallery; not undone by `undo`.
+        """Changes what is known of the gallery.
 
         Args:
             facts: Facts by name.
@@ -109,7 +114,8 @@ class GalleryStore:
         """
         with self._file.writing() as connection:
             rows.check_facts(connection, expected or {})
-            number = rows.add_change(connection, "settings", what)
+            before = former_facts(connection, facts)
+            number = rows.add_change(connection, "settings", what, former_name=before)
             for name, value in facts.items():
                 rows.set_fact(connection, name, value)
             return rows.read_change(connection, number)
@@ -301,22 +307,20 @@ class GalleryStore:
             rows.name_class(connection, number, class_id, to)
             return rows.read_change(connection, number)
 
-    def undo(self) -> Change:
+    def undo(self, *, past: bool = False) -> Change:
         """Undoes the latest change that is not yet undone; again, the one before.
+
+        Args:
+            past: Whether to pass over changes that cannot be undone, as `re_embed`.
 
         Returns:
             The change that was undone.
 
         Raises:
-            ValueError: When there is none.
+            ValueError: When there is none, or the latest cannot be undone.
         """
         with self._file.writing() as connection:
-            undone = undo_latest(connection)
-            if undone is None:
-                raise ValueError(
-                    f"{self.path} must hold a change that can be undone. Received: none"
-                )
-            return rows.read_change(connection, undone)
+            return rows.read_change(connection, undo_latest(connection, past=past))
 
     def purge(self) -> Change:
         """Erases what was removed for good; changes before can no longer be undone.
@@ -330,6 +334,7 @@ class GalleryStore:
                 made, bytes of what was removed may be left in the files until the next
                 `purge`.
         """
+        remove_index(self.path.parent)
         with self._file.writing() as connection:
             number = erase_removed(connection)
             change = rows.read_change(connection, number)

@@ -34,7 +34,8 @@ class Transactions:
         self._process = os.getpid()
         self._closed = False
         self._connection = open_database(path, wait=wait)
-        self._frozen = os.stat(path) if is_frozen(path) else None
+        self._opened = os.stat(path)
+        self._frozen = self._opened if is_frozen(path) else None
 
     def close(self) -> None:
         """Closes the file."""
@@ -85,8 +86,22 @@ class Transactions:
                     f"{self._path} must be opened again in a process that was forked. "
                     f"Received: that of process {self._process}"
                 )
+            self._check_same_file()
             self._check_frozen()
             yield
+
+    def _check_same_file(self) -> None:
+        """SQLite would go on with a file that nobody finds any more."""
+        try:
+            there = os.path.samestat(os.stat(self._path), self._opened)
+        except FileNotFoundError:
+            there = False
+        if not there:
+            raise OSError(
+                f"{self._path} must be the file that was opened. Received: another, or "
+                "none, as its folder was moved or replaced; nothing was changed, open "
+                "it again"
+            )
 
     def _check_frozen(self) -> None:
         if self._frozen is None:
