@@ -15,6 +15,7 @@ import numpy as np
 from tfmeta.durable import flush, naming
 from tfmeta.extras import MissingExtraError, is_installed
 from tfmeta.gallery.erasing import INDEX_DESCRIPTION
+from tfmeta.gallery.rows_of_numbers import squares_of, unit_rows
 from tfmeta.json_files import read_json, write_json
 
 _FORMAT_VERSION = 1
@@ -23,6 +24,7 @@ _FILE = re.compile(r"index-[0-9a-f]{8}\.usearch")
 # More of the graph is looked at than by default (64), for the recall.
 _EXPANSION_ADD, _EXPANSION_SEARCH = 128, 256
 _DIGEST_BYTES = 16
+_LARGEST_HALF = np.float32(6e4)
 _AT_ONCE = 2**14
 
 
@@ -35,6 +37,8 @@ class Description(TypedDict):
         digest: Of that file.
         of: What the vectors depend on.
         change: Number of the latest change of the gallery that is in it.
+        centre: What was taken from vectors, a number for each feature.
+        scale: What they were multiplied by then.
         recall: Share of the best 1 and of the best 10 classes that it finds, by these
             numbers, on a sample beside the exact scan.
     """
@@ -44,6 +48,8 @@ class Description(TypedDict):
     digest: str
     of: dict[str, Any]
     change: int
+    centre: list[float]
+    scale: float
     recall: dict[str, float]
 
 
@@ -53,23 +59,32 @@ class ClassIndex:
     Malkov and Yashunin (2020), *Efficient and Robust Approximate Nearest Neighbor
     Search Using Hierarchical Navigable Small World Graphs*. It misses some.
 
+    Vectors are held in half precision, about their centre and of length 1 in the mean,
+    so that neither an offset nor a scale takes the digits.
+
     Args:
-        features: Length of a vector.
+        like: Float `(some, features)`, some of the vectors.
         by_cosines: Whether near is by the cosine; else by the squared distance.
 
     Raises:
         MissingExtraError: When usearch is not installed.
     """
 
-    def __init__(self, features: int, *, by_cosines: bool) -> None:
+    def __init__(self, like: np.ndarray, *, by_cosines: bool) -> None:
         if not is_installed("usearch"):
             raise MissingExtraError("an index of classes", "usearch", "index")
         from usearch.index import Index
 
+        self._by_cosines = by_cosines
+        self._centre, self._scale = np.zeros(like.shape[1], np.float32), 1.0
+        if not by_cosines:
+            self._centre = like.mean(axis=0, dtype=np.float64).astype(np.float32)
+            spread = float(squares_of(like - self._centre).mean()) ** 0.5
+            self._scale = 1.0 / spread if spread > 0.0 else 1.0
         self._index: Any = Index(
-            ndim=features,
-            metric="cos" if by_cosines else "l2sq",
-            dtype="f32",
+            ndim=like.shape[1],
+            metric="ip" if by_cosines else "l2sq",
+            dtype="f16",
             expansion_add=_EXPANSION_ADD,
             expansion_search=_EXPANSION_SEARCH,
         )
@@ -94,7 +109,7 @@ class ClassIndex:
         self.remove(ids)
         for start in range(0, len(ids), _AT_ONCE):
             some = ids[start : start + _AT_ONCE]
-            self._index.add(some.astype(np.uint64), vectors(some).astype(np.float32))
+            self._index.add(some.astype(np.uint64), self._held(vectors(some)))
             if on_progress is not None:
                 on_progress(start + len(some), len(ids))
 
@@ -113,12 +128,18 @@ class ClassIndex:
             vectors: Float `(queries, features)`.
             count: How many to look for.
         """
-        # Of a single one it gives another type.
-        asked = np.concatenate([vectors, vectors[-1:]]).astype(np.float32)
-        found = self._index.search(asked, count)
-        ids = np.asarray(found.keys)[:-1].astype(np.int64)
-        counts = np.asarray(found.counts)[:-1]
-        return np.where(np.arange(ids.shape[1]) < counts[:, None], ids, -1)
+        asked = self._held(vectors)
+        # A single one is not put into threads.
+        found = self._index.search(asked[0] if len(asked) == 1 else asked, count)
+        ids = np.asarray(found.keys, np.int64).reshape(len(asked), -1)
+        counts = np.reshape(getattr(found, "counts", ids.shape[1]), (-1, 1))
+        return np.where(np.arange(ids.shape[1]) < counts, ids, -1)
+
+    def _held(self, vectors: np.ndarray) -> np.ndarray:
+        if self._by_cosines:
+            return unit_rows(vectors).astype(np.float32)
+        held = (vectors - self._centre) * np.float32(self._scale)
+        return np.clip(held, -_LARGEST_HALF, _LARGEST_HALF)
 
     def save(
         self, folder: Path, of: Mapping[str, Any], change: int, recall: dict[str, float]
@@ -142,6 +163,8 @@ class ClassIndex:
                 digest=_digest(file),
                 of=dict(of),
                 change=change,
+                centre=self._centre.tolist(),
+                scale=self._scale,
                 recall=recall,
             )
             write_json(folder / INDEX_DESCRIPTION, description)
@@ -165,6 +188,8 @@ class ClassIndex:
             if _digest(file) != description["digest"]:
                 return False
             self._index.load(str(file))
+            self._centre = np.array(description["centre"], np.float32)
+            self._scale = description["scale"]
         except (OSError, RuntimeError):
             return False
         return True

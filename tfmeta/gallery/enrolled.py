@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.gallery.comparing import Comparison, exchanged
+from tfmeta.gallery.comparing import Comparison
 from tfmeta.gallery.nearest import Nearest, best_of_all, best_of_pairs
 from tfmeta.gallery.records import StoredClass
+from tfmeta.gallery.rows_of_numbers import exchanged
 from tfmeta.gallery.scan import Candidates, Scan
 from tfmeta.gallery.state_table import ROWS_TOGETHER, StateTable
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tfmeta.gallery.class_index import ClassIndex, read_description
-from tfmeta.gallery.comparing import Comparison, log_sum, squares_of, unit_rows
+from tfmeta.gallery.comparing import Comparison
 from tfmeta.gallery.enrolled import Enrolled
 from tfmeta.gallery.erasing import INDEX_DESCRIPTION
 from tfmeta.gallery.nearest import Nearest, best_of_pairs
+from tfmeta.gallery.products import VectorTable
+from tfmeta.gallery.rows_of_numbers import log_sum, squares_of, unit_rows
+from tfmeta.gallery.state_table import aligned_zeros, rounded_up
 
 Progress = Callable[[int, int], None] | None
 
@@ -62,7 +65,9 @@ class GalleryIndex:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._kept: _Kept | None = None
+        # Classes that are in it, and not yet on disk.
         self._changed = 0
+        self._sample: _Sample | None = None
         self.warnings: tuple[str, ...] = ()
 
     @property
@@ -101,37 +106,40 @@ class GalleryIndex:
                 "`index` must be False for a learner whose logits are no function of "
                 "one vector of each class (`class_vectors`). Received: index=True"
             )
-        features = enrolled.vectors(enrolled.ids[:1]).shape[1]
-        of = {**of, "features": features, "by_cosines": comparison.by_cosines}
-        kept = self._kept or self._loaded(of, comparison)
-        if kept is not None and kept.change == change and self._is_there(kept, of):
-            self._kept = kept
-            return
-        changed = np.empty(0, np.int64)
-        if kept is not None:
+        of = {**of, "by_cosines": comparison.by_cosines}
+        kept = self._kept
+        if kept is None or not self._is_there(kept, of):
+            kept = self._loaded(enrolled, of)
+        if kept is None or not self._follow(kept, enrolled, change, changed_since):
+            index = _index_like(enrolled, comparison)
+            index.put(enrolled.ids, enrolled.vectors, on_progress=on_progress)
+            self._kept, self._changed = _Kept(index, of, change, {}), len(enrolled)
+        if self._changed >= _KEPT_AGAIN * len(enrolled):
+            assert self._kept is not None
+            recall = self._measured(enrolled)
+            self._kept = dataclasses.replace(self._kept, recall=recall)
+            self._save()
+
+    def _follow(
+        self,
+        kept: _Kept,
+        enrolled: Enrolled,
+        change: int,
+        changed_since: Callable[[int], Iterable[int]],
+    ) -> bool:
+        """Takes over what has changed since, where that is less than making it anew."""
+        if kept.change > change:
+            return False
+        if kept.change < change:
             changed = np.unique(np.fromiter(changed_since(kept.change), np.int64))
-        usable = (
-            kept is not None
-            and self._is_there(kept, of)
-            and kept.change <= change
-            and len(changed) <= _MOST_CHANGED * len(enrolled)
-        )
-        if kept is not None and usable:
+            if len(changed) > _MOST_CHANGED * len(enrolled):
+                return False
             kept.index.remove(changed)
             kept.index.put(np.intersect1d(changed, enrolled.ids), enrolled.vectors)
-            usable = len(kept.index) == len(enrolled)
-        if kept is not None and usable:
-            self._kept = dataclasses.replace(kept, change=change)
             self._changed += len(changed)
-            if self._changed < _KEPT_AGAIN * len(enrolled):
-                return
-        else:
-            index = ClassIndex(features, by_cosines=comparison.by_cosines)
-            index.put(enrolled.ids, enrolled.vectors, on_progress=on_progress)
-            self._kept = _Kept(index, of, change, {})
-        recall = self._measured(enrolled)
-        self._kept = dataclasses.replace(self._kept, recall=recall)
-        self._save()
+            kept = dataclasses.replace(kept, change=change)
+        self._kept = kept
+        return len(kept.index) == len(enrolled)
 
     def nearest(self, enrolled: Enrolled, embeddings: np.ndarray, top: int) -> Nearest:
         """As `Enrolled.nearest`, of what it finds; it is up to date.
@@ -153,7 +161,9 @@ class GalleryIndex:
         logits = comparison.of_pairs(queries[query], vectors).astype(np.float64)
         sums = np.full(count, -np.inf)
         np.logaddexp.at(sums, query, logits)
-        rest = _rest_of_sums(comparison, enrolled, queries, query, found)
+        if self._sample is None or self._sample.change != self._kept.change:
+            self._sample = _Sample.of(enrolled, comparison, self._kept.change)
+        rest = self._sample.rest_of_sums(comparison, queries, query, found)
         sums = np.logaddexp(sums, rest)
         return best_of_pairs(query, found, logits, sums, min(top, len(enrolled)))
 
@@ -162,13 +172,15 @@ class GalleryIndex:
         on_disk = bool(self.warnings) or (self._folder / INDEX_DESCRIPTION).exists()
         return kept.of == of and on_disk
 
-    def _loaded(self, of: Mapping[str, Any], comparison: Comparison) -> _Kept | None:
+    def _loaded(self, enrolled: Enrolled, of: Mapping[str, Any]) -> _Kept | None:
         found = read_description(self._folder)
         if found is None or found["of"] != of:
             return None
-        index = ClassIndex(of["features"], by_cosines=comparison.by_cosines)
+        assert enrolled.comparison is not None
+        index = _index_like(enrolled, enrolled.comparison)
         if not index.load(self._folder, found):
             return None
+        self._changed, self.warnings = 0, ()
         return _Kept(index, found["of"], found["change"], found["recall"])
 
     def _save(self) -> None:
@@ -223,48 +235,79 @@ def measured_recall(
     }
 
 
-def _rest_of_sums(
-    comparison: Comparison,
-    enrolled: Enrolled,
-    queries: np.ndarray,
-    query: np.ndarray,
-    found: np.ndarray,
-) -> np.ndarray:
-    """Logs of sums of `exp(logit)` of the classes that were not found, by a sample.
-
-    Args:
-        comparison: How logits follow.
-        enrolled: What is enrolled.
-        queries: Float `(queries, features)`.
-        query: Int `(pairs,)`: who has found a class.
-        found: Int64 `(pairs,)`: its id.
-    """
+def _index_like(enrolled: Enrolled, comparison: Comparison) -> ClassIndex:
     ids = enrolled.ids
-    count = len(ids)
-    if count > _SAMPLE:
-        # Always the same: the answer to a query must not change with every call.
-        rng = np.random.default_rng(0)
-        ids = ids[np.sort(rng.choice(count, _SAMPLE, replace=False, shuffle=False))]
-    logits = _logits_of_all(comparison, queries, enrolled.vectors(ids))
-    place = np.minimum(np.searchsorted(ids, found), len(ids) - 1)
-    taken = ids[place] == found
-    logits[query[taken], place[taken]] = -np.inf
-    sampled = len(ids) - np.bincount(query[taken], minlength=len(queries))
-    others = count - np.bincount(query, minlength=len(queries))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = np.where(sampled > 0, np.log(others / sampled), 0.0)
-    return log_sum(logits) + scale
+    like = enrolled.vectors(ids[:: max(1, len(ids) // _SAMPLE)])
+    return ClassIndex(like, by_cosines=comparison.by_cosines)
 
 
-def _logits_of_all(
-    comparison: Comparison, queries: np.ndarray, classes: np.ndarray
-) -> np.ndarray:
-    """Float32 `(queries, classes)`, by a product of matrices, about right."""
-    if comparison.by_cosines:
-        values = unit_rows(queries) @ unit_rows(classes).T
-    else:
-        middle = classes.mean(axis=0, dtype=np.float64)
-        queries, classes = queries - middle, classes - middle
-        values = squares_of(queries)[:, None] + squares_of(classes)
-        values = np.maximum(values - 2.0 * (queries @ classes.T), 0.0)
-    return comparison.logits(values.astype(np.float32))
+class _Sample(NamedTuple):
+    """Classes that stand for all, in the sum of a softmax.
+
+    Attributes:
+        change: Number of the latest change of the gallery.
+        ways: Number of all classes.
+        ids: Int64 `(sample,)`, ascending.
+        vectors: Of the sample, of length 1 or about `centre`.
+        squares: Float32 `(sample,)`, of these.
+        centre: Float32 `(features,)`.
+    """
+
+    change: int
+    ways: int
+    ids: np.ndarray
+    vectors: VectorTable
+    squares: np.ndarray
+    centre: np.ndarray
+
+    @classmethod
+    def of(cls, enrolled: Enrolled, comparison: Comparison, change: int) -> _Sample:
+        """Always the same: the answer to a query must not change with every call."""
+        ids = enrolled.ids
+        ways = len(ids)
+        if ways > _SAMPLE:
+            rng = np.random.default_rng(0)
+            ids = np.sort(rng.choice(ids, _SAMPLE, replace=False))
+        vectors = enrolled.vectors(ids)
+        centre = np.zeros(vectors.shape[1], np.float32)
+        if comparison.by_cosines:
+            vectors = unit_rows(vectors)
+        else:
+            centre = vectors.mean(axis=0, dtype=np.float64).astype(np.float32)
+            vectors = vectors - centre
+        table = aligned_zeros((rounded_up(len(ids)), vectors.shape[1]), np.float32)
+        table[: len(ids)] = vectors
+        squares = squares_of(vectors).astype(np.float32)
+        return cls(change, ways, ids, VectorTable(table), squares, centre)
+
+    def rest_of_sums(
+        self,
+        comparison: Comparison,
+        queries: np.ndarray,
+        query: np.ndarray,
+        found: np.ndarray,
+    ) -> np.ndarray:
+        """Logs of sums of `exp(logit)` of all classes but those that were found.
+
+        Args:
+            comparison: How logits follow.
+            queries: Float `(queries, features)`.
+            query: Int `(pairs,)`: who has found a class.
+            found: Int64 `(pairs,)`: its id.
+        """
+        cosines = comparison.by_cosines
+        queries = unit_rows(queries) if cosines else queries - self.centre
+        queries = queries.astype(np.float32)
+        values = self.vectors.times(queries)[:, : len(self.ids)]
+        if not cosines:
+            squares = squares_of(queries).astype(np.float32)[:, None] + self.squares
+            values = np.maximum(squares - 2.0 * values, np.float32(0.0))
+        logits = comparison.logits(values)
+        place = np.minimum(np.searchsorted(self.ids, found), len(self.ids) - 1)
+        taken = self.ids[place] == found
+        logits[query[taken], place[taken]] = -np.inf
+        sampled = len(self.ids) - np.bincount(query[taken], minlength=len(queries))
+        others = self.ways - np.bincount(query, minlength=len(queries))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scale = np.where(sampled > 0, np.log(others / sampled), 0.0)
+        return log_sum(logits) + scale

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfmeta.gallery.comparing import log_sum
+from tfmeta.gallery.rows_of_numbers import log_sum
 
 
 class Nearest(NamedTuple):

@@ -7,13 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfmeta.gallery.comparing import (
-    Comparison,
-    log_sum_about,
-    squares_of,
-    unit_rows,
-)
+from tfmeta.gallery.comparing import Comparison
 from tfmeta.gallery.products import THREADS, VectorTable, in_threads
+from tfmeta.gallery.rows_of_numbers import log_sum_about, squares_of, unit_rows
 from tfmeta.gallery.state_table import ROWS_TOGETHER, aligned_zeros, rounded_up
 
 # Of float32: half the distance of 1 to the next number, and the least normal one.
