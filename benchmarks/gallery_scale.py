@@ -323,7 +323,7 @@ def _sentences() -> tuple[Any, Any]:
 
     encoder = tfmeta.encoders.pretrained("wordllama")
     train, validation, test = (
-        features_of(encoder, tfmeta.datasets.load("clinc150", split=split))
+        features_of(encoder, tfmeta.datasets.load("clinc150", split=split).examples)
         for split in ("train", "validation", "test")
     )
     known = np.concatenate([np.asarray(one.examples) for one in (train, validation)])
