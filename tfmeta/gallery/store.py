@@ -334,8 +334,8 @@ class GalleryStore:
                 made, bytes of what was removed may be left in the files until the next
                 `purge`.
         """
-        remove_index(self.path.parent)
         with self._file.writing() as connection:
+            remove_index(self.path.parent)
             number = erase_removed(connection)
             change = rows.read_change(connection, number)
         # In turns of their own, so that others may write in between.

@@ -22,6 +22,7 @@ from drawn_copies import (
     write_png_pickles,
     write_tar,
 )
+from etils import epath
 from PIL import Image
 
 from tfmeta.datasets.data_dir import table_path
@@ -83,6 +84,8 @@ class DrawnTestCase(tfds.testing.DatasetBuilderTestCase):
     def setUpClass(cls):
         cls.EXAMPLE_DIR = tempfile.mkdtemp(prefix="tfmeta-drawn-")
         cls.write(Path(cls.EXAMPLE_DIR))
+        # Not guessed by the name of the module: packages install a `tests` of theirs.
+        cls.DATASET_CLASS.pkg_dir_path = epath.Path(__file__).parent
         super().setUpClass()
 
     @classmethod
