@@ -304,6 +304,20 @@ def test_nothing_is_enrolled_of_what_cannot_be_embedded(tmp_path):
     assert gallery.class_sizes() == {"a": 7} and len(gallery.changes()) == 1
 
 
+@pytest.mark.parametrize(
+    "labels",
+    [[0], [0.0] * 7, [[0]] * 7, [2] * 7, [-2] * 7],
+    ids=["one", "floats", "two_axes", "too_high", "too_low"],
+)
+def test_labels_that_are_none(labels, tmp_path):
+    with Gallery.create(tmp_path / "gallery", MAKERS["prototypical"]()) as gallery:
+        gallery.enrol(points((2, 2)))
+        known = gallery.classify(QUERIES, labels=[0, 1, -1, 0, 1, 0, 0]).labels
+        assert known.tolist() == [0, 1, -1, 0, 1, 0, 0]
+        with pytest.raises(ValueError, match="`labels` must be 7 whole numbers"):
+            gallery.classify(QUERIES, labels=labels)
+
+
 def test_threads_classify_while_one_enrols(tmp_path):
     """Every answer is of all classes of some moment."""
     gallery = Gallery.create(

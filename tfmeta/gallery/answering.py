@@ -21,6 +21,27 @@ from tfmeta.gallery.records import StoredClass
 _LEAST_AREA = 0.6
 
 
+def checked_labels(
+    labels: Sequence[int] | np.ndarray | None, queries: int, ways: int
+) -> np.ndarray | None:
+    """The true classes of queries as int32 `(queries,)`.
+
+    Raises:
+        ValueError: When they are not one class for each query.
+    """
+    if labels is None:
+        return None
+    found = np.asarray(labels)
+    wrong = found.shape != (queries,) or found.dtype.kind not in "iu"
+    if wrong or (len(found) and not -1 <= found.min() <= found.max() < ways):
+        raise ValueError(
+            f"`labels` must be {queries} whole numbers, one for each query, of the "
+            f"{ways} classes from 0 on, -1 for another. Received: shape {found.shape}, "
+            f"dtype {found.dtype}, {str(found.ravel()[:5].tolist())}"
+        )
+    return found.astype(np.int32)
+
+
 def answers_of(
     logits: np.ndarray,
     class_names: Sequence[str],

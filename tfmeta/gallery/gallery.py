@@ -16,6 +16,7 @@ from tfmeta.finite_checks import check_finite
 from tfmeta.gallery.answering import (
     answers_of,
     check_finite_logits,
+    checked_labels,
     query_names,
 )
 from tfmeta.gallery.database import DATABASE
@@ -195,8 +196,8 @@ class Gallery(SearchableGallery):
 
         Raises:
             TypeError: When queries are no sequence.
-            ValueError: When nothing is enrolled, a query cannot be embedded, or an
-                answer is not finite.
+            ValueError: When nothing is enrolled, a query cannot be embedded, `labels`
+                are not one class for each query, or an answer is not finite.
             OSError: When a file cannot be read.
         """
         check_examples("`queries`", queries)
@@ -308,7 +309,7 @@ class Gallery(SearchableGallery):
             memory.enrolled.names,
             threshold,
             names=names,
-            labels=labels,
+            labels=checked_labels(labels, len(logits), logits.shape[1]),
             of="text" if memory.encoder.takes_texts else "picture",
             warnings=warnings,
         )
