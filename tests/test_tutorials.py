@@ -33,7 +33,7 @@ SHORT = {
         "STEPS_PER_EPOCH": 3,
     },
     "05_few_shot_text": {"EPOCHS": 1, "STEPS_PER_EPOCH": 3},
-    "07_a_gallery_of_classes": {"EPOCHS": 1, "MORE_EPOCHS": 1, "STEPS_PER_EPOCH": 2},
+    "13_a_gallery_of_classes": {"EPOCHS": 1, "MORE_EPOCHS": 1, "STEPS_PER_EPOCH": 2},
 }
 
 
