@@ -73,7 +73,7 @@ def _takes(shape: tuple[int | None, ...], example: tuple[int | None, ...]) -> bo
 
 
 def _fit_pictures(row: Row, domain: Domain, shape: tuple[int | None, ...]) -> Fitted:
-    trained = row.pictures
+    trained = row.trained_on
     # Of others nobody looks for a ground.
     light = None if trained.light_ground is None else domain.light_ground
     inverted = light is not None and light != trained.light_ground

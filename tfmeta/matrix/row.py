@@ -28,7 +28,7 @@ from tfmeta.runs.train import load_learner
 
 
 @dataclasses.dataclass(frozen=True)
-class _Pictures:
+class TrainedOn:
     """Pictures as an encoder takes them.
 
     Attributes:
@@ -53,7 +53,7 @@ class Row:
         learner_title: What people call it.
         pretrained_on: Name of the data that the encoder was pre-trained on.
         seen: Origins of the classes that the run was trained or chosen on.
-        pictures: What the run was trained on, where it was on pictures.
+        trained_on: What the run was trained on, where it was on pictures.
         pictures_known: Whether its training data are still here to say so.
     """
 
@@ -64,7 +64,7 @@ class Row:
     learner_title: str
     pretrained_on: str | None = None
     seen: frozenset[str] = frozenset()
-    pictures: _Pictures = _Pictures()
+    trained_on: TrainedOn = TrainedOn()
     pictures_known: bool = True
 
 
@@ -122,7 +122,7 @@ def run_row(
             "`runs` must be of learners whose embeddings are the same in every "
             f"episode. Received: {folder.path}, a {entry.title}"
         )
-    pictures = _pictures_of(config, data_dir)
+    trained_on = _pictures_of(config, data_dir)
     return Row(
         name=name,
         kind="run",
@@ -131,8 +131,8 @@ def run_row(
         learner_title=entry.title,
         pretrained_on=pretrained_on,
         seen=frozenset(folder.seen_classes()),
-        pictures=pictures or _Pictures(),
-        pictures_known=pictures is not None,
+        trained_on=trained_on or TrainedOn(),
+        pictures_known=trained_on is not None,
     )
 
 
@@ -147,7 +147,7 @@ def _frozen(learner: FewShotLearner) -> FrozenPart | None:
 
 def _pictures_of(
     config: TrainConfig, data_dir: str | os.PathLike[str] | None
-) -> _Pictures | None:
+) -> TrainedOn | None:
     """What a run was trained on, `None` where that is not here any more."""
     usual = np.dtype(np.uint8)
     source: Own
@@ -161,8 +161,8 @@ def _pictures_of(
                 assert isinstance(splits.whole, LabelledFiles)
                 form = form_of_files(splits.whole, **splits.form)
                 if not isinstance(form, PictureForm):
-                    return _Pictures(None, usual)
+                    return TrainedOn(None, usual)
                 light = light_ground_of_files(source.files)
-                return _Pictures(light, np.dtype(form.dtype))
-        return _Pictures(light_ground(source), source.examples.dtype)
+                return TrainedOn(light, np.dtype(form.dtype))
+        return TrainedOn(light_ground(source), source.examples.dtype)
     return None
