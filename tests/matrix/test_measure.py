@@ -110,7 +110,9 @@ def test_a_run_has_the_figure_that_it_has_alone(glyphs_run, glyphs, tmp_path):
         seen_classes=folder.seen_classes(),
     )
     assert cell["accuracy"] == pytest.approx(alone.accuracy, abs=1e-6)
-    assert cell["over_test_classes"] == pytest.approx(alone.over_test_classes.ends)
+    assert cell["over_test_classes"]["ends"] == pytest.approx(
+        alone.over_test_classes.ends
+    )
     assert cell["trained_on_other_classes"] and not cell["seen_in_pretraining"]
     assert row.seen == set(folder.seen_classes())
     assert row.trained_on.light_ground is False and row.pictures_known

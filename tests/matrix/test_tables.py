@@ -13,7 +13,11 @@ def cell(encoder, domain, shots, accuracy, **others):
     return {
         **{"encoder": encoder, "domain": domain, "shots": shots, "queries": 15},
         **{"accuracy": accuracy, "over_episode_draws": accuracy and 0.00512},
-        **{"over_test_classes": accuracy and [accuracy - 0.1, accuracy + 0.1]},
+        "over_test_classes": accuracy
+        and {
+            **{"ends": [accuracy - 0.1, accuracy + 0.1], "clusters": 200},
+            "reason": None,
+        },
         **{"seen_in_pretraining": False, "trained_on_other_classes": False},
         **{"inverted": False, "reason": None, **others},
     }

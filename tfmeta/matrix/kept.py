@@ -12,7 +12,7 @@ MATRIX_FORMAT_VERSION = 1
 
 
 class KeptRow(TypedDict):
-    """An encoder; `size` is the side that pictures were brought to by its name."""
+    """An encoder; `pictures_known` as of `tfmeta.matrix.row.Row`."""
 
     name: str
     kind: Literal["encoder", "run"]
@@ -33,6 +33,14 @@ class KeptDomain(TypedDict):
     most_of_a_class: int
 
 
+class KeptInterval(TypedDict):
+    """A `ClassInterval`."""
+
+    ends: list[float] | None
+    clusters: int
+    reason: str | None
+
+
 class KeptCell(TypedDict):
     """A figure, or the `reason` why there is none; shares of one, as all of it."""
 
@@ -42,7 +50,7 @@ class KeptCell(TypedDict):
     queries: int | None
     accuracy: float | None
     over_episode_draws: float | None
-    over_test_classes: list[float] | None
+    over_test_classes: KeptInterval | None
     seen_in_pretraining: bool
     trained_on_other_classes: bool
     inverted: bool
@@ -87,5 +95,10 @@ def read_matrix(path: Path) -> KeptMatrix:
         raise ValueError(
             f"{path} must hold one cell for each encoder, domain and number of shots, "
             f"{len(wanted)}. Received: {len(found)}, or others"
+        )
+    intervals = [cell["over_test_classes"] for cell in kept["cells"]]
+    if any(i and i["ends"] is not None and len(i["ends"]) != 2 for i in intervals):
+        raise ValueError(
+            f"{path} must hold two ends of each interval. Received: other numbers"
         )
     return kept

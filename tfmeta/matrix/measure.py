@@ -21,6 +21,7 @@ from tfmeta.matrix.kept import (
     MATRIX_FORMAT_VERSION,
     KeptCell,
     KeptDomain,
+    KeptInterval,
     KeptMatrix,
     KeptRow,
 )
@@ -196,7 +197,9 @@ def _measured(
 def _cell(
     pair: Pair, shots: int, result: EvaluationResult | None, reason: str | None
 ) -> KeptCell:
-    over_classes = None if result is None else result.over_test_classes.ends
+    over_classes = None
+    if result is not None:
+        over_classes = KeptInterval(**result.over_test_classes.to_json())
     pretraining = Pretraining.of_data(pair.row.pretrained_on, [pair.domain.cut_from])
     return KeptCell(
         encoder=pair.row.name,
@@ -205,7 +208,9 @@ def _cell(
         queries=pair.queries.get(shots),
         accuracy=None if result is None else result.accuracy,
         over_episode_draws=None if result is None else result.over_episode_draws,
-        over_test_classes=None if over_classes is None else list(over_classes),
+        over_test_classes=None
+        if over_classes is None
+        else KeptInterval(**over_classes),
         seen_in_pretraining=pretraining is not None and pretraining.seen,
         trained_on_other_classes=pair.trained_on_others,
         inverted=pair.fitted is not None and pair.fitted.inverted,

@@ -63,7 +63,8 @@ def csv_lines(content: KeptMatrix) -> Iterator[str]:
     domains = {domain["name"]: domain for domain in content["domains"]}
     for cell in content["cells"]:
         row, domain = rows[cell["encoder"]], domains[cell["domain"]]
-        low, high = cell["over_test_classes"] or (None, None)
+        over_classes = cell["over_test_classes"]
+        low, high = (over_classes and over_classes["ends"]) or (None, None)
         values: dict[str, Any] = {
             **{key: cell[key] for key in CSV_FIELDS if key in cell},  # type: ignore[literal-required]
             **{key: row[key] for key in ("kind", "learner", "transductive")},
