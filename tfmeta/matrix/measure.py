@@ -208,9 +208,7 @@ def _cell(
         queries=pair.queries.get(shots),
         accuracy=None if result is None else result.accuracy,
         over_episode_draws=None if result is None else result.over_episode_draws,
-        over_test_classes=None
-        if over_classes is None
-        else KeptInterval(**over_classes),
+        over_test_classes=over_classes,
         seen_in_pretraining=pretraining is not None and pretraining.seen,
         trained_on_other_classes=pair.trained_on_others,
         inverted=pair.fitted is not None and pair.fitted.inverted,
