@@ -1,11 +1,10 @@
 import csv
 import json
-import shutil
 
-import keras
 import pytest
 from coloured_photos import COLOURS, paint
 
+from tfmeta.cli.matrix_job import short_names
 from tfmeta.matrix.kept import read_matrix
 from tfmeta.matrix.tables import FORMATS
 from tfmeta.runs.run_folder import RunFolder
@@ -23,6 +22,7 @@ def photos(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_encoders_and_runs_on_two_data_sets(
     call, glyphs_run, hash_tree, tiny_encoder, photos, tmp_path
 ):
@@ -70,11 +70,13 @@ def test_a_folder_that_a_run_was_trained_on(call, run_copy, photos, tmp_path):
     classes = json.loads((run_copy / "classes.json").read_text())
     classes["train"].append("photos/moss")
     (run_copy / "classes.json").write_text(json.dumps(classes))
+    file = tmp_path / "matrix.json"
     done = call(
         *("evaluate", "--matrix", run_copy, *SMALL, "--dataset", photos),
-        *("--data-dir", tmp_path / "data"),
+        *("--data-dir", tmp_path / "data", "--output", file),
     )
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (0, f"written to {file}\n")
+    assert done.out == "".join(f"{x}\n" for x in FORMATS["text"](read_matrix(file)))
     header, row, *said = done.out.splitlines()
     assert header.split() == ["encoder", "photos", "1-shot"]
     assert row.split()[0] == "copy" and row.endswith(" t")
@@ -158,19 +160,13 @@ def test_files_and_names_that_cannot_be(call, tiny_encoder, tmp_path, monkeypatc
     assert "tfmeta datasets import mini_imagenet" in error
 
 
-def test_two_encoders_of_one_name_are_told_apart(
-    call, tiny_encoder, photos, tmp_path, monkeypatch
-):
+def test_rows_of_one_name_are_told_apart(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "other").mkdir()
-    keras.Sequential([keras.Input((8, 8, 3)), keras.layers.Flatten()]).save(
-        tmp_path / "other" / "tiny.keras"
-    )
-    shutil.copy(tiny_encoder, tmp_path / "tiny.keras")
-    done = call(
-        *("evaluate", "--matrix", *SMALL, "--dataset", photos, "--format", "csv"),
-        *("--encoder", "tiny.keras", "--encoder", "other/tiny.keras"),
-        *("--data-dir", tmp_path / "data"),
-    )
-    names = [line["encoder"] for line in csv.DictReader(done.out.splitlines())]
-    assert names == ["tiny.keras", "other/tiny.keras"]
+    for path in ("tiny.keras", "other/tiny.keras", "other/large.keras"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    given = ["efficientnet_lite0", "tiny.keras", "other/tiny.keras"]
+    assert short_names([*given, "other/large.keras"]) == [*given, "large.keras"]
+    assert short_names(["glyphs", "./tiny.keras", "tiny.keras"]) == [
+        *("glyphs", "./tiny.keras", "tiny.keras"),
+    ]

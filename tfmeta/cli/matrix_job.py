@@ -100,7 +100,7 @@ def _rows(
     named = list(dict.fromkeys(job.encoder))
     if not named and not folders:
         named = _installed(kinds)
-    names = _short_names([*named, *(str(folder.path) for folder in folders)])
+    names = short_names([*named, *(str(folder.path) for folder in folders)])
     rows = []
     for name, encoder in zip(names, named, strict=False):
         # The model in a file was made for one size, or says itself that it takes any.
@@ -162,7 +162,7 @@ def _domains(
     given = list(dict.fromkeys(datasets))
     seen = {origin for folder in folders for origin in folder.seen_classes()}
     domains = []
-    for dataset, name in zip(given, _short_names(given), strict=True):
+    for dataset, name in zip(given, short_names(given), strict=True):
         try:
             domain = open_domain(
                 dataset,
@@ -182,8 +182,15 @@ def _domains(
     return domains
 
 
-def _short_names(given: Sequence[str]) -> list[str]:
-    """Of paths the last part, where that says which of all is meant."""
+def short_names(given: Sequence[str]) -> list[str]:
+    """What rows or columns are called: of paths the last part, where one alone has it.
+
+    Args:
+        given: Names and paths, each another one.
+
+    Returns:
+        As many names, no two alike; of one line each.
+    """
 
     def last(name: str) -> str:
         known = name in DATASETS or name in ENCODERS or not Path(name).exists()
