@@ -82,7 +82,7 @@ def test_text_is_in_columns_and_says_what_marks_and_gaps_are(content):
     for expected in (
         "5-way accuracy in percent, ± half of the 95 % interval",
         "1,000 episodes of seed 0",
-        "brought to 128 pixels",
+        "by name bring pictures to 128 pixels.",
         "s: seen. ",
         "t: the run was trained on other classes",
         "a|b: 200 of 240 test classes, at most 20 examples of each, 4,000 in all, 15 q",

@@ -113,7 +113,11 @@ def notes(content: KeptMatrix) -> Iterator[str]:
         f"{content['ways']}-way accuracy in percent, ± half of the 95 % interval over "
         f"episode draws; {content['episodes']:,} episodes of seed {content['seed']}, "
         "the same for every encoder."
-        + ("" if size is None else f" Pictures brought to {size} pixels a side.")
+        + (
+            ""
+            if size is None
+            else f" Encoders by name bring pictures to {size} pixels."
+        )
     )
     marked = [c for c in content["cells"] if c["accuracy"] is not None]
     if any(cell["seen_in_pretraining"] for cell in marked):
