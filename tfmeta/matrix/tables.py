@@ -109,6 +109,9 @@ def grid(content: KeptMatrix) -> list[list[str]]:
 def notes(content: KeptMatrix) -> Iterator[str]:
     """Sentences below the table, without which its figures mislead."""
     size = content["size"]
+    sized = (
+        "" if size is None else f" Encoders by name bring pictures to {size} pixels."
+    )
     yield (
         f"{content['ways']}-way accuracy in percent, ± half of the 95 % interval over "
         f"episode draws; {content['episodes']:,} episodes of seed {content['seed']}, "
