@@ -109,18 +109,11 @@ def grid(content: KeptMatrix) -> list[list[str]]:
 def notes(content: KeptMatrix) -> Iterator[str]:
     """Sentences below the table, without which its figures mislead."""
     size = content["size"]
-    sized = (
-        "" if size is None else f" Encoders by name bring pictures to {size} pixels."
-    )
+    sized = f" Encoders by name bring pictures to {size} pixels." if size else ""
     yield (
         f"{content['ways']}-way accuracy in percent, ± half of the 95 % interval over "
         f"episode draws; {content['episodes']:,} episodes of seed {content['seed']}, "
-        "the same for every encoder."
-        + (
-            ""
-            if size is None
-            else f" Encoders by name bring pictures to {size} pixels."
-        )
+        f"the same for every encoder.{sized}"
     )
     marked = [c for c in content["cells"] if c["accuracy"] is not None]
     if any(cell["seen_in_pretraining"] for cell in marked):
