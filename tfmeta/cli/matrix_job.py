@@ -197,10 +197,10 @@ def short_names(given: Sequence[str]) -> list[str]:
         return name if known else Path(name).resolve().name
 
     found = list(map(last, given))
-    for longer in (str, lambda name: str(Path(name).resolve())):
+    for longer in (list(given), [str(Path(name).resolve()) for name in given]):
         found = [
-            short if found.count(short) == 1 else longer(name)
-            for short, name in zip(found, given, strict=True)
+            short if found.count(short) == 1 else other
+            for short, other in zip(found, longer, strict=True)
         ]
     return list(map(one_line, found))
 

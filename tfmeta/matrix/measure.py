@@ -199,7 +199,12 @@ def _cell(
 ) -> KeptCell:
     over_classes = None
     if result is not None:
-        over_classes = KeptInterval(**result.over_test_classes.to_json())
+        found = result.over_test_classes
+        over_classes = KeptInterval(
+            ends=None if found.ends is None else list(found.ends),
+            clusters=found.clusters,
+            reason=found.reason,
+        )
     pretraining = Pretraining.of_data(pair.row.pretrained_on, [pair.domain.cut_from])
     return KeptCell(
         encoder=pair.row.name,
