@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -52,15 +52,13 @@ def embed_files(
             When the encoder takes no pictures.
     """
     read = photograph_reader(encoder)
-    cache_dir = None if cache_dir is None else Path(cache_dir) / _KEPT_IN
 
     def features(task: Task[Path]) -> np.ndarray:
-        return features_of(
+        return features_of_photographs(
             encoder,
             [*task.support, *task.query],
             cache_dir=cache_dir,
-            progress=on_progress,
-            read=read,
+            on_progress=on_progress,
         )
 
     try:
@@ -74,6 +72,28 @@ def embed_files(
         refuse_unreadable(unreadable, len(files), ACCEPTED_PICTURE)
     task = task.without(unreadable)
     return task, features(task), [left_out(unreadable, len(files))]
+
+
+def features_of_photographs(
+    encoder: keras.Model,
+    files: Sequence[Path],
+    *,
+    cache_dir: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """As `features_of`, of files that are read in the form the encoder looks at.
+
+    Raises:
+        ValueError: When a file is no picture, or the encoder takes none.
+        OSError: When a file cannot be read.
+    """
+    return features_of(
+        encoder,
+        files,
+        cache_dir=None if cache_dir is None else Path(cache_dir) / _KEPT_IN,
+        progress=on_progress,
+        read=photograph_reader(encoder),
+    )
 
 
 def photograph_reader(encoder: keras.Model) -> Callable[[Path], np.ndarray]:

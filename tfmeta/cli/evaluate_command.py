@@ -9,6 +9,7 @@ import click
 
 from tfmeta.cli.command import Command
 from tfmeta.cli.config_options import task_options
+from tfmeta.cli.matrix_options import MatrixJob, check_matrix_options, matrix_options
 from tfmeta.cli.options import DATA_DIR, EPISODES, RUN, SEED
 from tfmeta.cli.protocol_options import chosen_protocol, protocol_options
 from tfmeta.cli.tensorflow_start import start_tensorflow
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Command)
-@click.argument("runs", metavar="RUN...", nargs=-1, required=True, type=RUN)
+@click.argument("runs", metavar="RUN...", nargs=-1, type=RUN)
 @task_options(default="as in the run", several=("ways", "shots"))
 @click.option(
     "--episodes",
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     help="Measure the run's network with its first, random weights; keeps no figure.",
 )
 @protocol_options
+@matrix_options
 @DATA_DIR
 @click.pass_context
 def evaluate(
@@ -60,8 +62,14 @@ def evaluate(
     Every combination of the --ways and --shots is measured; what is left out
     is as in the run. Figures are printed and added to the run's metrics.json.
     Of several RUNs that differ in their training seed alone, each is measured,
-    and the spread over training seeds is printed.
+    and the spread over training seeds is printed. With --matrix RUNs may be of
+    any training, or be left out.
     """
+    if check_matrix_options(context):
+        from tfmeta.cli.matrix_job import measure_and_show
+
+        measure_and_show(MatrixJob.of(context.params))
+        return
     from tfmeta.runs.run_folder import RunFolder
     from tfmeta.runs.training_seeds import check_same_but_seed
 

@@ -25,12 +25,15 @@ LEARNER = "simple_shot"
 _HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothing"]
 
 
-def head_options(when: str, *, encoder_default: bool = True) -> Decorator:
+def head_options(
+    when: str, *, encoder_default: bool = True, several: str | None = None
+) -> Decorator:
     """The options `--encoder`, `--size` and `--learner`.
 
     Args:
         when: When they are taken, in words that begin the help of each.
         encoder_default: Whether there is an encoder where none is named.
+        several: Where `--encoder` may be repeated, what its help says of that.
     """
 
     def help_of(text: str) -> str:
@@ -42,7 +45,9 @@ def head_options(when: str, *, encoder_default: bool = True) -> Decorator:
             "--encoder",
             type=WORD,
             metavar="NAME",
+            multiple=several is not None,
             help=help_of("the pre-trained encoder, a name or a file of Keras.")
+            + (several or "")
             + (default if encoder_default else ""),
         ),
         click.option(

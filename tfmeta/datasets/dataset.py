@@ -7,7 +7,7 @@ import inspect
 import os
 import pkgutil
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tfmeta.datasets.data_dir import resolve_data_dir
 
@@ -39,6 +39,9 @@ class Dataset:
         cut_from: Name of a larger data set that its classes are part of, e.g.
             `"imagenet"`, or `None`. An encoder that was pre-trained on that has seen
             them, and the evaluator says so.
+        examples: What its examples are, `"pictures"` or `"text"`.
+        tables: Names of its tables in the data folder, as a pattern of files; by
+            default those that begin with its own name.
         licence: Under which terms its examples may be used, in a few words, or
             `"unknown"`.
 
@@ -68,6 +71,8 @@ class Dataset:
     training: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     learners: tuple[str, ...] = ()
     cut_from: str | None = None
+    examples: Literal["pictures", "text"] = "pictures"
+    tables: str | None = None
     licence: str = "unknown"
 
     def __post_init__(self) -> None:
@@ -93,6 +98,16 @@ class Dataset:
         if self.cut_from is None or table.cut_from is not None:
             return table
         return dataclasses.replace(table, cut_from=self.cut_from)
+
+    def is_imported(self, data_dir: str | os.PathLike[str] | None = None) -> bool:
+        """Whether its table lies in a data folder; nothing is read or downloaded.
+
+        True for one that needs no files.
+        """
+        if self.importer is None:
+            return True
+        tables = resolve_data_dir(data_dir) / "tables"
+        return any(tables.glob(self.tables or f"{self.name}*"))
 
     def import_from(
         self,

@@ -77,11 +77,13 @@ def encode_table(
     def embed(examples: tf.Tensor) -> tf.Tensor:
         return tf.cast(learner.embed(examples[None])[0], tf.float32)
 
+    # Where few batches come of many tables, TensorFlow would warn of the tracing.
+    embed_batch = embed.get_concrete_function()
     parts = []
     for start in range(0, table.num_examples, _BATCH):
         # The table may be a memory map: one slice is in memory at a time.
         batch = np.asarray(table.examples[start : start + _BATCH])
-        parts.append(embed(tf.constant(batch)).numpy())
+        parts.append(embed_batch(tf.constant(batch)).numpy())
         progress.step()
     embeddings = np.concatenate(parts)
     wrong = ~np.isfinite(embeddings).all(axis=tuple(range(1, embeddings.ndim)))

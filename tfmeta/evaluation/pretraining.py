@@ -42,11 +42,24 @@ class Pretraining:
             learner: Which declares its `pretraining_data`.
             tables: Where the test classes are from.
         """
-        data = learner.pretraining_data
+        return cls.of_data(
+            learner.pretraining_data, (table.cut_from for table in tables)
+        )
+
+    @classmethod
+    def of_data(
+        cls, data: str | None, cut_from: Iterable[str | None]
+    ) -> Pretraining | None:
+        """That of an encoder, by what it was pre-trained on; `None` for nothing.
+
+        Args:
+            data: As of `LearnerContract.pretraining_data`.
+            cut_from: What data the test classes are part of, as of `ClassTable`.
+        """
         if data is None:
             return None
         known = data.split("+")
-        return cls(data, seen=any(table.cut_from in known for table in tables))
+        return cls(data, seen=any(name in known for name in cut_from))
 
     def __str__(self) -> str:
         if self.seen:

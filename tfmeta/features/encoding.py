@@ -86,7 +86,8 @@ def in_one_graph(encoder: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
             def embed(examples: tf.Tensor) -> tf.Tensor:
                 return tf.cast(encode(encoder, examples), tf.float32)
 
-            graphs[batch.dtype] = embed
+            # As it is called, TensorFlow would warn of tracing for few batches.
+            graphs[batch.dtype] = embed.get_concrete_function()
         return graphs[batch.dtype](batch)
 
     return apply

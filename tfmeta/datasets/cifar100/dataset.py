@@ -13,6 +13,7 @@ CIFAR_FS = Dataset(
     loader="tfmeta.datasets.cifar100.cifar_fs:load_cifar_fs",
     importer="tfmeta.datasets.cifar100.importing:import_cifar_fs",
     needs=_NEEDS,
+    tables="cifar100*",
     training=NATURAL_PICTURES,
     learners=NATURAL_LEARNERS,
 )
@@ -23,6 +24,7 @@ FC100 = Dataset(
     loader="tfmeta.datasets.cifar100.fc100:load_fc100",
     importer="tfmeta.datasets.cifar100.importing:import_fc100",
     needs=_NEEDS,
+    tables="cifar100*",
     training=NATURAL_PICTURES,
     learners=NATURAL_LEARNERS,
 )

@@ -30,6 +30,7 @@ TOX21 = Dataset(
     importer="tfmeta.datasets.molecules.tox21:import_tox21",
     needs="tox21.csv or tox21.csv.gz of MoleculeNet",
     training=_TRAINING,
+    examples="text",
 )
 
 SIDER = Dataset(
@@ -39,4 +40,5 @@ SIDER = Dataset(
     importer="tfmeta.datasets.molecules.sider:import_sider",
     needs="sider.csv or sider.csv.gz of MoleculeNet",
     training=_TRAINING,
+    examples="text",
 )

@@ -27,6 +27,7 @@ CLINC150 = Dataset(
     importer="tfmeta.datasets.text.clinc150:import_clinc150",
     needs="data_full.json or data_full.json.gz of github.com/clinc/oos-eval",
     training=_TRAINING,
+    examples="text",
     licence="CC BY 3.0",
 )
 
@@ -38,5 +39,6 @@ BANKING77 = Dataset(
     needs="train.csv and test.csv, or train.csv.gz and test.csv.gz, of "
     "github.com/PolyAI-LDN/task-specific-datasets",
     training=_TRAINING,
+    examples="text",
     licence="CC BY 4.0",
 )

@@ -1,0 +1,1 @@
+"""Encoders against domains: the accuracy of each on the unseen classes of each."""
