@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from tfmeta.estimation.folds import stratified_folds
-from tfmeta.estimation.heads import HEADS, head_on_features
+from tfmeta.estimation.heads import HEADS, shared_head
 from tfmeta.estimation.refits import Refits, softmax
 
 # Many folds choose well, few estimate well (evaluation of one's own task: Dumitrescu
@@ -54,6 +55,7 @@ def choose_head(
     *,
     seed: int = 0,
     heads: Sequence[str] | None = None,
+    arguments: Mapping[str, Any] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Choice:
     """Chooses the head with the most right answers on left-out examples.
@@ -61,10 +63,11 @@ def choose_head(
     Of heads with equally many that with the smaller log loss.
 
     Args:
-        features: Float32 `(examples, features)`.
+        features: Float32 or float64 `(examples, features)`.
         labels: Int `(examples,)`, from 0 on without gaps.
         seed: Of the folds.
         heads: Keys of `HEADS` to try; all by default.
+        arguments: Of the constructors of all of them, as `{"transform": "none"}`.
         on_progress: Called with the number of heads done, and of all.
 
     Returns:
@@ -88,9 +91,8 @@ def choose_head(
     splits = stratified_folds(labels, folds, seed=seed)
     candidates = []
     for number, head in enumerate(heads):
-        refits = Refits(
-            head_on_features(head, features.shape[1]), features, labels, ways
-        )
+        learner = shared_head(head, features.shape[1], **(arguments or {}))
+        refits = Refits(learner, features, labels, ways)
         right, loss, count = 0, 0.0, 0
         for place, logits in refits.logits(splits):
             truth = labels[splits[place].test]
