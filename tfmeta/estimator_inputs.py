@@ -20,6 +20,7 @@ from tfmeta.encoders import pretrained
 from tfmeta.features import encoder_digest, features_dir, features_of
 from tfmeta.features.encoding import reader_for
 from tfmeta.learners.encoder_check import check_encoder, check_gives_vectors
+from tfmeta.registry import ENCODERS
 from tfmeta.signatures.example_spec import example_spec
 
 # Name or path of one, or the encoder itself.
@@ -55,7 +56,9 @@ class InputEncoder:
         """
         return cls(encoder, size, _load(encoder, size)[1])
 
-    def encode(self, inputs: Any, cache_dir: CacheDir) -> np.ndarray:
+    def encode(
+        self, inputs: Any, cache_dir: CacheDir, *, count: int | None = None
+    ) -> np.ndarray:
         """What the encoder makes of the `X` of an estimator.
 
         Args:
@@ -64,6 +67,7 @@ class InputEncoder:
                 arrays of pixels. For one of texts: `str`. For others: arrays.
             cache_dir: Where features are kept: `"auto"` for `features_dir()`, a folder,
                 or `None` for nowhere.
+            count: How many there must be, if that is known.
 
         Returns:
             Float64 `(examples, features)`.
@@ -85,6 +89,11 @@ class InputEncoder:
         examples = takes.examples(inputs)
         if not len(examples):
             raise ValueError(f"`X` must hold {takes.words}. Received: 0 sample(s)")
+        if count not in (None, len(examples)):
+            raise ValueError(
+                "`X` must hold as many examples as `y` has labels. Received: "
+                f"{len(examples)} examples, {count} labels"
+            )
         folder = None
         if cache_dir is not None:
             folder = features_dir() if cache_dir == "auto" else Path(cache_dir)
@@ -92,6 +101,18 @@ class InputEncoder:
                 folder /= KEPT_IN
         features = features_of(encoder, examples, cache_dir=folder, read=takes.read)
         return features.astype(np.float64)
+
+
+def input_rank(encoder: Encoder) -> int:
+    """How many axes `X` has as an array: 1 for texts, 4 for pictures.
+
+    Of an encoder that is known by its name; 4 where only its file says it.
+    """
+    if isinstance(encoder, keras.Model):
+        taken = getattr(encoder, "inputs", None)
+        return len(taken[0].shape) if taken else 4
+    entry = ENCODERS.get(str(encoder))
+    return 1 if entry is not None and entry.examples == "text" else 4
 
 
 def _load(encoder: Encoder, size: int | None) -> tuple[keras.Model, str | None]:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import copy
-import os
 from collections.abc import Mapping
 from typing import Any
 
-import keras
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import (
     assert_all_finite,
-    check_consistent_length,
     check_random_state,
     column_or_1d,
 )
@@ -21,9 +18,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from tfmeta.argument_names import reworded_errors
 from tfmeta.estimation import AUTO, HEADS, Choice, choose_head
+from tfmeta.estimation.fitted_head import FittedHead
 from tfmeta.estimation.heads import shared_head
-from tfmeta.estimation.refits import ask_head, fit_head, softmax
-from tfmeta.estimator_inputs import CacheDir, Encoder, InputEncoder
+from tfmeta.estimation.refits import softmax
+from tfmeta.estimator_inputs import CacheDir, Encoder, InputEncoder, input_rank
 from tfmeta.estimator_labels import LabelledFeatures, check_labels, checked_weights
 
 _LARGEST = np.finfo(np.float64).max
@@ -223,19 +221,15 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[best]
 
     def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "_state")
+        return hasattr(self, "_head")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         if self.encoder is None:
             return tags
+        rank = input_rank(self.encoder)
         # Pictures are files, or arrays of four axes, for which there is no tag.
-        rank, strings = 1, True
-        if isinstance(self.encoder, keras.Model):
-            taken = (getattr(self.encoder, "inputs", None) or [None])[0]
-            shape = () if taken is None else taken.shape
-            strings = len(shape) == 4 or (taken is not None and taken.dtype == "string")
-            rank = 1 if strings else len(shape)
+        strings = rank in (1, 4)
         tags.input_tags.one_d_array = tags.input_tags.string = strings
         tags.input_tags.two_d_array = rank == 2
         tags.input_tags.three_d_array = rank == 3
@@ -280,9 +274,11 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
             labels = column_or_1d(y, warn=True)
             assert_all_finite(labels, input_name="y")
             check_labels(labels, "y")
-            if not isinstance(X, str | bytes | os.PathLike):  # Refused below.
-                check_consistent_length(X, labels)
-            features = encoder.encode(X, self.cache_dir)
+            features = encoder.encode(X, self.cache_dir, count=len(labels))
+            if reset:
+                # Of another fit without an encoder.
+                vars(self).pop("n_features_in_", None)
+                vars(self).pop("feature_names_in_", None)
         with np.errstate(over="ignore"):
             # Those of a difference of two.
             squares = 4 * np.square(features).sum(axis=1)
@@ -295,8 +291,13 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
         """Chooses a head and fits it on all there is."""
         counted = learned.counted()
         width = counted.features.shape[1]
-        usual = {"transform": "none"} if encoder is None else {}
-        arguments = {**usual, **(self.head_arguments or {})}
+        given = {} if self.head_arguments is None else self.head_arguments
+        if not isinstance(given, Mapping):
+            raise TypeError(
+                "`head_arguments` must be a dict or None. Received: "
+                f"head_arguments={given!r:.80}"
+            )
+        arguments = {**({"transform": "none"} if encoder is None else {}), **given}
         for name in HEADS if self.head == AUTO else (self.head,):
             _check_head(name, width, arguments)
         choice = Choice(self.head, reason="as given")
@@ -310,16 +311,15 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
                 seed=int(rng.randint(2**31 - 1)),
                 arguments=arguments,
             )
-        state = fit_head(
-            shared_head(choice.head, width, **arguments),
+        self._head = FittedHead.fit(
+            choice.head,
             counted.features,
             counted.codes,
             len(counted.classes),
             weights=counted.weights,
+            arguments=arguments,
         )
-        self._state = {name: part.numpy() for name, part in state.items()}
-        self._head_arguments, self._encoder = arguments, encoder
-        self._learned = learned
+        self._encoder, self._learned = encoder, learned
         self.classes_ = learned.classes
         self.choice_, self.head_ = choice, choice.head
         return self
@@ -331,8 +331,7 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
             features = validate_data(self, X, dtype=np.float64, reset=False)
         else:
             features = self._encoder.encode(X, self.cache_dir)
-        head = shared_head(self.head_, features.shape[1], **self._head_arguments)
-        logits = ask_head(head, self._state, features)
+        logits = self._head.logits(features)
         _check_squares(np.isfinite(logits[:, self._learned.present]).all(axis=1))
         return logits
 

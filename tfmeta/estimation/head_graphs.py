@@ -15,6 +15,12 @@ State = dict[str, tf.Tensor]
 Fit = Callable[[tf.Tensor, tf.Tensor, tf.Tensor], State]
 
 
+def as_floats(features: np.ndarray) -> np.ndarray:
+    """Features as heads take them: float64 as it is, all else as float32."""
+    features = np.asarray(features)
+    return features if features.dtype == np.float64 else features.astype(np.float32)
+
+
 def fitting_graph(head: Any, dtype: np.dtype) -> Fit:
     """A graph that fits a head, for tasks of any size.
 

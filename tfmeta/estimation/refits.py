@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.estimation.head_graphs import State, fitting_graph
+from tfmeta.estimation.head_graphs import as_floats, fitting_graph
 
 # Numbers of the supports and of their labels that are in memory at once.
 _AT_ONCE = 2**23
@@ -41,7 +41,7 @@ class Refits:
     def __init__(
         self, head: Any, features: np.ndarray, labels: np.ndarray, ways: int
     ) -> None:
-        self._features = _floats(features)
+        self._features = as_floats(features)
         self._labels = np.asarray(labels, np.int32)
         self._ways = ways
         self._head = head
@@ -106,65 +106,10 @@ class Refits:
             yield batch
 
 
-def fit_head(
-    head: Any,
-    features: np.ndarray,
-    labels: np.ndarray,
-    ways: int,
-    *,
-    weights: np.ndarray | None = None,
-) -> State:
-    """The state of a head that has learned from all examples.
-
-    Args:
-        head: A learner on features.
-        features: Float32 or float64 `(examples, features)`.
-        labels: Int `(examples,)`.
-        ways: Number of classes.
-        weights: `(examples,)`, for how many each example counts; 1 by default.
-
-    Returns:
-        The state, of one task.
-    """
-    features = _floats(features)
-    one_hot = np.eye(ways, dtype=features.dtype)[np.asarray(labels)]
-    if weights is not None:
-        one_hot *= np.asarray(weights, features.dtype)[:, None]
-    fit = fitting_graph(head, features.dtype)
-    real = np.ones((1, len(features)), bool)
-    return fit(*map(tf.constant, (features[None], one_hot[None], real)))
-
-
-def ask_head(head: Any, state: State, queries: np.ndarray) -> np.ndarray:
-    """Logits of queries, `(queries, ways)`, by parts of bounded size.
-
-    Args:
-        head: A learner on features.
-        state: Its state, of one task.
-        queries: Float32 or float64 `(queries, features)`.
-
-    Returns:
-        In the dtype of the state and the queries; `-inf` for absent classes.
-    """
-    queries = _floats(queries)
-    size = max(1, _AT_ONCE // queries.shape[1])
-    # No query is a part, too: it says how many classes there are.
-    starts = range(0, max(1, len(queries)), size)
-    parts = (tf.constant(queries[at : at + size])[None] for at in starts)
-    return np.concatenate(
-        [head.compare_embeddings(state, part)[0].numpy() for part in parts]
-    )
-
-
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities along the last axis, 0 where a logit is `-inf`."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
-
-
-def _floats(features: np.ndarray) -> np.ndarray:
-    features = np.asarray(features)
-    return features if features.dtype == np.float64 else features.astype(np.float32)
 
 
 def _padded(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
