@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -74,7 +75,8 @@ def check_labels(
         ValueError: When they are neither texts, integers (also as floats) nor
             booleans, or of another kind than `like`.
     """
-    check_classification_targets(labels)
+    with contextlib.suppress(TypeError):  # Of several kinds, which is said below.
+        check_classification_targets(labels)
     kind = _kind(labels)
     if kind is None:
         raise ValueError(
