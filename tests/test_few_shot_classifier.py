@@ -328,7 +328,7 @@ def test_its_example_runs():
     assert eval(last, names).tolist() == ["high", "low", "right"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_other_processes_find_the_same():
     alone = cross_val_score(on_features(), X, NAMES, cv=2)
     together = cross_val_score(on_features(), X, NAMES, cv=2, n_jobs=2)
