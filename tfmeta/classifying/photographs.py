@@ -21,8 +21,9 @@ from tfmeta.datasets.reading.unreadable import (
 from tfmeta.features import features_of
 from tfmeta.layers import ResizedPictures
 
-# Pictures come in the form that `read_photograph` gives, not that of tables.
-_KEPT_IN = "photographs"
+# The folder of their features: pictures come in the form that `read_photograph` gives,
+# not that of tables.
+KEPT_IN = "photographs"
 
 
 def embed_files(
@@ -90,7 +91,7 @@ def features_of_photographs(
     return features_of(
         encoder,
         files,
-        cache_dir=None if cache_dir is None else Path(cache_dir) / _KEPT_IN,
+        cache_dir=None if cache_dir is None else Path(cache_dir) / KEPT_IN,
         progress=on_progress,
         read=photograph_reader(encoder),
     )
