@@ -67,7 +67,7 @@ class EncoderEntry:
     """An encoder.
 
     Attributes:
-        path: Where it is made, `"module:function"` of the shape of a picture,
+        path: Where it is made, `"module:function"` of the shape of an example,
             `filters` and `seed`; of its name and `input_shape` where it is
             pre-trained.
         summary: A few words, `None` where the name says all.
@@ -256,7 +256,7 @@ ENCODERS: dict[str, EncoderEntry] = {
         examples=_GRIDS,
     ),
     "mlp": EncoderEntry(
-        "tfmeta.encoders.mlp:MLP",
+        "tfmeta.runs.array_encoder:mlp_in_proportion",
         "of vectors; what is no vector is flattened",
         examples=("vectors", "series", "arrays"),
     ),
@@ -266,7 +266,7 @@ ENCODERS: dict[str, EncoderEntry] = {
         examples=("series",),
     ),
     "standardized": EncoderEntry(
-        "tfmeta.encoders.standardized:standardized",
+        "tfmeta.runs.array_encoder:as_they_are",
         "of vectors, which stay as they are but for their scale",
         examples=("vectors",),
     ),

@@ -92,8 +92,10 @@ class QueryArrays:
             check_finite_examples(np.atleast_1d(arrays), str(path))
         if arrays.shape == shape and labels is None:
             return cls(arrays[None], (path.name,), None)
-        if arrays.shape[1:] != shape or not arrays.ndim:
+        if not arrays.ndim or arrays.shape[1:] != shape:
             raise _of_other_shape(path, arrays.shape, shape)
+        if not len(arrays):
+            raise ValueError(f"{path} must hold at least one example. Received: 0")
         names = tuple(f"{path.name}[{row}]" for row in range(len(arrays)))
         return cls(arrays, names, labels)
 

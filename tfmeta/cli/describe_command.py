@@ -137,7 +137,7 @@ def _check_options(name: str, known: bool, **options: object) -> None:
         accepted = ("skip_bad", *COLUMNS)
     for option, value in options.items():
         if value is not None and option not in accepted:
-            others = [a.replace("_", "-") for a in accepted if a != "skip_bad"]
+            others = [a for a in accepted if a not in ("skip_bad", *COLUMNS)]
             takes = " and ".join(f"--{a}" for a in others)
             flag = f"--{option.replace('_', '-')}"
             raise click.UsageError(

@@ -10,7 +10,7 @@ from tfmeta.layers import Standardization
 
 
 def standardized(
-    encoder: keras.Model | None, examples: Any, *, name: str | None = None
+    encoder: keras.Model, examples: Any, *, name: str | None = None
 ) -> keras.Sequential:
     """An encoder behind the mean and deviation of some examples, channel by channel.
 
@@ -19,11 +19,10 @@ def standardized(
     have to hide.
 
     Args:
-        encoder: A model from `(batch, *example)` of floats, or `None` for the numbers
-            as they are but for their scale.
+        encoder: A model from `(batch, *example)` of floats.
         examples: `(examples, ..., channels)`, finite real numbers, as of
             `tfmeta.layers.Standardization.of`.
-        name: Name of the model; by default `"standardized"`, and that of the encoder.
+        name: Name of the model; by default `"standardized_"` and that of the encoder.
 
     Returns:
         A `keras.Sequential` from examples to what the encoder gives.
@@ -40,7 +39,6 @@ def standardized(
     """
     layer = Standardization.of(examples, name="standardization")
     dtype = "float64" if layer.needs_float64 else "float32"
-    behind = [] if encoder is None else [encoder]
-    usual = "standardized" + "".join(f"_{model.name}" for model in behind)
     inputs = keras.Input(tuple(examples.shape[1:]), dtype=dtype)
-    return keras.Sequential([inputs, layer, *behind], name=name or usual)
+    usual = f"standardized_{encoder.name}"
+    return keras.Sequential([inputs, layer, encoder], name=name or usual)

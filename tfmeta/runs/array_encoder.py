@@ -8,14 +8,12 @@ import keras
 
 from tfmeta.argument_names import renamed_arguments
 from tfmeta.datasets import ClassTable
-from tfmeta.encoders import standardized
+from tfmeta.encoders import MLP, standardized
 from tfmeta.registry import ENCODERS, resolve
 from tfmeta.runs.config import TrainConfig
 
 # Sides in pixels that four poolings leave something of.
 _LEAST_SIDE = 16
-# The first layer of a perceptron is so many times as wide as the last.
-_HIDDEN = 4
 
 
 def build_array_encoder(
@@ -37,18 +35,34 @@ def build_array_encoder(
         return standardized(body, train_table.examples)
 
 
-def _body(config: TrainConfig, shape: tuple[int, ...], name: str) -> keras.Model | None:
+def mlp_in_proportion(
+    shape: tuple[int, ...], *, filters: int, seed: int
+) -> keras.Model:
+    """A perceptron of two layers.
+
+    Args:
+        shape: Shape of an example.
+        filters: Units of the last layer; the first has four times as many.
+        seed: Seed of the weights.
+    """
+    return MLP(shape, units=(4 * filters, filters), seed=seed)
+
+
+def as_they_are(shape: tuple[int, ...], *, filters: int, seed: int) -> keras.Model:
+    """What gives examples as they are, whatever `filters` and `seed` are."""
+    inputs = keras.Input(shape)
+    return keras.Model(inputs, keras.layers.Identity()(inputs), name="identity")
+
+
+def _body(config: TrainConfig, shape: tuple[int, ...], name: str) -> keras.Model:
     """What stands behind the standardised numbers."""
-    if name == "standardized":
-        return None
     entry = ENCODERS[name]
-    arguments: dict[str, Any] = {"seed": config.seed, **entry.arguments}
-    if name == "mlp":
-        arguments["units"] = (_HIDDEN * config.filters, config.filters)
-    else:
-        arguments["filters"] = config.filters
-    if len(shape) == 3 and name != "mlp":
+    arguments: dict[str, Any] = dict(entry.arguments)
+    if "pictures" in entry.examples:
+        # There are no pixels to bring from 255 to 1.
         arguments["rescale"] = None
         if min(shape[:2]) < _LEAST_SIDE:
             arguments["downsampling"] = "strides"
-    return resolve(entry.path)(shape, **arguments)
+    return resolve(entry.path)(
+        shape, filters=config.filters, seed=config.seed, **arguments
+    )

@@ -108,19 +108,14 @@ class CsvColumns:
         for role, name in self.given.items():
             if name not in names:
                 return ValueError(f"`{role}` must be {of_file}. Received: {name!r}")
-        usual: dict[str, tuple[str, ...]] = {"label_column": (LABEL,)}
-        if not {"text_column", "path_column"} & self.given.keys():
-            usual = {"text_column": (TEXT, PATH), **usual}
-        for role, wanted in usual.items():
-            if role not in self.given and not set(wanted) & set(names):
-                said = " and no ".join(repr(name) for name in wanted)
-                return ValueError(
-                    f"`{role}` must be {of_file}. Received: none is given, and there "
-                    f"is no {said}"
-                )
+        usual, wanted = "text_column", f"{TEXT!r} and no {PATH!r}"
+        if {TEXT, PATH} & set(names) or {"text_column", "path_column"} & set(
+            self.given
+        ):
+            usual, wanted = "label_column", repr(LABEL)
         return ValueError(
-            f"the columns of {path} must be separated all by commas, by semicolons or "
-            f"by tabs. Received: {there}"
+            f"`{usual}` must be {of_file}. Received: none is given, and there is no "
+            f"{wanted}"
         )
 
 
