@@ -57,9 +57,10 @@ def check_vectors(task: Task[np.ndarray], source: Path) -> None:
         ValueError: When they are no vectors.
     """
     shape = task.support[0].shape
-    if len(shape) != 1:
+    dtype = np.result_type(task.support[0].dtype, task.query[0].dtype)
+    if len(shape) != 1 or dtype.kind == "c":
         raise ValueError(
-            "examples must be vectors, which are compared as they are, without RUN; "
-            "a RUN of `tfmeta train` has an encoder for others. Received: arrays of "
-            f"shape {shape} in {source}"
+            "examples must be vectors of real numbers, which are compared as they are, "
+            "without RUN; a RUN of `tfmeta train` has an encoder for others. Received: "
+            f"{dtype} arrays of shape {shape} in {source}"
         )

@@ -83,14 +83,15 @@ def classify_arrays_by_run(model_folder: Path, task: Task[np.ndarray]) -> Answer
     """
     example = read_description(model_folder)["example"]
     wanted, dtype = example["shape"], example["dtype"]
-    shape, given = task.support[0].shape, task.support[0].dtype
+    shape = task.support[0].shape
+    given = np.result_type(task.support[0].dtype, task.query[0].dtype)
     fits = len(wanted) == len(shape) and all(
         size in (None, found) for size, found in zip(wanted, shape, strict=True)
     )
     if not fits or dtype == "string" or not np.can_cast(given, dtype, "same_kind"):
         raise ValueError(
             f"{model_folder} must take {given} arrays of shape {shape}, as --support "
-            f"holds them. Received: one for {dtype} examples of shape {tuple(wanted)}"
+            f"and --query hold them. Received: one for {dtype} examples of shape {tuple(wanted)}"
         )
     support, query = (
         _cast(np.stack(part), dtype, model_folder)

@@ -148,22 +148,19 @@ def classify(
     the classes of the queries are known, accuracy and recall follow (with --format csv
     on stderr).
     """
+    columns = _columns(
+        support,
+        query,
+        text_column=text_column,
+        path_column=path_column,
+        label_column=label_column,
+    )
     if run is not None and is_gallery(run):
         _check_gallery_options(run)
     else:
         _check_options(run, support, classes, no_cache, options)
 
     given_prior_shots = options["prior_shots"]
-
-    columns = {
-        name: value
-        for name, value in (
-            ("text_column", text_column),
-            ("path_column", path_column),
-            ("label_column", label_column),
-        )
-        if value is not None
-    }
 
     def check_sides(kind: str, labelled: bool) -> None:
         if confusion is not None and not labelled:
@@ -218,6 +215,21 @@ def classify(
     write_lines(FORMATS[form](answers), for_programs=form != "text")
     if form == "csv" and checked is not None:
         say(*str(checked).split("\n"), err=True)
+
+
+def _columns(support: Path | None, query: Path, **named: str | None) -> dict[str, str]:
+    """The columns that are named, where there is a CSV file to have them."""
+    from tfmeta.datasets.own.csv_columns import is_csv
+
+    given = {name: value for name, value in named.items() if value is not None}
+    of_csv = is_csv(query) or (support is not None and is_csv(support))
+    if given and not of_csv:
+        flag = f"--{next(iter(given)).replace('_', '-')}"
+        raise click.UsageError(
+            f"{flag} is for a CSV file in --support or --query. Received: "
+            f"{query if support is None else support}"
+        )
+    return given
 
 
 def _check_gallery_options(gallery: Path) -> None:

@@ -66,13 +66,13 @@ class ClassifyJob:
         """The answers, and the files of the queries where they are pictures."""
         from tfmeta.classifying.labelled_examples import labelled_examples
         from tfmeta.classifying.query_texts import holds_texts
+        from tfmeta.datasets.own.csv_columns import is_csv
 
         if self.support is None:
             given, kind = None, "texts" if holds_texts(self.query) else "pictures"
         else:
-            given = labelled_examples(
-                self.support, skip_bad=self.skip_bad, **self.columns
-            )
+            columns = self.columns if is_csv(self.support) else {}
+            given = labelled_examples(self.support, skip_bad=self.skip_bad, **columns)
             kind = given.kind
         if kind == "pictures":
             answered = (
