@@ -91,7 +91,8 @@ def classify_arrays_by_run(model_folder: Path, task: Task[np.ndarray]) -> Answer
     if not fits or dtype == "string" or not np.can_cast(given, dtype, "same_kind"):
         raise ValueError(
             f"{model_folder} must take {given} arrays of shape {shape}, as --support "
-            f"and --query hold them. Received: one for {dtype} examples of shape {tuple(wanted)}"
+            f"and --query hold them. Received: one for {dtype} examples of shape "
+            f"{tuple(wanted)}"
         )
     support, query = (
         _cast(np.stack(part), dtype, model_folder)
