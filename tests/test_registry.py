@@ -14,9 +14,9 @@ from tfmeta.registry import (
     family_of,
     is_pretrained,
     learner_entry,
-    learner_table,
     resolve,
 )
+from tfmeta.registry_in_words import learner_table
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 
@@ -54,8 +54,10 @@ def test_every_encoder_is_there():
             # Its weights are of an extra, and its own tests build it.
             assert "name" in inspect.signature(make).parameters, name
             continue
-        model = make((84, 84, 1), filters=2, seed=0, **entry.arguments)
-        assert model.input_shape == (None, 84, 84, 1)
+        shapes = {"pictures": (84, 84, 1), "vectors": (84,), "series": (84, 3)}
+        shape = shapes[entry.examples[0]]
+        model = make(shape, filters=2, seed=0, **entry.arguments)
+        assert model.input_shape == (None, *shape)
 
 
 def test_names_that_are_nowhere_are_of_pretrained_encoders():

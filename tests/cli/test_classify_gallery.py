@@ -194,7 +194,7 @@ def test_texts(call, tmp_path, tiny_text_encoder):
         ["pay now", "billing"],
     ]
     assert "accuracy 100.0 % (2 of 2 texts)" in ask("new.csv").out
-    assert "must be a file of texts" in ask(".").error
+    assert "sub-folder" in ask(".").error
     assert (
         "--picture shows" in ask("lines", "--picture", tmp_path / "a.png").usage_error
     )

@@ -276,10 +276,12 @@ def test_texts(call, tmp_path, tiny_text_encoder):
     assert [a["text"] for a in document["answers"]] == ["my bill", "ship"]
     without = json.loads(ask("new.csv", "--format", "json", "--prior-shots", 0).out)
     assert document["answers"] != without["answers"]
-    assert "must be a file of texts" in ask(".").error
+    assert "must hold .txt files" in ask(".").error
     assert "--picture shows" in ask("new.txt", "--picture", tmp_path / "a.png").err
     (tmp_path / "other.csv").write_text("words,kind\na,b\n")
-    assert "`text` and `label`, or `path`" in ask("new.txt", support="other.csv").error
+    assert (
+        "first line names 'words', 'kind'" in ask("new.txt", support="other.csv").error
+    )
     (tmp_path / "other.csv").write_text("text,label\na,b\n")
     assert "at least 2 classes" in ask("new.txt", support="other.csv").error
     (tmp_path / "other.csv").write_text("text,label\nship,returns\n")

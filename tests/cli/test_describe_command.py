@@ -112,10 +112,13 @@ def test_what_train_has_no_encoder_for(call, tmp_path):
     for number in range(6):
         (tmp_path / "series" / f"c{number}").mkdir(parents=True)
         for i in range(2):
-            np.save(tmp_path / "series" / f"c{number}" / f"{i}.npy", [number, i])
+            np.save(
+                tmp_path / "series" / f"c{number}" / f"{i}.npy",
+                np.full((1, 1, 1, 2), number + i / 9),
+            )
     lines = lines_of(call("datasets", "describe", tmp_path / "series").out)
     assert any(line.startswith("test 2 none none none none 2 (c") for line in lines)
-    assert "has encoders for pictures and for text" in lines[-1]
+    assert "has encoders for pictures, for text and for arrays" in lines[-1]
 
 
 def test_folders_of_splits(call, tmp_path):

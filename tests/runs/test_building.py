@@ -20,11 +20,21 @@ GREY = table(np.zeros((4, 28, 28, 1), np.uint8))
 COLOUR = table(np.zeros((4, 28, 28, 3), np.uint8))
 TEXT = table(np.array(["a cat", "a dog", "the cat", "CCO cco"], object))
 SERIES = table(np.zeros((4, 100, 2), np.float32))
+SCANS = table(np.zeros((4, 2, 2, 2, 2), np.float32))
 
 
 def test_kinds():
-    kinds = [kind_of(t) for t in (GREY, COLOUR, TEXT, SERIES)]
-    assert kinds == ["pictures", "pictures", "text", "other"]
+    kinds = [kind_of(t) for t in (GREY, COLOUR, TEXT, SERIES, SCANS)]
+    assert kinds == ["pictures", "pictures", "text", "series", "other"]
+    # Numbers that are no pixels are standardised, not divided by 255.
+    for shape, dtype, kind in (
+        ((4, 6), np.int64, "vectors"),
+        ((4, 28, 28, 1), np.float32, "arrays"),
+        ((4, 28, 28, 5), np.uint8, "arrays"),
+        ((4, 3), np.complex64, "other"),
+        ((4,), np.float32, "other"),
+    ):
+        assert kind_of(table(np.zeros(shape, dtype))) == kind
 
 
 def test_the_encoder_fits_the_examples():
@@ -33,8 +43,8 @@ def test_the_encoder_fits_the_examples():
     assert build_encoder(config, COLOUR).output_shape == (None, 4)
     text = build_encoder(config, TEXT)
     assert text.input_shape == (None,) and text.inputs[0].dtype == "string"
-    with pytest.raises(ValueError, match=r"pictures and for text.*'own'.*\(100, 2\)"):
-        build_encoder(config, SERIES)
+    with pytest.raises(ValueError, match=r"1 to 3 axes.*'own'.*\(2, 2, 2, 2\)"):
+        build_encoder(config, SCANS)
 
 
 def test_the_strided_encoder_has_no_poolings():

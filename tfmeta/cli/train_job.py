@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from tfmeta.callbacks import TrainingProgress
+from tfmeta.classifying.saved_model import find_saved_model, read_description
 from tfmeta.cli.progress import RepeatedProgress, progress_bar
 from tfmeta.console import Console
 from tfmeta.datasets import ClassTable
@@ -197,16 +198,27 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
     console.say("")
     console.say("What to type next:")
     by_names = folder.read_config().support == "attributes"
-    known = '--classes "CAT,DOG"' if by_names else "--support FOLDER"
+    labelled, query = _files_of(folder)
+    known = '--classes "CAT,DOG"' if by_names else f"--support {labelled}"
     others = ["tfmeta train --dataset omniglot   (see tfmeta datasets --help)"]
     word = shell_word(path)
-    classify = [f"tfmeta classify {word} {known} --query FOLDER"]
+    classify = [f"tfmeta classify {word} {known} --query {query}"]
     for command in (
         f"tfmeta evaluate {word}{'' if by_names else ' --realistic'}",
-        *(classify if pictures else []),
+        *([] if by_names and not pictures else classify),
         *(others if folder.read_config().dataset in DATASETS else []),
     ):
         console.say(f"  {command}")
+
+
+def _files_of(folder: RunFolder) -> tuple[str, str]:
+    """What `--support` and `--query` of a run may be, as placeholders."""
+    if folder.episodes_picture.exists():
+        return "FOLDER", "FOLDER"
+    example = read_description(find_saved_model(folder.path))["example"]
+    if example["dtype"] == "string":
+        return "LABELLED.csv", "NEW.txt"
+    return "LABELLED.npz", "NEW.npy"
 
 
 def _why_no_other(

@@ -68,8 +68,8 @@ def load(
     Args:
         name: One of `tfmeta datasets list`. `"glyphs"` is made by a program and
             needs neither file nor connection. Or data of your own: a folder with a
-            sub-folder for each class, or with splits of such, a CSV file, the folder
-            of a prepared table, or `"tfds:NAME"`; see
+            sub-folder for each class, or with splits of such, a CSV or `.npz` file, the
+            folder of a prepared table, or `"tfds:NAME"`; see
             `tfmeta.datasets.own.load_own_split`.
         split: `"train"`, `"validation"` or `"test"`, which share no class; some
             data sets know further ones.
@@ -79,7 +79,8 @@ def load(
         **options: What else the data set's own function takes, such as
             `protocol` and `rotations` of
             `tfmeta.datasets.omniglot.load.load_omniglot`, `seed` of glyphs, or
-            `size` of your own pictures. `None` stands for its default.
+            `size` of your own pictures and `text_column` of your own CSV file. `None`
+            stands for its default.
 
     Returns:
         The table.
@@ -102,8 +103,8 @@ def load(
         return DATASETS[str(name)].load(split, data_dir=data_dir, **options)
     if not _is_of_ones_own(name):
         raise ValueError(
-            f"`name` must be one of {list(DATASETS)}; for your own a folder, a CSV "
-            f"file or 'tfds:NAME'. Received: {name!r}, where nothing is"
+            f"`name` must be one of {list(DATASETS)}; for your own a folder, a CSV or "
+            f".npz file, or 'tfds:NAME'. Received: {name!r}, where nothing is"
         )
     from tfmeta.datasets.own.own_split import load_own_split
 

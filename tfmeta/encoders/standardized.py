@@ -1,0 +1,44 @@
+"""An encoder of numbers of any scale."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from tfmeta.layers import Standardization
+
+
+def standardized(
+    encoder: keras.Model, examples: Any, *, name: str | None = None
+) -> keras.Sequential:
+    """An encoder behind the mean and deviation of some examples, channel by channel.
+
+    So it does not matter in which units a channel is. The examples are those of
+    training classes: what is saved with the encoder is then nothing that a test would
+    have to hide.
+
+    Args:
+        encoder: A model from `(batch, *example)` of floats.
+        examples: `(examples, ..., channels)`, finite real numbers, as of
+            `tfmeta.layers.Standardization.of`.
+        name: Name of the model; by default `"standardized_"` and that of the encoder.
+
+    Returns:
+        A `keras.Sequential` from examples to what the encoder gives.
+
+    Raises:
+        ValueError: As `tfmeta.layers.Standardization.of`.
+
+    Example:
+
+    ```python
+    train = tfmeta.datasets.load("features.npz", split="train")
+    encoder = standardized(tfmeta.encoders.MLP(train.example_shape), train.examples)
+    ```
+    """
+    layer = Standardization.of(examples, name="standardization")
+    dtype = "float64" if layer.needs_float64 else "float32"
+    inputs = keras.Input(tuple(examples.shape[1:]), dtype=dtype)
+    usual = f"standardized_{encoder.name}"
+    return keras.Sequential([inputs, layer, encoder], name=name or usual)
