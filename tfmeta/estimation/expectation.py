@@ -29,9 +29,17 @@ class Share:
     count: int
 
     @classmethod
-    def of(cls, hits: int, count: int) -> Share:
-        """Of independent trials, by Wilson's interval."""
-        return cls(hits / count, *over_trials(hits, count), count)
+    def of(cls, hits: float, count: int, *, effective: float = 1.0) -> Share:
+        """By Wilson's interval.
+
+        Args:
+            hits: How many; not whole where it is a mean of several counts.
+            count: Of how many.
+            effective: Share of `count` that tells as much as independent trials do.
+        """
+        share = hits / count
+        trials = count * effective
+        return cls(share, *over_trials(share * trials, trials), count)
 
 
 @dataclasses.dataclass(frozen=True)
