@@ -178,7 +178,9 @@ def fit_power_law(shots: np.ndarray, accuracies: np.ndarray) -> PowerLaw:
     """
     fits = [_least_squares(shots, accuracies, c) for c in _EXPONENTS]
     errors = [
-        float(np.square([law.at(s) - y for s, y in zip(shots, accuracies)]).sum())
+        float(
+            np.square(law.limit - law.scale * shots**-law.exponent - accuracies).sum()
+        )
         for law in fits
     ]
     return fits[int(np.argmin(errors))]

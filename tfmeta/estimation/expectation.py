@@ -133,7 +133,7 @@ class Double:
 
 @dataclasses.dataclass(frozen=True)
 class Rejection:
-    """ "None of these": a threshold from the same folds, and what it does.
+    """The threshold of "none of these", from the same folds, and what it does.
 
     Attributes:
         threshold: From which score on a query counts as of a known class.

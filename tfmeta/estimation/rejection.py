@@ -1,4 +1,4 @@
-""" "None of these": from which score on an example counts as of one of the classes."""
+"""From which score on an example is of one of the classes, and of none below it."""
 
 from __future__ import annotations
 
