@@ -178,9 +178,7 @@ def fit_power_law(shots: np.ndarray, accuracies: np.ndarray) -> PowerLaw:
     """
     fits = [_least_squares(shots, accuracies, c) for c in _EXPONENTS]
     errors = [
-        float(
-            np.square(law.limit - law.scale * shots**-law.exponent - accuracies).sum()
-        )
+        np.square([law.at(n) for n in shots] - np.asarray(accuracies)).sum()
         for law in fits
     ]
     return fits[int(np.argmin(errors))]
