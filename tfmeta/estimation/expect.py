@@ -116,7 +116,7 @@ def expect(
         len(class_names),
     )
     repeats = _REPEATS if len(numbers) * len(class_names) <= _ONCE_ABOVE else 1
-    splits = stratified_folds(numbers, folds, seed=seed, repeats=repeats, groups=groups)
+    splits = stratified_folds(numbers, _FOLDS, seed=seed, repeats=repeats, groups=groups)
     left_out = leave_out(
         refits,
         splits,
