@@ -160,3 +160,21 @@ def test_what_is_refused():
         expect(features, labels, head="nearest")
     with pytest.raises(ValueError, match="`recall` must be above 0"):
         expect(*make_task(), head="simple_shot", recall=0.0)
+
+
+def test_the_next_to_label_are_named():
+    features, labels = make_task()
+    further, _ = make_task(seed=1, shots=5)
+    names = [f"new {row}" for row in range(20)]
+    found = expect(
+        features,
+        labels,
+        head="simple_shot",
+        unlabelled=further,
+        unlabelled_names=names,
+    )
+    assert len(found.to_label) == 10
+    assert all(names[one.row] == one.example for one in found.to_label)
+    assert {one.answer for one in found.to_label} <= set(found.class_names)
+    with pytest.raises(ValueError, match="`unlabelled` must be finite"):
+        expect(features, labels, unlabelled=np.full((1, FEATURES), np.nan))

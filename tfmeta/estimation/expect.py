@@ -29,6 +29,7 @@ from tfmeta.estimation.notes import notes_of
 from tfmeta.estimation.refits import Refits
 from tfmeta.estimation.rejection import find_rejection
 from tfmeta.estimation.suspects import find_suspects
+from tfmeta.estimation.to_label import label_next
 
 # Few folds for the estimate (Dumitrescu and others, 2023), dealt anew several times:
 # by one dealing of 5 x 10 examples the mean error was half as large again, on tasks of
@@ -94,6 +95,10 @@ def expect(
     checked_rows("labels", labels, len(features))
     checked_rows("examples", examples, len(features))
     checked_rows("digests", digests, len(features))
+    further = None
+    if unlabelled is not None:
+        further = checked_features("unlabelled", unlabelled)
+        checked_rows("unlabelled_names", unlabelled_names, len(further))
     class_names, numbers = numbered(labels)
     names = tuple(map(str, range(len(numbers)) if examples is None else examples))
     links = find_links(features, digests)
@@ -116,7 +121,9 @@ def expect(
         len(class_names),
     )
     repeats = _REPEATS if len(numbers) * len(class_names) <= _ONCE_ABOVE else 1
-    splits = stratified_folds(numbers, _FOLDS, seed=seed, repeats=repeats, groups=groups)
+    splits = stratified_folds(
+        numbers, _FOLDS, seed=seed, repeats=repeats, groups=groups
+    )
     left_out = leave_out(
         refits,
         splits,
@@ -135,6 +142,17 @@ def expect(
         seed=seed,
         on_progress=functools.partial(report, "fewer examples"),
     )
+    next_ones = ()
+    if further is not None:
+        next_ones = label_next(
+            features,
+            numbers,
+            further,
+            head=choice.head,
+            seed=seed,
+            class_names=class_names,
+            names=unlabelled_names,
+        )
     return Expectation(
         kind=kind,
         encoder=encoder,
@@ -152,6 +170,7 @@ def expect(
         suspects=find_suspects(probabilities, numbers, class_names, names),
         doubles=doubles_of(links, numbers, class_names, names, _MOST_DOUBLES),
         rejection=find_rejection(refits, known, numbers, recall=recall, seed=seed),
+        to_label=next_ones,
         notes=notes_of(accuracy, curve, numbers, class_names, links),
     )
 
