@@ -1,4 +1,4 @@
-"""Over many tasks the estimate is right on average, and the interval holds the truth."""
+"""Over many tasks estimates are right on average, and intervals hold the truth."""
 
 import numpy as np
 import pytest
