@@ -15,8 +15,8 @@ SHOTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 # Draws of so few shots, each of all folds: many of few examples, few of many.
 _MOST_DRAWS, _ANSWERS = 10, 2000
 # Examples that are left out are no independent trials, as they learn from each other:
-# they tell as much as this share of as many. Chosen on tasks of 5 x 10 of miniImageNet's
-# validation classes, between 0.7 and 0.85; by all of them 83 % held the truth.
+# they tell as much as this share of as many. Chosen on tasks of 5 x 10 of validation
+# classes of miniImageNet, between 0.7 and 0.85; by all of them 83 % held the truth.
 _EFFECTIVE = 0.75
 # How fast errors get fewer: slower, and half as many would take a thousand times the
 # examples; faster, and there would be nothing to see after the first two.
