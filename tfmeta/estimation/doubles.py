@@ -9,9 +9,9 @@ import numpy as np
 
 from tfmeta.estimation.expectation import Double
 
-# Cosine of features from which on two examples are nearly the same. Of 800 pictures of
-# miniImageNet's validation classes no two reach 0.88 (EfficientNet-Lite0); texts that do
-# are the same but for a word (WordLlama).
+# Cosine of features from which on two examples are nearly the same. No two of 800
+# pictures of miniImageNet's validation classes reach 0.88 (EfficientNet-Lite0); texts
+# that reach it are the same but for a word (WordLlama).
 NEARLY = 0.97
 # Directions of fewer numbers are alike by chance.
 _LEAST_FEATURES = 32
