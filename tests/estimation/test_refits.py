@@ -6,7 +6,7 @@ import sklearn.linear_model
 
 from tfmeta.estimation.folds import stratified_folds, with_shots
 from tfmeta.estimation.heads import head_on_features, shared_head
-from tfmeta.estimation.refits import Refits, Split, ask_head, fit_head, softmax
+from tfmeta.estimation.refits import Refits, Split, softmax
 
 WAYS, FEATURES = 4, 16
 
@@ -61,17 +61,6 @@ def test_simple_shot_is_the_nearest_mean(task, splits):
             squares = ((unit(features[test]) - mean) ** 2).sum(axis=1)
             expected[:, label] = -squares / 0.06
         np.testing.assert_allclose(logits, expected, atol=1e-4)
-
-
-def test_one_fit_of_all_answers_as_a_split_does(task):
-    features, labels = task
-    head = head_on_features("simple_shot", FEATURES)
-    state = fit_head(head, features, labels, WAYS)
-    asked = Split(np.arange(len(labels)), np.arange(7))
-    ((_, expected),) = Refits(head, features, labels, WAYS).logits([asked])
-    found = ask_head(head, state, features[:7])
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert ask_head(head, state, features[:0]).shape == (0, WAYS)
 
 
 def test_batches_are_bounded_and_tell_of_progress(task, splits, monkeypatch):

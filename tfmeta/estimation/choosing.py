@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,7 @@ def choose_head(
     *,
     seed: int = 0,
     heads: Sequence[str] | None = None,
+    arguments: Mapping[str, Any] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
     groups: np.ndarray | None = None,
 ) -> Choice:
@@ -66,10 +68,11 @@ def choose_head(
     Of heads with equally many the first.
 
     Args:
-        features: Float32 `(examples, features)`.
+        features: Float32 or float64 `(examples, features)`.
         labels: Int `(examples,)`, from 0 on without gaps.
         seed: Of the folds.
         heads: Keys of `HEADS` to try; all by default.
+        arguments: Of the constructors of all of them, as `{"transform": "none"}`.
         on_progress: Called with the number of fits done, and of all.
         groups: Int `(examples,)`: those of one group are left out together.
 
@@ -97,7 +100,8 @@ def choose_head(
     splits = stratified_folds(labels, folds, seed=seed, groups=groups)
     candidates = []
     for number, head in enumerate(heads):
-        refits = Refits(shared_head(head, features.shape[1]), features, labels, ways)
+        learner = shared_head(head, features.shape[1], **(arguments or {}))
+        refits = Refits(learner, features, labels, ways)
         right, loss, count = 0, 0.0, 0
         for done, (place, logits) in enumerate(refits.logits(splits), 1):
             truth = labels[splits[place].test]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Mapping
 from typing import Any
 
+import joblib
 import keras
 
 from tfmeta.registry import LEARNERS, resolve
@@ -59,10 +61,25 @@ def head_on_features(name: str, features: int, **arguments: Any) -> Any:
     return resolve(LEARNERS[learner].path)(same, **{**usual, **arguments})
 
 
-@functools.lru_cache(maxsize=32)
-def shared_head(name: str, features: int) -> Any:
+def shared_head(name: str, features: int, **arguments: Any) -> Any:
     """`head_on_features` of these arguments, the same object whenever it is asked for.
 
-    A head on features has nothing that is trained, and its graphs are kept with it.
+    A head on features has nothing that is trained; making one takes longer than it
+    takes to fit it. It is not to be changed.
     """
-    return head_on_features(name, features)
+    wanted = (name, features, arguments)
+    return _shared(_Wanted(joblib.hash(wanted), wanted))
+
+
+@dataclasses.dataclass(frozen=True)
+class _Wanted:
+    """Arguments of a head, which need not be hashable, by their content."""
+
+    digest: str
+    arguments: tuple[str, int, dict[str, Any]] = dataclasses.field(compare=False)
+
+
+@functools.lru_cache(maxsize=64)
+def _shared(wanted: _Wanted) -> Any:
+    name, features, arguments = wanted.arguments
+    return head_on_features(name, features, **arguments)

@@ -8,8 +8,8 @@ import numpy as np
 
 from tfmeta.estimation.covering import Cover, directions, squared_distances
 from tfmeta.estimation.expectation import NextToLabel
-from tfmeta.estimation.heads import head_on_features
-from tfmeta.estimation.refits import ask_head, fit_head, softmax
+from tfmeta.estimation.fitted_head import FittedHead
+from tfmeta.estimation.refits import softmax
 from tfmeta.features.digests import example_digests
 from tfmeta.finite_checks import check_finite
 
@@ -90,9 +90,9 @@ def label_next(
         return ()
     ways = int(labels.max()) + 1
     asked = np.asarray(unlabelled[rows], np.float32)
-    learner = head_on_features(head, features.shape[1])
-    state = fit_head(learner, features, labels, ways)
-    probabilities = softmax(ask_head(learner, state, asked))
+    known = np.asarray(features, np.float32)
+    fitted = FittedHead.fit(head, known, labels, ways)
+    probabilities = softmax(fitted.logits(asked))
     check_finite("probabilities", probabilities)
     cover = _cover(asked, seen, worth(probabilities))
     found = []
