@@ -28,6 +28,7 @@ from tfmeta.estimation.notes import notes_of
 from tfmeta.estimation.refits import Refits, softmax
 from tfmeta.estimation.rejection import LeftOut, find_rejection
 from tfmeta.estimation.suspects import find_suspects
+from tfmeta.estimation.to_label import label_next
 
 # Few folds for the estimate (Dumitrescu and others, 2023).
 FOLDS = 5
@@ -149,6 +150,17 @@ def expect(
         suspects=find_suspects(probabilities, numbers, class_names, names),
         doubles=doubles_of(links, numbers, class_names, names, _MOST_DOUBLES),
         rejection=find_rejection(refits, known, numbers, recall=recall, seed=seed),
+        to_label=()
+        if unlabelled is None
+        else label_next(
+            features,
+            numbers,
+            unlabelled,
+            head=choice.head,
+            seed=seed,
+            class_names=class_names,
+            names=unlabelled_names,
+        ),
         notes=notes_of(accuracy, curve, numbers, class_names, links),
     )
 
