@@ -40,28 +40,33 @@ IN_BATCHES_OF = 10
 # As many ways as tasks of all strategies have.
 FEW_WAYS = 5
 BUDGETS = (5, 10, 20, 50)
-# Orders at random of each task, and the most labels that they are followed for.
-ORDERS, MOST = 3, 150
+# Orders at random of each task, and how many labels they are measured at.
+ORDERS = 3
+FOLLOWED = (0, 5, 10, 20, 30, 50, 75, 100, 150)
 PHOTOGRAPHS, TEXTS, CHARACTERS = "mini_imagenet", "clinc150", "omniglot"
 # Pictures of a class, and classes, that features are computed for; the first of each.
-LIMITS = {PHOTOGRAPHS: (100, 20), TEXTS: (150, 45), CHARACTERS: (20, 100)}
+LIMITS = {PHOTOGRAPHS: (60, 20), TEXTS: (150, 45), CHARACTERS: (20, 50)}
 ENCODERS = {
     PHOTOGRAPHS: "efficientnet_lite0",
     TEXTS: "wordllama",
     CHARACTERS: "efficientnet_lite0",
 }
-OF_CHARACTERS = {"pool": 10, "queries": 5}
+SIZES = {
+    PHOTOGRAPHS: {"pool": 40, "queries": 15},
+    TEXTS: {"pool": 50, "queries": 20},
+    CHARACTERS: {"pool": 10, "queries": 5},
+}
 SETTINGS = tuple(
-    Setting(data, ways, shots, **(OF_CHARACTERS if data == CHARACTERS else {}))
+    Setting(data, ways, shots, **SIZES[data])
     for data in (PHOTOGRAPHS, TEXTS, CHARACTERS)
-    for ways, shots in ((5, 1), (5, 2), (5, 5), (20, 1), (20, 5))
+    for ways, shots in ((5, 1), (5, 2), (5, 5), (20, 1))
 ) + tuple(
-    Setting(data, 5, 2, kind=kind)
+    Setting(data, 5, 2, **SIZES[data], kind=kind)
     for data in (PHOTOGRAPHS, TEXTS)
     for kind in ("unbalanced", "half unknown")
 )
 # Where the fitted head is measured as well.
-FITTED = (Setting(PHOTOGRAPHS, 5, 1), Setting(TEXTS, 5, 1))
+FITTED = tuple(Setting(data, 5, 1, **SIZES[data]) for data in (PHOTOGRAPHS, TEXTS))
 FITTED_HEAD = "logistic_regression"
 
 
@@ -97,7 +102,7 @@ def follow(
     at = {name: np.zeros((tasks, len(budgets))) for name in names}
     start = np.zeros(tasks)
     pool = len(PoolTask.drawn(setting, labels, np.random.default_rng(0)).pool)
-    counts = [0, 5, *range(10, min(MOST, pool) + 1, 10)]
+    counts = [count for count in FOLLOWED if count <= pool]
     curve = np.zeros((tasks, len(counts)))
     unknown = dict.fromkeys(names, 0)
     seconds = dict.fromkeys(names, 0.0)
@@ -342,7 +347,8 @@ def _conditions(content: dict[str, Any]) -> list[str]:
         f"{photographs['queries']} of each class, {texts['queries']} of texts, "
         f'{characters["queries"]} of characters. "As many at random" is how many '
         "labels at random take to the same mean accuracy, by each of the numbers "
-        "before. Unbalanced: the pool has 50, 25, 12, 6 and 3 of the classes. Half "
+        "before. Unbalanced: of four classes the pool has a half, a quarter, an "
+        "eighth and a sixteenth of that. Half "
         "unknown: as many classes besides, whose examples cost a label and teach "
         "nothing; of the 50 that `label_next` chose "
         + " and ".join(
@@ -352,9 +358,9 @@ def _conditions(content: dict[str, Any]) -> list[str]:
             for line in content["settings"]
             if line["kind"] == "half unknown"
         )
-        + " were such. Pictures by EfficientNet-Lite0 at 128 pixels, the first 100 of "
+        + " were such. Pictures by EfficientNet-Lite0 at 128 pixels, the first 60 of "
         "each of miniImageNet's 20 test classes, **which the encoder has seen in its "
-        "pre-training on ImageNet**, and the drawings of the first 100 test "
+        "pre-training on ImageNet**, and the drawings of the first 50 test "
         "characters; texts of 45 test intents by WordLlama. "
         f"`{content['command']}`, commit {(content['commit'] or 'unknown')[:12]}.",
     ]
