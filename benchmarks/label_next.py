@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,14 +57,18 @@ SIZES = {
     TEXTS: {"pool": 50, "queries": 20},
     CHARACTERS: {"pool": 10, "queries": 5},
 }
-SETTINGS = tuple(
-    Setting(data, ways, shots, **SIZES[data])
-    for data in (PHOTOGRAPHS, TEXTS, CHARACTERS)
-    for ways, shots in ((5, 1), (5, 2), (5, 5), (20, 1))
-) + tuple(
-    Setting(data, 5, 2, **SIZES[data], kind=kind)
-    for data in (PHOTOGRAPHS, TEXTS)
-    for kind in ("unbalanced", "half unknown")
+SETTINGS = (
+    *(
+        Setting(data, 5, shots, **SIZES[data])
+        for shots in (1, 2, 5)
+        for data in (PHOTOGRAPHS, TEXTS, CHARACTERS)
+    ),
+    *(
+        Setting(data, 5, 2, **SIZES[data], kind=kind)
+        for kind in ("unbalanced", "half unknown")
+        for data in (PHOTOGRAPHS, TEXTS)
+    ),
+    *(Setting(data, 20, 1, **SIZES[data]) for data in (CHARACTERS, TEXTS, PHOTOGRAPHS)),
 )
 # Where the fitted head is measured as well.
 FITTED = tuple(Setting(data, 5, 1, **SIZES[data]) for data in (PHOTOGRAPHS, TEXTS))
@@ -236,29 +241,35 @@ def follow_fitted(
     }
 
 
-def measure_chosen(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What `label_next` gains on test classes."""
-    names = [MARGIN, OURS]
+def measure_chosen(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """What `label_next` gains on test classes, after each setting all so far."""
+    settings: list[dict[str, Any]] = []
+    fitted: list[dict[str, Any]] = []
     kept = {
         data: features_by_class(data, "test", arguments.data_dir) for data in LIMITS
     }
-    settings = []
     for setting in SETTINGS:
         settings.append(
-            follow(setting, names, *kept[setting.data], arguments.tasks, arguments.seed)
+            follow(
+                setting,
+                [MARGIN, OURS],
+                *kept[setting.data],
+                arguments.tasks,
+                arguments.seed,
+            )
         )
-        print(settings[-1], flush=True)
-    fitted = [
-        follow_fitted(setting, *kept[setting.data], arguments.tasks, arguments.seed)
-        for setting in FITTED
-    ]
-    return {"settings": settings, "fitted": fitted}
+        yield {"settings": settings, "fitted": fitted}
+    for setting in FITTED:
+        fitted.append(
+            follow_fitted(setting, *kept[setting.data], arguments.tasks, arguments.seed)
+        )
+        yield {"settings": settings, "fitted": fitted}
 
 
-def measure_all_strategies(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What every strategy gains on validation classes."""
+def measure_all_strategies(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """What every strategy gains on validation classes, after each setting."""
     names = [name for name in STRATEGIES if name != RANDOM]
-    settings = []
+    settings: list[dict[str, Any]] = []
     for setting in SETTINGS:
         if setting.ways > FEW_WAYS or setting.kind != "balanced":
             continue
@@ -268,8 +279,7 @@ def measure_all_strategies(arguments: argparse.Namespace) -> dict[str, Any]:
         settings.append(
             follow(setting, names, features, labels, arguments.tasks, arguments.seed)
         )
-        print(settings[-1], flush=True)
-    return {"settings": settings}
+        yield {"settings": settings}
 
 
 def markdown(content: dict[str, Any], validation: dict[str, Any]) -> str:
@@ -280,7 +290,7 @@ def markdown(content: dict[str, Any], validation: dict[str, Any]) -> str:
             "",
             *_conditions(content),
             "",
-            *_fitted(content["fitted"]),
+            *(_fitted(content["fitted"]) if content["fitted"] else []),
             "",
             *_strategies(validation),
             "",
@@ -445,10 +455,11 @@ def main() -> None:
             "machine": describe_machine(),
             "tasks": arguments.tasks,
             "seed": arguments.seed,
-            **measure(arguments),
         }
-        content["seconds"] = time.perf_counter() - began
-        write_json(files["_validation" if arguments.validation else ""], content)
+        for found in measure(arguments):
+            content |= {**found, "seconds": time.perf_counter() - began}
+            write_json(files["_validation" if arguments.validation else ""], content)
+            print(f"{content['seconds']:.0f} s", found["settings"][-1], flush=True)
     missing = [file.name for file in files.values() if not file.exists()]
     if missing:
         print(f"no table yet: {', '.join(missing)} is to be measured first")
