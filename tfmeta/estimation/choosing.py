@@ -7,13 +7,17 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from tfmeta.estimation.folds import stratified_folds
-from tfmeta.estimation.heads import HEADS, head_on_features
+from tfmeta.estimation.folds import can_be_left_out, stratified_folds
+from tfmeta.estimation.heads import HEADS, shared_head
 from tfmeta.estimation.refits import Refits, softmax
 
 # Many folds choose well, few estimate well (evaluation of one's own task: Dumitrescu
 # and others, 2023, "Evaluating the Evaluators").
 _FOLDS = 10
+# Examples times classes. Above the first few folds choose as well, and each fit takes
+# a second; above the second a fit of logistic regression takes minutes.
+_FEW_FOLDS_ABOVE, _FEW_FOLDS = 10_000, 5
+_FIRST_HEAD_ABOVE = 500_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +59,7 @@ def choose_head(
     seed: int = 0,
     heads: Sequence[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
+    groups: np.ndarray | None = None,
 ) -> Choice:
     """Chooses the head with the most right answers on left-out examples.
 
@@ -65,11 +70,12 @@ def choose_head(
         labels: Int `(examples,)`, from 0 on without gaps.
         seed: Of the folds.
         heads: Keys of `HEADS` to try; all by default.
-        on_progress: Called with the number of heads done, and of all.
+        on_progress: Called with the number of fits done, and of all.
+        groups: Int `(examples,)`: those of one group are left out together.
 
     Returns:
         The choice. With one example of each class nothing can be left out; then it is
-        the first.
+        the first, and so it is of very many examples of many classes.
 
     Example:
 
@@ -80,27 +86,29 @@ def choose_head(
     labels = np.asarray(labels)
     heads = tuple(HEADS if heads is None else heads)
     ways = int(labels.max()) + 1
-    largest = int(np.bincount(labels).max())
-    if largest < 2:
+    if not can_be_left_out(labels, groups).any():
         words = "no class has a second example to leave out"
         return Choice(heads[0], reason=words)
-    folds = min(_FOLDS, largest)
-    splits = stratified_folds(labels, folds, seed=seed)
+    size = len(labels) * ways
+    if size > _FIRST_HEAD_ABOVE:
+        words = f"{len(labels):,} examples of {ways:,} classes are too many for others"
+        return Choice(heads[0], reason=words)
+    most = _FOLDS if size <= _FEW_FOLDS_ABOVE else _FEW_FOLDS
+    folds = min(most, int(np.bincount(labels).max()))
+    splits = stratified_folds(labels, folds, seed=seed, groups=groups)
     candidates = []
     for number, head in enumerate(heads):
-        refits = Refits(
-            head_on_features(head, features.shape[1]), features, labels, ways
-        )
+        refits = Refits(shared_head(head, features.shape[1]), features, labels, ways)
         right, loss, count = 0, 0.0, 0
-        for place, logits in refits.logits(splits):
+        for done, (place, logits) in enumerate(refits.logits(splits), 1):
             truth = labels[splits[place].test]
             own = softmax(logits)[np.arange(len(truth)), truth]
             right += int((logits.argmax(axis=1) == truth).sum())
             loss -= float(np.log(np.maximum(own, 1e-12)).sum())
             count += len(truth)
+            if on_progress is not None:
+                on_progress(number * len(splits) + done, len(heads) * len(splits))
         candidates.append(Candidate(head, right / count, loss / count))
-        if on_progress is not None:
-            on_progress(number + 1, len(heads))
     best = min(candidates, key=lambda one: (-one.accuracy, one.log_loss))
     return Choice(
         best.head,

@@ -29,9 +29,17 @@ class Share:
     count: int
 
     @classmethod
-    def of(cls, hits: int, count: int) -> Share:
-        """Of independent trials, by Wilson's interval."""
-        return cls(hits / count, *over_trials(hits, count), count)
+    def of(cls, hits: float, count: int, *, effective: float = 1.0) -> Share:
+        """By Wilson's interval.
+
+        Args:
+            hits: How many; not whole where it is a mean of several counts.
+            count: Of how many.
+            effective: Share of `count` that tells as much as independent trials do.
+        """
+        share = hits / count
+        trials = count * effective
+        return cls(share, *over_trials(share * trials, trials), count)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +133,7 @@ class Double:
 
 @dataclasses.dataclass(frozen=True)
 class Rejection:
-    """ "None of these": a threshold from the same folds, and what it does.
+    """The threshold of "none of these", from the same folds, and what it does.
 
     Attributes:
         threshold: From which score on a query counts as of a known class.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,3 +55,12 @@ def head_on_features(name: str, features: int, **arguments: Any) -> Any:
     given = keras.Input((features,), dtype="float32")
     same = keras.Model(given, keras.layers.Identity()(given), name="features")
     return resolve(LEARNERS[learner].path)(same, **{**usual, **arguments})
+
+
+@functools.lru_cache(maxsize=32)
+def shared_head(name: str, features: int) -> Any:
+    """`head_on_features` of these arguments, the same object whenever it is asked for.
+
+    A head on features has nothing that is trained, and its graphs are kept with it.
+    """
+    return head_on_features(name, features)

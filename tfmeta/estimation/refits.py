@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -146,6 +147,8 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return shifted / shifted.sum(axis=-1, keepdims=True)
 
 
+# Tracing takes longer than a small fit: a head that is asked again keeps its graph.
+@functools.lru_cache(maxsize=32)
 def _graph_of(head: Any, features: int, ways: int) -> Callable[..., tf.Tensor]:
     rows = tf.TensorSpec([None, None, features], tf.float32)
     labels = tf.TensorSpec([None, None, ways], tf.float32)
