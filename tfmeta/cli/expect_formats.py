@@ -69,7 +69,7 @@ def _lines(report: ExpectReport) -> Iterator[str]:
         yield f"  {100 * one.accuracy:5.1f} %  {one.head}{chosen}"
     yield f"Encoder: {in_words.encoder(expected, report.pretraining)}"
     yield ""
-    yield "Would ten more examples of each class help?"
+    yield "Would more examples help?"
     yield f"  {in_words.more_examples(expected)}"
     yield "  of each class   expected right"
     for point in expected.curve:
@@ -100,7 +100,9 @@ def _lines(report: ExpectReport) -> Iterator[str]:
     yield from _part(
         "There twice:", [_double(expected, one) for one in expected.doubles]
     )
-    yield from _part('"None of these":', [in_words.rejection(expected)])
+    if expected.rejection is not None:
+        words = in_words.rejection(expected.rejection, expected)
+        yield from _part('"None of these":', [words])
     yield from _part(
         "Label these next:",
         [

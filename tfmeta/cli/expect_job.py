@@ -180,12 +180,17 @@ class ExpectJob:
     ) -> ExpectReport:
         from tfmeta.encoders import pretraining_data
         from tfmeta.estimation import expect
+        from tfmeta.features import example_digests
 
         features, given, others, skipped = self._embedded(encoder, given, others)
         others, rows, notes = others.without_labelled(given)
         count = len(given.examples)
         kept = features[count:][rows]
-        with _bars() as report:
+        # That classes hold the same examples, or one each.
+        said = renamed_arguments(
+            {"labels": "FOLDER" if self.source.is_dir() else "FILE"}
+        )
+        with said, _bars() as report:
             expected = expect(
                 features[:count],
                 given.labels,
@@ -198,6 +203,7 @@ class ExpectJob:
                 recall=self.recall,
                 seed=self.seed,
                 on_progress=report,
+                digests=example_digests(given.examples),
             )
         pictures = given.kind == "pictures"
         return ExpectReport(

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tfmeta.estimation.expectation import CurvePoint, Expectation, Share
-
-# Examples more of each class, that the question is about.
-_MORE = 10
+from tfmeta.estimation.expectation import CurvePoint, Expectation, Rejection, Share
 
 
 def percent(share: float) -> str:
@@ -68,7 +65,7 @@ def shots(expected: Expectation) -> str:
 
 
 def more_examples(expected: Expectation) -> str:
-    """Whether ten more examples of each class would help.
+    """Whether more examples of each class would help.
 
     By the continuation of the curve, where there is one; else by how it ends.
     """
@@ -76,7 +73,7 @@ def more_examples(expected: Expectation) -> str:
     continued = [point for point in expected.curve if not point.measured]
     now = measured[-1]
     if continued:
-        then = min(continued, key=lambda one: abs(one.shots - now.shots - _MORE))
+        then = continued[0]
         gain = _points(now, then)
         more = then.shots - now.shots
         said = (
@@ -131,19 +128,14 @@ def encoder(expected: Expectation, pretraining: str | None = None) -> str:
     )
 
 
-def rejection(expected: Expectation) -> str:
+def rejection(found: Rejection, expected: Expectation) -> str:
     """What the threshold for "none of these" does."""
-    found = expected.rejection
-    if found is None:
-        return (
-            "No threshold: to leave out a class as a whole takes at least 3 classes, "
-            "with 2 examples each."
-        )
     known, unknown = found.known_accepted, found.unknown_rejected
+    score = {"logit": "largest logit", "probability": "largest probability"}
     return (
-        f"A {found.threshold.score} below {found.threshold.value:.4g} is answered by "
-        f"none of these: that accepts {percent(known.value)} ({interval(known)}) of "
-        f"{things(expected)} of these classes, and rejects {percent(unknown.value)} "
-        f"({interval(unknown)}) of those of a class that was left out (area under the "
-        f"ROC curve {found.auroc:.2f})."
+        f"Answer so where the {score[found.threshold.score]} is below "
+        f"{found.threshold.value:.4g}. That accepts {percent(known.value)} "
+        f"({interval(known)}) of {things(expected)} of these classes, and rejects "
+        f"{percent(unknown.value)} ({interval(unknown)}) of those of a class that was "
+        f"left out as a whole. Area under the ROC curve: {found.auroc:.2f}."
     )

@@ -72,7 +72,7 @@ def write_expectation_page(
         wrong_section(expected, shown),
         suspects_section(expected, shown),
         doubles_section(expected, shown),
-        section('"None of these"', element("p", in_words.rejection(expected))),
+        _rejection_section(expected),
         next_section(expected, unlabelled),
         contact_sheet_section(expected, shown),
         _method_section(expected, source, pretraining, commands),
@@ -106,6 +106,14 @@ def _head(expected: Expectation, source: str | None) -> list[Element]:
             class_="lead",
         ),
     ]
+
+
+def _rejection_section(expected: Expectation) -> Element | None:
+    found = expected.rejection
+    if found is None:
+        return None
+    words = in_words.rejection(found, expected)
+    return section('"None of these"', element("p", words))
 
 
 def _method_section(

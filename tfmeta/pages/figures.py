@@ -41,7 +41,7 @@ def curve_section(expected: Expectation) -> Element:
         title=f"Expected accuracy by examples of each class. {words}",
     )
     return section(
-        "Would ten more examples of each class help?",
+        "Would more examples help?",
         element("p", words),
         element(
             "figure",
