@@ -8,15 +8,18 @@ from pathlib import Path
 import numpy as np
 
 from tfmeta.classifying.query_files import QueryFiles
-from tfmeta.classifying.task import Task, number_labels
-from tfmeta.datasets.own.class_folders import list_class_files
-from tfmeta.datasets.own.csv_file import list_csv
-from tfmeta.datasets.own.given_splits import refuse_given_splits
-from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.classifying.task import Task, check_classes, number_labels
+from tfmeta.datasets.own.csv_columns import CsvColumns
+from tfmeta.datasets.own.csv_texts import USUAL_COLUMNS
+from tfmeta.datasets.own.open_own import list_own_files
 
 
 def find_picture_task(
-    support: Path, query: Path, *, unknown_classes: bool = False
+    support: Path,
+    query: Path,
+    *,
+    unknown_classes: bool = False,
+    columns: CsvColumns = USUAL_COLUMNS,
 ) -> Task[Path]:
     """Lists the files of a task; none is opened.
 
@@ -27,6 +30,7 @@ def find_picture_task(
         query: A picture, a folder of pictures, or one with a sub-folder of them per
             class, named as in `support`.
         unknown_classes: Whether sub-folders of `query` may have other names.
+        columns: What the columns of a CSV file are called.
 
     Raises:
         FileNotFoundError: When one of them is missing.
@@ -40,7 +44,7 @@ def find_picture_task(
     task.class_names  # ('cup', 'spoon')
     ```
     """
-    files = labelled_pictures(support)
+    files = list_own_files(support, columns=columns)
     names = files.class_names
     check_classes(names, support)
     queries = QueryFiles.found(query, names, unknown_classes=unknown_classes)
@@ -84,32 +88,3 @@ def find_named_task(
         query_names=queries.names,
         query_labels=queries.labels,
     )
-
-
-def check_classes(class_names: Sequence[str], source: Path) -> None:
-    """Checks that there is a choice.
-
-    Raises:
-        ValueError: When there are fewer than two classes.
-    """
-    if len(class_names) < 2:
-        raise ValueError(
-            f"{source} must hold at least 2 classes"
-            + (", one sub-folder each" if source.is_dir() else "")
-            + f". Received: 1, {class_names[0]!r}"
-        )
-
-
-def labelled_pictures(support: Path) -> LabelledFiles:
-    """The files of `--support`, with their classes; none is opened.
-
-    Args:
-        support: As of `find_picture_task`.
-
-    Raises:
-        FileNotFoundError, ValueError: As `find_picture_task`, but for one class alone.
-    """
-    if support.is_file():
-        return list_csv(support)
-    refuse_given_splits(support)
-    return list_class_files(support, what="picture")

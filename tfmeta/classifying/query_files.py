@@ -1,4 +1,4 @@
-"""The pictures to classify, with or without their classes."""
+"""The files to classify, with or without their classes."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from tfmeta.classifying.task import number_labels
-from tfmeta.datasets.own.class_folders import list_class_files
-from tfmeta.datasets.own.picture_folder import list_pictures
+from tfmeta.datasets.own.class_folders import list_class_files, list_files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,35 +35,37 @@ class QueryFiles:
         *,
         unknown_classes: bool,
         named_by: str = "the support",
+        what: str = "picture",
     ) -> QueryFiles:
-        """One picture, those of a folder, or of its sub-folders, one for each class.
+        """One file, those of a folder, or of its sub-folders, one for each class.
 
         Args:
             path: The file or folder.
             class_names: Classes of the support.
             unknown_classes: Whether sub-folders may have other names.
             named_by: Whose classes they are, for the messages.
+            what: What each file holds, for the messages.
 
         Raises:
             FileNotFoundError: When nothing is there.
-            ValueError: When a folder holds no picture, or other things, or a
+            ValueError: When a folder holds no file, or other things, or a
                 sub-folder that is not named as a class.
         """
         if path.is_file():
             return cls((path,), (path.name,), None)
         if not _has_folders(path):
-            return cls.below(path, list_pictures(path), None)
-        found = list_class_files(path, what="picture")
+            return cls.below(path, list_files(path, what=what), None)
+        found = list_class_files(path, what=what)
         others = sorted(set(found.labels) - set(class_names))
         if others and not unknown_classes:
             apart = ""
-            if named_by == "the support":
+            if named_by == "the support" and what == "picture":
                 apart = (
                     ", and with a RUN --open-set tells pictures of other classes apart"
                 )
             raise ValueError(
                 f"sub-folders of {str(path)!r} must be named as {named_by}'s, "
-                f"{_some(class_names)}. Received: {_some(others)}; pictures "
+                f"{_some(class_names)}. Received: {_some(others)}; {what}s "
                 f"without known classes go directly into one folder{apart}"
             )
         labels = number_labels(found.labels, class_names, unknown=unknown_classes)

@@ -90,3 +90,17 @@ def number_labels(
     number = {name: label for label, name in enumerate(class_names)}
     found = [number.get(n, UNKNOWN) if unknown else number[n] for n in names]
     return np.array(found, np.int32)
+
+
+def check_classes(class_names: Sequence[str], source: Path) -> None:
+    """Checks that there is a choice.
+
+    Raises:
+        ValueError: When there are fewer than two classes.
+    """
+    if len(class_names) < 2:
+        raise ValueError(
+            f"{source} must hold at least 2 classes"
+            + (", one sub-folder each" if source.is_dir() else "")
+            + f". Received: 1, {class_names[0]!r}"
+        )

@@ -86,12 +86,12 @@ class ClassifyGalleryJob:
     def _texts(self, sizes: Mapping[str, int], open_set: bool) -> Task[str]:
         from tfmeta.classifying.text_task import read_named_texts
 
-        if self.query.is_dir():
-            raise ValueError(
-                f"`--query` must be a file of texts, as {self.gallery} holds texts. "
-                f"Received: {self.query}, a folder"
-            )
-        task = read_named_texts(tuple(sizes), self.query, unknown_classes=open_set)
+        task = read_named_texts(
+            tuple(sizes),
+            self.query,
+            unknown_classes=open_set,
+            named_by=f"the gallery {self.gallery}",
+        )
         self.check_sides(False, task.query_labels is not None)
         return task
 
@@ -99,13 +99,13 @@ class ClassifyGalleryJob:
         self, facts: GalleryFacts, sizes: Mapping[str, int], open_set: bool
     ) -> Task[Path]:
         from tfmeta.classifying.picture_task import find_named_task
-        from tfmeta.classifying.text_task import is_text_file
+        from tfmeta.classifying.query_texts import holds_texts
         from tfmeta.classifying.unreadable import check_heads
 
-        if is_text_file(self.query):
+        if holds_texts(self.query):
             raise ValueError(
                 f"`--query` must be a picture or a folder of them, as {self.gallery} "
-                f"holds pictures. Received: {self.query}, a file of texts"
+                f"holds pictures. Received: {self.query}, of texts"
             )
         task = find_named_task(
             tuple(sizes),

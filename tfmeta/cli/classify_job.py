@@ -60,11 +60,11 @@ class ClassifyJob:
 
     def answer(self) -> tuple[Answers, Sequence[Path]]:
         """The answers, and the files of the queries where they are pictures."""
-        from tfmeta.classifying.text_task import is_text_file
+        from tfmeta.classifying.query_texts import holds_texts
         from tfmeta.datasets.own.csv_texts import is_text_csv
 
         if self.support is None:
-            texts = is_text_file(self.query)
+            texts = holds_texts(self.query)
         else:
             texts = is_text_csv(self.support)
         if self.run is not None:
@@ -181,13 +181,15 @@ class ClassifyJob:
         return task
 
     def _text_task(self) -> Any:
-        from tfmeta.classifying.text_task import read_named_texts, read_text_task
+        from tfmeta.classifying.labelled_examples import labelled_examples
+        from tfmeta.classifying.text_task import make_text_task, read_named_texts
 
         if self.class_names is not None:
             task = read_named_texts(self.class_names, self.query)
         else:
             assert self.support is not None
-            task = read_text_task(self.support, self.query)
+            support = labelled_examples(self.support)
+            task = make_text_task(support, self.support, self.query)
         self.check_sides(False, task.query_labels is not None)
         return task
 
