@@ -24,7 +24,8 @@ def checked_features(name: str, features: np.ndarray) -> np.ndarray:
             f"{features.dtype} of shape {features.shape}"
         )
     check_finite(name, features)
-    features = np.asarray(features, np.float32)
+    with np.errstate(over="ignore"):
+        features = np.asarray(features, np.float32)
     # A large float64 is infinite now.
     check_finite(name, features)
     return features
