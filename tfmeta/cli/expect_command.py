@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from tfmeta.cli.classify_job import warn
 from tfmeta.cli.command import Command
 from tfmeta.cli.head_options import HEADS, encoder_options
 from tfmeta.cli.options import DATA_DIR, SEED, AnyPath, FiniteRange, WrittenFile
@@ -91,12 +90,13 @@ def expect(
 
     From a few labelled examples alone: FOLDER has one sub-folder of pictures per class;
     FILE is a CSV file with the columns text and label (or path and label, of
-    pictures). Nothing is trained but a head on the features of a pre-trained encoder
-    (pictures: extra photos, texts: extra texts), and each example is answered by the
-    others, while it is left out.
+    pictures), or a .npz file of the arrays X and y, which are features as they are.
+    Nothing is trained but a head on the features of a pre-trained encoder (pictures:
+    extra photos, texts: extra texts), and each example is answered by the others, while
+    it is left out.
 
-    Prints the accuracy to expect with its interval, whether ten more examples of each
-    class would help, accuracy by class, which classes are confused, examples that look
+    Prints the accuracy to expect with its interval, whether more examples would
+    help, accuracy by class, which classes are confused, examples that look
     mislabelled or are there twice, and a threshold for "none of these".
     """
     from tfmeta.cli.expect_job import ExpectJob
@@ -105,7 +105,6 @@ def expect(
     kept = resolve_data_dir(data_dir) / "features"
     job = ExpectJob(source=source, cache_dir=None if no_cache else kept, **options)
     report = job.estimate()
-    warn(report.warnings)
 
     from tfmeta.cli.expect_formats import FORMATS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from tfmeta.cli.expect_job import ExpectReport
+from tfmeta.cli.expect_report import ExpectReport
 from tfmeta.estimation import Expectation, in_words
 from tfmeta.estimation.expectation import Double
 from tfmeta.estimation.wrong_answers import answered
@@ -93,13 +93,11 @@ def _lines(report: ExpectReport) -> Iterator[str]:
         "Look mislabelled:",
         [
             f"{_example(one.example)}: labelled {_name(one.label)}, the others say "
-            f"{_name(one.answer)} ({in_words.percent(one.probability)} sure)"
+            f"{_name(one.answer)} ({in_words.percent(one.probability)} likely)"
             for one in expected.suspects
         ],
     )
-    yield from _part(
-        "There twice:", [_double(expected, one) for one in expected.doubles]
-    )
+    yield from _part("There twice:", list(map(_double, expected.doubles)))
     if expected.rejection is not None:
         words = in_words.rejection(expected.rejection, expected)
         yield from _part('"None of these":', [words])
@@ -107,12 +105,12 @@ def _lines(report: ExpectReport) -> Iterator[str]:
         "Label these next:",
         [
             f"{_example(one.example)}: {one.reason}; so far taken for "
-            f"{_name(one.answer)} ({in_words.percent(one.probability)} sure)"
+            f"{_name(one.answer)} ({in_words.percent(one.probability)} likely)"
             for one in expected.to_label
         ],
     )
     yield from _part("To know:", expected.notes, most=len(expected.notes))
-    yield from _part("Next:", report.commands)
+    yield from _part("Next:", report.next_steps)
 
 
 def _classes(expected: Expectation) -> Iterator[str]:

@@ -4,84 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tfmeta.argument_names import renamed_arguments
+from tfmeta.classifying.labelled_examples import LabelledExamples, labelled_examples
 from tfmeta.classifying.picture_task import check_classes
-from tfmeta.classifying.query_files import QueryFiles
-from tfmeta.classifying.text_task import read_named_texts
+from tfmeta.classifying.unlabelled_examples import UnlabelledExamples
 from tfmeta.classifying.unreadable import find_no_pictures
 from tfmeta.cli.classify_job import warn
-from tfmeta.cli.gallery_examples import GivenExamples
 from tfmeta.cli.head_options import PICTURES, TEXTS, named_encoder
 from tfmeta.cli.progress import RepeatedProgress, progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.console import Console
 from tfmeta.datasets.reading.unreadable import left_out
-from tfmeta.printable import shell_word
 
 if TYPE_CHECKING:
     import keras
-    import numpy as np
 
-    from tfmeta.estimation import Expectation
+    from tfmeta.cli.expect_report import ExpectReport
 
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class ExpectReport:
-    """What is expected, and of which files.
-
-    Attributes:
-        source: Where the examples are from.
-        expected: The expectation.
-        files: The picture of each example; `None` where they are no pictures.
-        unlabelled_files: Likewise of the unlabelled.
-        pretraining: What the encoder saw before.
-        encoder_words: The options that name the encoder, as they were given.
-        warnings: What the user should know besides.
-    """
-
-    source: Path
-    expected: Expectation
-    files: Sequence[Path] | None
-    unlabelled_files: Sequence[Path] | None
-    pretraining: str | None
-    encoder_words: tuple[str, ...]
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def commands(self) -> tuple[str, ...]:
-        """What to type next: these classes to work."""
-        from tfmeta.estimation.heads import HEADS
-
-        kind = self.expected.kind
-        if kind == "arrays":
-            return ()
-        head = self.expected.choice.head
-        learner, _ = HEADS.get(head, (head, {}))
-        words = ["--support", shell_word(self.source), *self.encoder_words]
-        how = " ".join([*words, "--learner", learner])
-        query = "NEW_TEXTS" if kind == "texts" else "NEW_PICTURES"
-        return (
-            f"tfmeta classify {how} --query {query}",
-            f"tfmeta gallery enrol NEW_GALLERY {how}",
-        )
-
-    def write_page(self, path: Path) -> None:
-        """Writes the page."""
-        from tfmeta.pages.expectation_page import write_expectation_page
-
-        write_expectation_page(
-            self.expected,
-            path,
-            files=self.files,
-            unlabelled_files=self.unlabelled_files,
-            source=str(self.source),
-            pretraining=self.pretraining,
-            commands=self.commands,
-        )
+_DEFAULTS = {"pictures": PICTURES, "texts": TEXTS}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,199 +60,191 @@ class ExpectJob:
         """The report.
 
         Raises:
+            FileNotFoundError: When a file is missing.
             ValueError: When there is nothing to choose between, nothing to leave out,
                 or examples cannot be read.
         """
-        given = self._given()
-        names = tuple(given.class_sizes)
-        self._check_choice(given)
-        others = _Unlabelled()
+        labelled = labelled_examples(self.source, skip_bad=self.skip_bad)
+        warn(labelled.notes)
+        self._check(labelled)
+        others = UnlabelledExamples()
         if self.unlabelled is not None:
-            others = _Unlabelled.found(self.unlabelled, given.kind, names)
-        given, others, skipped = self._without_no_pictures(given, others)
-        warn(skipped)
+            with renamed_arguments({"query": "unlabelled"}):
+                others = UnlabelledExamples.found(
+                    self.unlabelled, labelled.kind, labelled.class_names
+                )
+        if labelled.kind == "pictures":
+            files: Any = [*labelled.examples, *others.examples]
+            bad = find_no_pictures(files, skip_bad=self.skip_bad)
+            labelled, others = self._without(labelled, others, bad)
         start_tensorflow("metric")
-        encoder = self._encoder(given.kind)
-        return self._estimated(encoder, given, others)
+        encoder = self._encoder(labelled.kind)
+        if labelled.kind == "pictures":
+            assert encoder is not None
+            features, labelled, others = self._of_pictures(encoder, labelled, others)
+        else:
+            features = self._of_others(encoder, labelled, others)
+        return self._report(encoder, features, labelled, others)
 
-    def _given(self) -> GivenExamples:
-        given = GivenExamples.of_support(self.source)
-        warn(given.notes)
-        return given
-
-    def _check_choice(self, given: GivenExamples) -> None:
-        check_classes(sorted(given.class_sizes), self.source)
-        if max(given.class_sizes.values()) < 2:
+    def _check(self, labelled: LabelledExamples) -> None:
+        """Checks that there is a choice, and something to leave out."""
+        sizes = labelled.class_sizes
+        check_classes(labelled.class_names, self.source)
+        if max(sizes.values()) < 2:
             raise ValueError(
-                f"{self.source} must hold a class with at least 2 examples, of which "
-                "one can be left out and answered by the rest. Received: "
-                f"{len(given.class_sizes):,} classes with 1 example each"
+                f"{self.source} must hold a class with at least 2 examples: one is "
+                "left out and answered by the others. Received: 1 example of each of "
+                f"{len(sizes):,} classes"
             )
 
-    def _without_no_pictures(
-        self, given: GivenExamples, others: _Unlabelled
-    ) -> tuple[GivenExamples, _Unlabelled, list[str]]:
-        """Without what is no picture by its head, which is found at once."""
-        if given.kind != "pictures":
-            return given, others, []
-        files: Any = [*given.examples, *others.examples]
-        bad = find_no_pictures(files, skip_bad=self.skip_bad)
-        return self._without(given, others, bad)
-
     def _without(
-        self, given: GivenExamples, others: _Unlabelled, bad: dict[Path, str]
-    ) -> tuple[GivenExamples, _Unlabelled, list[str]]:
+        self,
+        labelled: LabelledExamples,
+        others: UnlabelledExamples,
+        bad: dict[Path, str],
+    ) -> tuple[LabelledExamples, UnlabelledExamples]:
+        """What is left without pictures that cannot be read; says how many they are."""
         if not bad:
-            return given, others, []
-        total = len(given.examples) + len(others.examples)
-        left = given.without(bad)
-        self._check_choice(left)
-        return left, others.without(bad), [left_out(bad, total)]
+            return labelled, others
+        warn([left_out(bad, len(labelled.examples) + len(others.examples))])
+        left = labelled.without(bad)
+        self._check(left)
+        return left, others.without(bad)
 
-    def _encoder(self, kind: str) -> keras.Model:
-        encoder = named_encoder(
-            self.encoder or (TEXTS if kind == "texts" else PICTURES), self.size
-        )
-        takes_texts = encoder.inputs[0].dtype == "string"
-        if takes_texts != (kind == "texts"):
+    def _encoder(self, kind: str) -> keras.Model | None:
+        name = self.encoder or _DEFAULTS.get(kind)
+        if name is None:
+            if self.size is not None:
+                raise ValueError(
+                    "`size` is for pictures. Received: "
+                    f"size={self.size} with the arrays of {self.source}"
+                )
+            return None
+        encoder = named_encoder(name, self.size)
+        if (encoder.inputs[0].dtype == "string") != (kind == "texts"):
             raise ValueError(
-                f"`encoder` must be one of {kind}, as {self.source} holds. Received: "
-                f"{self.encoder}"
+                f"`encoder` must be one of {kind}, which {self.source} holds. "
+                f"Received: encoder={name}"
             )
         return encoder
 
-    def _estimated(
-        self, encoder: keras.Model, given: GivenExamples, others: _Unlabelled
-    ) -> ExpectReport:
-        from tfmeta.encoders import pretraining_data
-        from tfmeta.estimation import expect
-        from tfmeta.features import example_digests
+    def _of_pictures(
+        self,
+        encoder: keras.Model,
+        labelled: LabelledExamples,
+        others: UnlabelledExamples,
+    ) -> tuple[np.ndarray, LabelledExamples, UnlabelledExamples]:
+        """Features of all pictures that can be read, and what these are."""
+        from tfmeta.classifying.photographs import features_of_files
 
-        features, given, others, skipped = self._embedded(encoder, given, others)
-        others, rows, notes = others.without_labelled(given)
-        count = len(given.examples)
-        kept = features[count:][rows]
-        # That classes hold the same examples, or one each.
-        said = renamed_arguments(
-            {"labels": "FOLDER" if self.source.is_dir() else "FILE"}
-        )
-        with said, _bars() as report:
-            expected = expect(
-                features[:count],
-                given.labels,
-                head=self.head,
-                kind=given.kind,
-                encoder=self.encoder or encoder.name,
-                examples=_names(given.examples, self.source),
-                unlabelled=kept if len(kept) else None,
-                unlabelled_names=others.names if len(kept) else None,
-                recall=self.recall,
-                seed=self.seed,
-                on_progress=report,
-                digests=example_digests(given.examples),
-            )
-        pictures = given.kind == "pictures"
-        return ExpectReport(
-            source=self.source,
-            expected=expected,
-            files=given.examples if pictures else None,  # type: ignore[arg-type]
-            unlabelled_files=others.examples if pictures else None,  # type: ignore[arg-type]
-            pretraining=pretraining_data(encoder),
-            encoder_words=self._encoder_words(),
-            warnings=(*skipped, *notes),
-        )
-
-    def _embedded(
-        self, encoder: keras.Model, given: GivenExamples, others: _Unlabelled
-    ) -> tuple[np.ndarray, GivenExamples, _Unlabelled, list[str]]:
-        examples: Any = [*given.examples, *others.examples]
+        files: Any = [*labelled.examples, *others.examples]
         with progress_bar(Console(stderr=True), "Embedding") as report:
-            if given.kind == "texts":
-                from tfmeta.features import features_of
-
-                features = features_of(
-                    encoder, examples, cache_dir=self.cache_dir, progress=report
-                )
-                return features, given, others, []
-            from tfmeta.classifying.photographs import features_of_files
-
             features, bad = features_of_files(
                 encoder,
-                examples,
+                files,
                 skip_bad=self.skip_bad,
                 cache_dir=self.cache_dir,
                 on_progress=report,
             )
-        return features, *self._without(given, others, bad)
+        return features, *self._without(labelled, others, bad)
 
-    def _encoder_words(self) -> tuple[str, ...]:
-        words: list[str] = []
-        if self.encoder is not None:
-            words += ["--encoder", shell_word(self.encoder)]
-        if self.size is not None:
-            words += ["--size", str(self.size)]
-        return tuple(words)
+    def _of_others(
+        self,
+        encoder: keras.Model | None,
+        labelled: LabelledExamples,
+        others: UnlabelledExamples,
+    ) -> np.ndarray:
+        """Features of texts and arrays; without an encoder arrays are features."""
+        if encoder is None:
+            return _joined(labelled.examples, others.examples)
+        from tfmeta.features import features_of
 
+        examples: Any = [*labelled.examples, *others.examples]
+        with progress_bar(Console(stderr=True), "Embedding") as report:
+            return features_of(
+                encoder, examples, cache_dir=self.cache_dir, progress=report
+            )
 
-@dataclasses.dataclass(frozen=True)
-class _Unlabelled:
-    """Examples without a label, and what each is called."""
-
-    examples: tuple[Path | str, ...] = ()
-    names: tuple[str, ...] = ()
-
-    @classmethod
-    def found(cls, path: Path, kind: str, classes: Sequence[str]) -> _Unlabelled:
-        with renamed_arguments({"query": "unlabelled"}):
-            if kind == "texts":
-                texts = read_named_texts(classes, path).query
-                return cls(texts, texts)
-            files = QueryFiles.found(path, classes, unknown_classes=True)
-            return cls(files.paths, files.names)
-
-    def at(self, rows: Sequence[int]) -> _Unlabelled:
-        return _Unlabelled(
-            tuple(self.examples[row] for row in rows),
-            tuple(self.names[row] for row in rows),
-        )
-
-    def without(self, bad: Collection[Path]) -> _Unlabelled:
-        """Those that can be read."""
-        return self.at([i for i, one in enumerate(self.examples) if one not in bad])
-
-    def without_labelled(
-        self, given: GivenExamples
-    ) -> tuple[_Unlabelled, list[int], list[str]]:
-        """Those that are not among the labelled by content; their rows, and a note."""
+    def _report(
+        self,
+        encoder: keras.Model | None,
+        features: np.ndarray,
+        labelled: LabelledExamples,
+        others: UnlabelledExamples,
+    ) -> ExpectReport:
+        from tfmeta.cli.expect_report import ExpectReport
+        from tfmeta.encoders import pretraining_data
+        from tfmeta.estimation import expect
         from tfmeta.features import example_digests
 
-        if not self.examples:
-            return self, [], []
-        seen = set(map(bytes, example_digests(given.examples)))
-        rows = []
-        for row, digest in enumerate(map(bytes, example_digests(self.examples))):
-            if digest not in seen:
-                seen.add(digest)
-                rows.append(row)
-        again = len(self.examples) - len(rows)
-        if not again:
-            return self, rows, []
-        note = (
-            f"{again:,} of {len(self.examples):,} unlabelled examples are passed over: "
-            "the same have a label, or are there twice"
+        digests = example_digests(labelled.examples)
+        rows = _new_rows(digests, example_digests(others.examples))
+        warn(_passed_over(len(others.examples) - len(rows), len(others.examples)))
+        others = others.at(rows)
+        count = len(labelled.examples)
+        # Texts say more than the line that they are in.
+        of_texts: Any = labelled.examples if labelled.kind == "texts" else None
+        said = "FOLDER" if self.source.is_dir() else "FILE"
+        names = {"labels": said, "features": said}
+        with renamed_arguments(names), _bars() as report:
+            expected = expect(
+                features[:count],
+                labelled.labels,
+                head=self.head,
+                kind=labelled.kind,
+                encoder=self.encoder or _DEFAULTS.get(labelled.kind),
+                examples=of_texts or labelled.names,
+                unlabelled=features[count:][rows] if rows else None,
+                unlabelled_names=others.names if rows else None,
+                recall=self.recall,
+                seed=self.seed,
+                on_progress=report,
+                digests=digests,
+            )
+        pictures = labelled.kind == "pictures"
+        files: Any = (labelled.examples, others.examples)
+        options = {"encoder": self.encoder, "size": self.size}
+        return ExpectReport(
+            source=self.source,
+            expected=expected,
+            files=files[0] if pictures else None,
+            unlabelled_files=files[1] if pictures else None,
+            pretraining=pretraining_data(encoder),
+            encoder_options={k: v for k, v in options.items() if v is not None},
         )
-        return self.at(rows), rows, [note]
 
 
-def _names(examples: Sequence[Path | str], source: Path) -> list[str]:
-    """What people call examples: texts as they are, files below their folder."""
-    folder = source if source.is_dir() else source.resolve().parent
-    return [
-        one.relative_to(folder).as_posix()
-        if isinstance(one, Path) and one.is_relative_to(folder)
-        else str(one)
-        for one in examples
-    ]
+def _joined(labelled: Any, unlabelled: Any) -> np.ndarray:
+    """Arrays as features, one below the other."""
+    examples = np.asarray(labelled)
+    if len(unlabelled) and unlabelled.shape[1:] != examples.shape[1:]:
+        raise ValueError(
+            "`unlabelled` must hold arrays of the shape of the labelled, "
+            f"{examples.shape[1:]}. Received: {unlabelled.shape[1:]}"
+        )
+    both = np.concatenate([examples, unlabelled]) if len(unlabelled) else examples
+    return both.reshape(len(both), -1)
+
+
+def _new_rows(labelled: np.ndarray, unlabelled: np.ndarray) -> list[int]:
+    """The first of each unlabelled content that has no label."""
+    seen = set(map(bytes, labelled))
+    rows = []
+    for row, digest in enumerate(map(bytes, unlabelled)):
+        if digest not in seen:
+            seen.add(digest)
+            rows.append(row)
+    return rows
+
+
+def _passed_over(count: int, of_all: int) -> Sequence[str]:
+    if not count:
+        return ()
+    verb = "is" if count == 1 else "are"
+    return (
+        f"{count:,} of {of_all:,} unlabelled examples {verb} passed over: the same has "
+        "a label, or is there before",
+    )
 
 
 @contextlib.contextmanager
@@ -316,7 +254,7 @@ def _bars() -> Iterator[Callable[[str, int, int], None]]:
 
     def report(what: str, done: int, of_all: int) -> None:
         if what not in bars:
-            bars[what] = RepeatedProgress(Console(stderr=True), what)
+            bars[what] = RepeatedProgress(Console(stderr=True), what.capitalize())
         bars[what](done, of_all)
 
     try:

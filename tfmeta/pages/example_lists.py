@@ -16,7 +16,6 @@ from tfmeta.pages.shown_examples import ShownExamples
 _MOST_SHOWN = 24
 _MOST_CLASSES = 50
 _MOST_OF_CLASS = 12
-_SHEET_PIXELS = 96
 
 
 def wrong_section(expected: Expectation, shown: ShownExamples) -> Element | None:
@@ -146,8 +145,8 @@ def contact_sheet_section(expected: Expectation, shown: ShownExamples) -> Elemen
             shown.card(
                 row,
                 _taken_for(expected, int(answers[row]), label),
-                pixels=_SHEET_PIXELS,
                 wrong=answers[row] not in (-1, label),
+                sheet=True,
             )
             for row in chosen
         ]
@@ -192,7 +191,7 @@ def _class(name: str) -> Element:
 
 
 def _probability(share: float) -> str:
-    return f" ({in_words.percent(share)} sure)"
+    return f" ({in_words.percent(share)} likely)"
 
 
 def _some(shown: int, of_all: int) -> str:

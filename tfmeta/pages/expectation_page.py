@@ -36,7 +36,7 @@ def write_expectation_page(
     unlabelled_files: Sequence[Path] | None = None,
     source: str | None = None,
     pretraining: str | None = None,
-    commands: Sequence[str] = (),
+    next_steps: Sequence[str] = (),
 ) -> None:
     """Writes what is expected as one HTML file, which opens offline in any browser.
 
@@ -48,7 +48,7 @@ def write_expectation_page(
         source: Where the examples come from, in words.
         pretraining: What the encoder was trained on before, as
             `tfmeta.encoders.pretrained.pretraining_data` says.
-        commands: What to type next, a line each.
+        next_steps: What to type next, a line each.
 
     Raises:
         OSError: When the file cannot be written; names it.
@@ -75,7 +75,7 @@ def write_expectation_page(
         _rejection_section(expected),
         next_section(expected, unlabelled),
         contact_sheet_section(expected, shown),
-        _method_section(expected, source, pretraining, commands),
+        _method_section(expected, source, pretraining, next_steps),
     ]
     text = page(
         in_words.headline(expected),
@@ -120,7 +120,7 @@ def _method_section(
     expected: Expectation,
     source: str | None,
     pretraining: str | None,
-    commands: Sequence[str],
+    next_steps: Sequence[str],
 ) -> Element:
     facts: list[tuple[str, Content]] = [
         ("head", in_words.head(expected)),
@@ -137,7 +137,7 @@ def _method_section(
         for term, said in facts
         if said is not None
     ]
-    typed = [element("li", element("code", command)) for command in commands]
+    typed = [element("li", element("code", command)) for command in next_steps]
     return section(
         "How this was found",
         element("dl", [part for pair in terms for part in pair]),

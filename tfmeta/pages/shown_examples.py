@@ -9,6 +9,8 @@ from tfmeta.pages.markup import Content, Element, element, named
 from tfmeta.pages.picture_data import PagePictures
 
 _MOST_TEXT = 240
+# Of a picture's longer side.
+_PIXELS, _SHEET_PIXELS = 128, 96
 
 
 class ShownExamples:
@@ -33,19 +35,20 @@ class ShownExamples:
         return 0 if self._pictures is None else self._pictures.left_out
 
     def card(
-        self, row: int, *lines: Content, pixels: int = 128, wrong: bool = False
+        self, row: int, *lines: Content, wrong: bool = False, sheet: bool = False
     ) -> Element:
         """An example with what is said of it.
 
         Args:
             row: Its number.
             *lines: A line each.
-            pixels: The longer side of a picture at most.
             wrong: Whether it is framed as one that was answered wrongly.
+            sheet: Whether it is one of many, which are smaller.
         """
         name = self._names[row]
         picture = None
         if self._pictures is not None:
+            pixels = _SHEET_PIXELS if sheet else _PIXELS
             picture = self._pictures.picture(row, pixels=pixels, description=name)
         shown: Element
         if picture is not None:
@@ -55,11 +58,13 @@ class ShownExamples:
         else:
             shown = element("div", class_="seen none")
         said = [element("div", line) for line in lines if line is not None]
-        if self.kind != "texts":
+        # On a sheet of many pictures their names would be most of what there is.
+        if self.kind != "texts" and (picture is None or not sheet):
             said.append(element("div", named(name, most=60), class_="file"))
         return element(
             "figure",
             shown,
             element("figcaption", said) if said else None,
             class_="card wrong" if wrong else "card",
+            title=name[:500] if sheet else None,
         )

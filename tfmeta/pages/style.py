@@ -59,6 +59,7 @@ figcaption { font-size: 0.875rem; }
 .matrix { inline-size: auto; font-size: 0.8rem; font-variant-numeric: tabular-nums; }
 .matrix th, .matrix td { padding: 0.1rem 0.3rem; border: 1px solid var(--line);
   white-space: nowrap; }
+.matrix caption { white-space: nowrap; }
 .matrix td { text-align: center; min-inline-size: 1.7rem; }
 .matrix thead th { vertical-align: bottom; }
 .matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
