@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +16,7 @@ from tfmeta.classifying.unlabelled_examples import UnlabelledExamples
 from tfmeta.classifying.unreadable import find_no_pictures
 from tfmeta.cli.classify_job import warn
 from tfmeta.cli.head_options import PICTURES, TEXTS, named_encoder
-from tfmeta.cli.progress import RepeatedProgress, progress_bar
+from tfmeta.cli.progress import progress_bar, progress_bars
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.console import Console
 from tfmeta.datasets.reading.unreadable import left_out
@@ -186,7 +185,8 @@ class ExpectJob:
         of_texts: Any = labelled.examples if labelled.kind == "texts" else None
         said = "FOLDER" if self.source.is_dir() else "FILE"
         names = {"labels": said, "features": said}
-        with renamed_arguments(names), _bars() as report:
+        bars = progress_bars(Console(stderr=True))
+        with renamed_arguments(names), bars as report:
             expected = expect(
                 features[:count],
                 labelled.labels,
@@ -245,20 +245,3 @@ def _passed_over(count: int, of_all: int) -> Sequence[str]:
         f"{count:,} of {of_all:,} unlabelled examples {verb} passed over: the same has "
         "a label, or is there before",
     )
-
-
-@contextlib.contextmanager
-def _bars() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar for each kind of work, one after the other."""
-    bars: dict[str, RepeatedProgress] = {}
-
-    def report(what: str, done: int, of_all: int) -> None:
-        if what not in bars:
-            bars[what] = RepeatedProgress(Console(stderr=True), what.capitalize())
-        bars[what](done, of_all)
-
-    try:
-        yield report
-    finally:
-        for bar in bars.values():
-            bar.stop()

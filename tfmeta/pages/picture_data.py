@@ -58,7 +58,6 @@ class PagePictures:
             alt=description,
             width=small.width,
             height=small.height,
-            loading="lazy",
             class_="few" if max(small.size) < _FEW else None,
         )
 
@@ -66,7 +65,7 @@ class PagePictures:
 def _data(picture: Image.Image) -> str:
     """The picture as an address: JPEG, or PNG where that is smaller."""
     found = []
-    for kind, options in (("jpeg", {"quality": _QUALITY}), ("png", {"optimize": True})):
+    for kind, options in (("jpeg", {"quality": _QUALITY}), ("png", {})):
         file = io.BytesIO()
         picture.save(file, kind, **options)
         found.append((len(file.getvalue()), kind, file.getvalue()))
