@@ -240,9 +240,7 @@ def measure_chosen(arguments: argparse.Namespace) -> dict[str, Any]:
     settings = []
     for setting in SETTINGS:
         settings.append(
-            follow(
-                setting, names, *kept[setting.data], arguments.tasks, arguments.seed
-            )
+            follow(setting, names, *kept[setting.data], arguments.tasks, arguments.seed)
         )
         print(settings[-1], flush=True)
     fitted = [
@@ -282,8 +280,8 @@ def markdown(content: dict[str, Any], validation: dict[str, Any]) -> str:
             *_strategies(validation),
             "",
             f"Points over labelling at random on {FEW_WAYS}-way tasks of validation "
-            f"classes, {validation['tasks']} of seed {validation['seed']} for each data "
-            "set and number of shots; mean over the three data sets and over "
+            f"classes, {validation['tasks']} of seed {validation['seed']} for each "
+            "data set and number of shots; mean over the three data sets and over "
             f"{', '.join(map(str, BUDGETS))} labels (characters up to 20). "
             f"`{validation['command']}`, commit "
             f"{(validation['commit'] or 'unknown')[:12]}.",
@@ -342,7 +340,7 @@ def _conditions(content: dict[str, Any]) -> list[str]:
         f"pool of {photographs['pool']} examples of each class, {characters['pool']} "
         "of characters; accuracy is that on other examples, "
         f"{photographs['queries']} of each class, {texts['queries']} of texts, "
-        f"{characters['queries']} of characters. \"As many at random\" is how many "
+        f'{characters["queries"]} of characters. "As many at random" is how many '
         "labels at random take to the same mean accuracy, by each of the numbers "
         "before. Unbalanced: the pool has 50, 25, 12, 6 and 3 of the classes. Half "
         "unknown: as many classes besides, whose examples cost a label and teach "
@@ -445,6 +443,10 @@ def main() -> None:
         }
         content["seconds"] = time.perf_counter() - began
         write_json(files["_validation" if arguments.validation else ""], content)
+    missing = [file.name for file in files.values() if not file.exists()]
+    if missing:
+        print(f"no table yet: {', '.join(missing)} is to be measured first")
+        return
     text = markdown(*(read_json(file) for file in files.values()))
     print(text)
     if arguments.update_tables:

@@ -84,3 +84,14 @@ def test_draws_of_shots_are_even():
         counts[with_shots(split, labels, 2, seed=seed).train] += 1
     # Two of ten: 400 times each, with a standard deviation of 18.
     assert np.abs(counts[split.train] - 400).max() < 4.5 * 18
+
+
+def test_copies_of_few_examples_make_fewer_folds():
+    labels = np.repeat([0, 1], 10)
+    groups = np.repeat([0, 5, 10, 15], 5)
+    splits = stratified_folds(labels, 5, seed=0, groups=groups)
+    asked = np.concatenate([split.test for split in splits])
+    np.testing.assert_array_equal(np.sort(asked), np.arange(20))
+    assert len(splits) <= 4
+    with pytest.raises(ValueError, match="no class has a second example"):
+        stratified_folds(np.arange(4), 5, seed=0)

@@ -6,8 +6,9 @@ from sklearn.metrics import roc_auc_score
 
 from tfmeta.estimation.folds import stratified_folds
 from tfmeta.estimation.heads import shared_head
+from tfmeta.estimation.leaving_out import leave_out
 from tfmeta.estimation.refits import Refits
-from tfmeta.estimation.rejection import LeftOut, find_rejection
+from tfmeta.estimation.rejection import find_rejection
 
 FEATURES = 16
 
@@ -20,23 +21,10 @@ def make_task(ways, shots, seed=0, spread=0.5):
     return (centres[labels] + noise).astype(np.float32), labels
 
 
-def left_out(refits, labels):
-    splits = stratified_folds(labels, 5, seed=0)
-    parts = [
-        LeftOut(
-            logits,
-            logits.argmax(axis=1) == labels[splits[place].test],
-            np.full(len(logits), place),
-        )
-        for place, logits in refits.logits(splits)
-    ]
-    return LeftOut(*map(np.concatenate, zip(*parts, strict=True)))
-
-
 def rejection_of(features, labels, recall=0.95):
     ways = int(labels.max()) + 1
     refits = Refits(shared_head("simple_shot", FEATURES), features, labels, ways)
-    known = left_out(refits, labels)
+    known = leave_out(refits, stratified_folds(labels, 3, seed=0), labels)
     return known, find_rejection(refits, known, labels, recall=recall, seed=0)
 
 
@@ -50,10 +38,10 @@ def test_shares_are_those_that_are_counted(recall):
     assert (own >= threshold.value).mean() >= recall
     # Fold by fold with the threshold of the others.
     accepted = 0
-    for fold in range(5):
-        rest = np.sort(own[known.fold != fold])[::-1]
+    for fold in range(3):
+        rest = np.sort(own[known.split != fold])[::-1]
         value = rest[int(np.ceil(recall * len(rest) - 1e-9)) - 1]
-        accepted += (own[known.fold == fold] >= value).sum()
+        accepted += (own[known.split == fold] >= value).sum()
     assert found.known_accepted.value == pytest.approx(accepted / 100)
     # Each class among the others alone, by NumPy.
     unit = features / np.linalg.norm(features, axis=1, keepdims=True)

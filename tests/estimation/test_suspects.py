@@ -5,28 +5,29 @@ import pytest
 
 from tfmeta.estimation.folds import stratified_folds
 from tfmeta.estimation.heads import shared_head
-from tfmeta.estimation.refits import Refits, softmax
+from tfmeta.estimation.leaving_out import leave_out
+from tfmeta.estimation.refits import Refits
 from tfmeta.estimation.suspects import find_suspects
 
+FEATURES = 16
 NAMES = ("a", "b", "c", "d")
 ROWS = tuple(map(str, range(40)))
 
 
-def left_out(features, labels, head="simple_shot"):
-    refits = Refits(shared_head(head, features.shape[1]), features, labels, 4)
+def left_out(features, labels):
+    refits = Refits(shared_head("simple_shot", FEATURES), features, labels, 4)
     splits = stratified_folds(labels, 5, seed=0)
-    probabilities = np.full((len(labels), 4), np.nan)
-    for place, logits in refits.logits(splits):
-        probabilities[splits[place].test] = softmax(logits)
-    return probabilities
+    return leave_out(refits, splits, labels).probabilities(len(labels))
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_planted_mistakes_are_found(seed):
     rng = np.random.default_rng(seed)
     truth = np.repeat(np.arange(4), 10)
-    centres = rng.normal(size=(4, 16))
-    features = (centres[truth] + 0.4 * rng.normal(size=(40, 16))).astype(np.float32)
+    centres = rng.normal(size=(4, FEATURES))
+    features = (centres[truth] + 0.4 * rng.normal(size=(40, FEATURES))).astype(
+        np.float32
+    )
     labels = truth.copy()
     wrong = rng.choice(40, 3, replace=False)
     labels[wrong] = (truth[wrong] + 1) % 4

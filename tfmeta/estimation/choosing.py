@@ -93,8 +93,7 @@ def choose_head(
     if size > _FIRST_HEAD_ABOVE:
         words = f"{len(labels):,} examples of {ways:,} classes are too many for others"
         return Choice(heads[0], reason=words)
-    most = _FOLDS if size <= _FEW_FOLDS_ABOVE else _FEW_FOLDS
-    folds = min(most, int(np.bincount(labels).max()))
+    folds = _FOLDS if size <= _FEW_FOLDS_ABOVE else _FEW_FOLDS
     splits = stratified_folds(labels, folds, seed=seed, groups=groups)
     candidates = []
     for number, head in enumerate(heads):
@@ -113,6 +112,6 @@ def choose_head(
     return Choice(
         best.head,
         tuple(candidates),
-        folds,
-        f"most right answers on examples left out, in {folds} folds",
+        len(splits),
+        f"most right answers on examples left out, in {len(splits)} folds",
     )

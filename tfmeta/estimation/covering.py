@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterator
 
 import numpy as np
 
 # Rows of a matrix of similarities that are worked on at once.
-_BLOCK = 256
+_BLOCK = 64
 # A share of the weight below which a gain is rounding.
 _NOTHING = 1e-6
 
@@ -51,7 +50,7 @@ class Cover:
 
     def gain(self, point: int) -> float:
         """How much better all are covered with a point."""
-        return float(self._gains(slice(point, point + 1))[0])
+        return float(self._gains(np.array([point]))[0])
 
     def nearest_to(self, point: int) -> int:
         """How many points are more similar to it than to any that was taken."""
@@ -67,24 +66,21 @@ class Cover:
         Ends where nothing is gained: what is left is there already, or weighs nothing.
         """
         least = _NOTHING * max(float(self._weights.max(initial=0.0)), 1e-30)
-        bounds = [
-            -gain
-            for start in range(0, len(self.covered), _BLOCK)
-            for gain in self._gains(slice(start, start + _BLOCK)).tolist()
-        ]
-        heap = [(bound, point) for point, bound in enumerate(bounds)]
-        heapq.heapify(heap)
-        while heap:
-            _, point = heapq.heappop(heap)
-            gain = self.gain(point)
-            # Gains only fall, so that one from before is a bound of today's.
-            if heap and -gain > heap[0][0]:
-                heapq.heappush(heap, (-gain, point))
-            elif gain > least:
-                yield point
-            else:
+        # Gains only fall, so that one from before is a bound of today's.
+        bounds = np.full(len(self.covered), np.inf, np.float32)
+        while len(bounds):
+            best = -np.inf
+            order = np.argsort(-bounds, kind="stable")
+            for start in range(0, len(order), _BLOCK):
+                points = order[start : start + _BLOCK]
+                if bounds[points[0]] < best:
+                    break
+                bounds[points] = self._gains(points)
+                best = max(best, float(bounds[points].max()))
+            if best <= least:
                 return
+            yield int(bounds.argmax())
 
-    def _gains(self, points: slice) -> np.ndarray:
+    def _gains(self, points: np.ndarray) -> np.ndarray:
         better = np.maximum(self._similarities[points] - self.covered, 0.0)
         return better @ self._weights

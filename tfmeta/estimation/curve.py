@@ -53,7 +53,7 @@ def curve_of(
     refits: Refits,
     splits: Sequence[Split],
     labels: np.ndarray,
-    hits: int,
+    right: float,
     *,
     seed: int,
     on_progress: Callable[[int, int], None] | None = None,
@@ -67,7 +67,7 @@ def curve_of(
         refits: Of the head.
         splits: The folds.
         labels: Int `(examples,)`.
-        hits: Right answers of the folds.
+        right: Share of right answers of the folds.
         seed: Of the draws.
         on_progress: Called with the number of fits done, and of all.
 
@@ -84,15 +84,15 @@ def curve_of(
         for point in measured
     ]
     shots = [point.mean_shots for point in measured] + [mean_shots(splits, labels)]
-    accuracies = [point.accuracy for point in measured] + [hits / asked]
+    accuracies = [point.accuracy for point in measured] + [right]
     every = float(np.mean(np.bincount(labels)))
     now = max(round(every), max((point.shots for point in points), default=0) + 1)
     if len(shots) < 2:
-        expected = Share.of(hits, asked)
+        expected = Share.of(right * asked, asked)
         return expected, (*points, CurvePoint(now, expected))
     law = fit_power_law(np.array(shots), np.array(accuracies))
     missing = law.at(every) - law.at(shots[-1])
-    expected = Share.of(min(hits + missing * asked, asked), asked)
+    expected = Share.of(min(right + missing, 1.0) * asked, asked)
     gain = min(law.at(2 * every) - law.at(every), 1 - expected.value)
     # Between no gain, and twice of what the law says.
     more = Share(

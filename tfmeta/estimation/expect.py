@@ -24,13 +24,17 @@ from tfmeta.estimation.expectation import (
 )
 from tfmeta.estimation.folds import stratified_folds
 from tfmeta.estimation.heads import AUTO, shared_head
+from tfmeta.estimation.leaving_out import leave_out
 from tfmeta.estimation.notes import notes_of
-from tfmeta.estimation.refits import Refits, softmax
-from tfmeta.estimation.rejection import LeftOut, find_rejection
+from tfmeta.estimation.refits import Refits
+from tfmeta.estimation.rejection import find_rejection
 from tfmeta.estimation.suspects import find_suspects
+from tfmeta.estimation.to_label import label_next
 
-# Few folds for the estimate (Dumitrescu and others, 2023).
-FOLDS = 5
+# Few folds for the estimate (Dumitrescu and others, 2023), dealt anew several times:
+# by one dealing of 5 x 10 examples the mean error was half as large again, on tasks of
+# CLINC150's validation intents. Of many examples, counted by classes, one will do.
+_FOLDS, _REPEATS, _ONCE_ABOVE = 5, 3, 10_000
 _MOST_PAIRS = 10
 _MOST_DOUBLES = 100
 
@@ -91,6 +95,10 @@ def expect(
     checked_rows("labels", labels, len(features))
     checked_rows("examples", examples, len(features))
     checked_rows("digests", digests, len(features))
+    further = None
+    if unlabelled is not None:
+        further = checked_features("unlabelled", unlabelled)
+        checked_rows("unlabelled_names", unlabelled_names, len(further))
     class_names, numbers = numbered(labels)
     names = tuple(map(str, range(len(numbers)) if examples is None else examples))
     links = find_links(features, digests)
@@ -112,26 +120,39 @@ def expect(
         numbers,
         len(class_names),
     )
-    folds = min(FOLDS, int(np.bincount(numbers).max()))
-    splits = stratified_folds(numbers, folds, seed=seed, groups=groups)
-    probabilities = np.full((len(numbers), len(class_names)), np.nan, np.float32)
-    left_out = []
-    for place, logits in refits.logits(
-        splits, on_progress=functools.partial(report, "leaving out")
-    ):
-        test = splits[place].test
-        probabilities[test] = softmax(logits)
-        right = logits.argmax(axis=1) == numbers[test]
-        left_out.append(LeftOut(logits, right, np.full(len(test), place)))
-    known = LeftOut(*map(np.concatenate, zip(*left_out, strict=True)))
-    accuracy, curve = curve_of(
+    repeats = _REPEATS if len(numbers) * len(class_names) <= _ONCE_ABOVE else 1
+    splits = stratified_folds(
+        numbers, _FOLDS, seed=seed, repeats=repeats, groups=groups
+    )
+    left_out = leave_out(
         refits,
         splits,
         numbers,
-        int(known.right.sum()),
+        on_progress=functools.partial(report, "leaving out"),
+    )
+    probabilities = left_out.probabilities(len(numbers))
+    once = len(left_out.rows) // repeats
+    known = left_out.where(np.arange(len(left_out.rows)) < once)
+    folds = int(known.split[-1]) + 1
+    accuracy, curve = curve_of(
+        refits,
+        splits[:folds],
+        numbers,
+        float(left_out.right.mean()),
         seed=seed,
         on_progress=functools.partial(report, "fewer examples"),
     )
+    next_ones = ()
+    if further is not None:
+        next_ones = label_next(
+            features,
+            numbers,
+            further,
+            head=choice.head,
+            seed=seed,
+            class_names=class_names,
+            names=unlabelled_names,
+        )
     return Expectation(
         kind=kind,
         encoder=encoder,
@@ -149,6 +170,7 @@ def expect(
         suspects=find_suspects(probabilities, numbers, class_names, names),
         doubles=doubles_of(links, numbers, class_names, names, _MOST_DOUBLES),
         rejection=find_rejection(refits, known, numbers, recall=recall, seed=seed),
+        to_label=next_ones,
         notes=notes_of(accuracy, curve, numbers, class_names, links),
     )
 

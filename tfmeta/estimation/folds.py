@@ -26,15 +26,24 @@ def stratified_folds(
 
     Args:
         labels: Int `(examples,)`.
-        folds: Number of folds, at least 2.
+        folds: Number of folds, at least 2; fewer where no class has so many examples,
+            or there are not so many groups.
         seed: Another seed, other folds.
         repeats: How many times all examples are dealt to folds.
         groups: Int `(examples,)`: those of one group are in one fold, as doubles
             are, which would be asked by themselves. Each is its own by default.
+
+    Raises:
+        ValueError: When no class has a second example, or group of them.
     """
     labels = np.asarray(labels)
     is_asked = can_be_left_out(labels, groups)
     alone, rest = np.flatnonzero(~is_asked), np.flatnonzero(is_asked)
+    if not len(rest):
+        raise ValueError("no class has a second example that can be left out")
+    folds = min(folds, int(np.bincount(labels[rest]).max()))
+    if groups is not None:
+        folds = min(folds, len(np.unique(groups[rest])))
     splits = []
     for repeat in range(repeats):
         chance = int(np.random.default_rng([seed, repeat]).integers(2**31))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from tfmeta.estimation.expectation import Rejection, Share
+from tfmeta.estimation.leaving_out import LeftOut, leave_out
 from tfmeta.estimation.refits import Refits, Split, softmax
 from tfmeta.evaluation.threshold import (
     SCORES,
@@ -23,20 +22,6 @@ LEAST_WAYS = 3
 LEAST_EXAMPLES = 10
 
 
-class LeftOut(NamedTuple):
-    """Examples that were asked by others, and what was answered.
-
-    Attributes:
-        logits: Float `(examples, ways)`.
-        right: Bool `(examples,)`.
-        fold: Int `(examples,)`, in which of them each was asked.
-    """
-
-    logits: np.ndarray
-    right: np.ndarray
-    fold: np.ndarray
-
-
 def find_rejection(
     refits: Refits, known: LeftOut, labels: np.ndarray, *, recall: float, seed: int
 ) -> Rejection | None:
@@ -48,7 +33,7 @@ def find_rejection(
 
     Args:
         refits: Of the head.
-        known: The examples that were left out.
+        known: The examples that were left out, each once.
         labels: Int `(examples,)` of all.
         recall: Share of the known to accept.
         seed: Of the folds of classes.
@@ -83,8 +68,8 @@ def find_rejection(
     )
     own, others = (part[threshold.score] for part in scores)
     accepted = 0
-    for fold in np.unique(known.fold):
-        here = known.fold == fold
+    for fold in np.unique(known.split):
+        here = known.split == fold
         rest = own[~here] if not here.all() else own
         accepted += int((own[here] >= largest_with_recall(rest, recall)).sum())
     rejected = int((~threshold.accepts(others)).sum())
@@ -105,7 +90,7 @@ def _unknown_logits(refits: Refits, labels: np.ndarray, seed: int) -> np.ndarray
         for fold in range(int(fold_of.max()) + 1)
         for asked in (fold_of[labels] == fold,)
     ]
-    return np.concatenate([logits for _, logits in refits.logits(splits)])
+    return leave_out(refits, splits, labels).logits
 
 
 def _scores(logits: np.ndarray) -> dict[str, np.ndarray]:
