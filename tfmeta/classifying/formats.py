@@ -41,9 +41,9 @@ def csv_lines(answers: Answers) -> Iterator[str]:
     spreadsheet from taking one that begins with `=`, `+`, `-` or `@` for a formula:
     import it as text there.
 
-    The columns are `file` (or `text`), `class` and `probability`, which is empty for
-    none of these; where the true classes are known also `label`, empty for another
-    class than those.
+    The columns are `file` (or `text`, `example`), `class` and `probability`, which is
+    empty for none of these; where the true classes are known also `label`, empty for
+    another class than those.
     """
     field, labels = _field(answers), answers.labels
     yield _csv_row(
@@ -64,9 +64,9 @@ def json_lines(answers: Answers) -> Iterator[str]:
     """One JSON document, an answer a line.
 
     `{"classes": [...], "answers": [...], "accuracy": ...}`: each answer has `file`
-    (or `text`), `class` and `probability`, both `null` for none of these, and the
-    `probabilities` of all classes by name (of more than `MOST_CLASSES` the `TOP`
-    largest, the largest first); where the true classes are known also
+    (or `text`, `example`), `class` and `probability`, both `null` for none of these,
+    and the `probabilities` of all classes by name (of more than `MOST_CLASSES` the
+    `TOP` largest, the largest first); where the true classes are known also
     `label`, `null` for another class than those, and the document has `right`,
     `accuracy` and `recall` by class, else `null`.
     """
@@ -110,7 +110,9 @@ def _shown(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _field(answers: Answers) -> str:
-    return "text" if answers.of == "text" else "file"
+    if answers.of == "picture" or answers.in_files:
+        return "file"
+    return "text" if answers.of == "text" else "example"
 
 
 def _csv_row(*fields: str) -> str:

@@ -7,19 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tfmeta.classifying.labelled_examples import LabelledExamples, labelled_examples
 from tfmeta.classifying.query_files import QueryFiles
 from tfmeta.classifying.task import Task, check_classes, number_labels
-from tfmeta.datasets.own.csv_columns import CsvColumns
-from tfmeta.datasets.own.csv_texts import USUAL_COLUMNS
-from tfmeta.datasets.own.open_own import list_own_files
 
 
 def find_picture_task(
-    support: Path,
-    query: Path,
-    *,
-    unknown_classes: bool = False,
-    columns: CsvColumns = USUAL_COLUMNS,
+    support: Path, query: Path, *, unknown_classes: bool = False
 ) -> Task[Path]:
     """Lists the files of a task; none is opened.
 
@@ -30,7 +24,6 @@ def find_picture_task(
         query: A picture, a folder of pictures, or one with a sub-folder of them per
             class, named as in `support`.
         unknown_classes: Whether sub-folders of `query` may have other names.
-        columns: What the columns of a CSV file are called.
 
     Raises:
         FileNotFoundError: When one of them is missing.
@@ -44,18 +37,39 @@ def find_picture_task(
     task.class_names  # ('cup', 'spoon')
     ```
     """
-    files = list_own_files(support, columns=columns)
-    names = files.class_names
-    check_classes(names, support)
+    given = labelled_examples(support)
+    return make_picture_task(given, support, query, unknown_classes=unknown_classes)
+
+
+def make_picture_task(
+    support: LabelledExamples,
+    source: Path,
+    query: Path,
+    *,
+    unknown_classes: bool = False,
+) -> Task[Path]:
+    """The same of pictures that are listed.
+
+    Args:
+        support: Pictures with their classes.
+        source: Where they come from, for the message.
+        query: As of `find_picture_task`.
+        unknown_classes: Likewise.
+
+    Raises:
+        FileNotFoundError, ValueError: As `find_picture_task`.
+    """
+    names = support.class_names
+    check_classes(names, source)
     queries = QueryFiles.found(query, names, unknown_classes=unknown_classes)
     return Task(
         class_names=names,
-        support=files.files,
-        support_labels=number_labels(files.labels, names),
+        support=tuple(map(Path, support.examples)),
+        support_labels=number_labels(support.labels, names),
         query=queries.paths,
         query_names=queries.names,
         query_labels=queries.labels,
-        notes=files.notes,
+        notes=support.notes,
     )
 
 

@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
 from tfmeta.classifying.task import number_labels
 from tfmeta.datasets.own.class_folders import list_class_files, list_files
+from tfmeta.datasets.reading.unreadable import (
+    UnreadableFile,
+    find_unreadable,
+    left_out,
+    refuse_unreadable,
+)
+
+Content = TypeVar("Content")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,3 +102,47 @@ def _has_folders(folder: Path) -> bool:
         and entry.name.lower() != "__macosx"
         for entry in folder.iterdir()
     )
+
+
+def read_all(
+    files: QueryFiles,
+    read: Callable[[Path], Content],
+    accepted: str,
+    *,
+    what: str,
+    skip_bad: bool,
+) -> tuple[list[Content], QueryFiles, tuple[str, ...]]:
+    """What files of queries hold.
+
+    Args:
+        files: The files.
+        read: Reads one.
+        accepted: What one must be, for the message.
+        what: What one is called.
+        skip_bad: Whether those that cannot be read are left out.
+
+    Returns:
+        What is in them, those that could be read, and a sentence on the others.
+
+    Raises:
+        ValueError: When some cannot be read, and `skip_bad` is False; names all of
+            them. When none can.
+    """
+    try:
+        return [read(path) for path in files.paths], files, ()
+    except (UnreadableFile, OSError):
+        # Only now is it worth to try them all.
+        wrong = find_unreadable(files.paths, read)
+        if not wrong:
+            raise
+    total = len(files.paths)
+    if not skip_bad or len(wrong) == total:
+        refuse_unreadable(wrong, total, accepted, what=what)
+    rows = [row for row, path in enumerate(files.paths) if path not in wrong]
+    left = QueryFiles(
+        tuple(files.paths[row] for row in rows),
+        tuple(files.names[row] for row in rows),
+        None if files.labels is None else files.labels[rows],
+    )
+    note = left_out(wrong, total, what=what)
+    return [read(path) for path in left.paths], left, (note,)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from tfmeta.classifying.query_files import QueryFiles
+from tfmeta.classifying.query_files import QueryFiles, read_all
 from tfmeta.classifying.task import number_labels
 from tfmeta.datasets.own.class_folders import list_class_files, list_files
 from tfmeta.datasets.own.csv_columns import CSV_SUFFIXES, LABEL, TEXT, CsvColumns
@@ -17,8 +18,10 @@ from tfmeta.datasets.own.csv_rows import csv_rows
 from tfmeta.datasets.own.csv_texts import USUAL_COLUMNS
 from tfmeta.datasets.own.labelled_files import TEXT_SUFFIX, kind_of_files
 from tfmeta.datasets.own.text_files import ACCEPTED_TEXT, read_text_file
-from tfmeta.datasets.reading.text_files import read_text
-from tfmeta.datasets.reading.unreadable import find_unreadable, refuse_unreadable
+from tfmeta.datasets.reading.text_files import MAX_BYTES, read_text
+
+# What stands for the lines of standard input.
+STANDARD_INPUT = Path("-")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,11 +34,13 @@ class QueryTexts:
             below the folder, with slashes.
         labels: Int32 `(queries,)`: class of each, -1 for one that the support does
             not have; `None` where nothing says it.
+        notes: What was left out, one sentence each.
     """
 
     texts: tuple[str, ...]
     names: tuple[str, ...]
     labels: np.ndarray | None
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def found(
@@ -46,24 +51,28 @@ class QueryTexts:
         unknown_classes: bool,
         columns: CsvColumns = USUAL_COLUMNS,
         named_by: str = "the support",
+        skip_bad: bool = False,
     ) -> QueryTexts:
         """Those of a folder of `.txt` files, of a CSV file, or of the lines of a file.
 
         Args:
             path: A folder of `.txt` files, one text each, or of a sub-folder of them
                 per class; a CSV file with a column of texts, and one of classes where
-                the answers are to be checked; or any other file, a text a line. Empty
-                lines are passed over.
+                the answers are to be checked; or any other file, a text a line, or
+                `-` for the lines of standard input. Empty lines are passed over.
             class_names: Classes of the support.
             unknown_classes: Whether there may be others.
             columns: What the columns of a CSV file are called.
             named_by: Whose classes they are, for the messages.
+            skip_bad: Whether files of a folder that cannot be read are left out.
 
         Raises:
             FileNotFoundError: When nothing is there.
             ValueError: When a file cannot be read, there is no text, or one of another
                 class.
         """
+        if path == STANDARD_INPUT:
+            return cls._of_lines(_standard_input(), "standard input")
         if not path.exists():
             raise FileNotFoundError(
                 f"`--query` must be a file or a folder of texts. Received: {path}, and "
@@ -77,28 +86,47 @@ class QueryTexts:
                 named_by=named_by,
                 what="text",
             )
-            return cls(_read_all(files.paths, path), files.names, files.labels)
+            return cls._of_files(files, path, skip_bad=skip_bad)
         if path.suffix.lower() not in CSV_SUFFIXES:
-            texts = _lines(read_text(path.parent, path.name))
-            labels = None
-        else:
-            texts, named = _columns(path, columns)
-            labels = None
-            if named:
-                column = columns.label_column or LABEL
-                _check_known(named, class_names, path, column, unknown_classes)
-                labels = number_labels(named, class_names, unknown=unknown_classes)
+            return cls._of_lines(read_text(path.parent, path.name), str(path))
+        texts, named = _columns(path, columns)
         if not texts:
-            raise ValueError(f"{path} must hold at least one text. Received: 0")
+            raise _none(str(path))
+        labels = None
+        if named:
+            column = columns.label_column or LABEL
+            _check_known(named, class_names, path, column, unknown_classes)
+            labels = number_labels(named, class_names, unknown=unknown_classes)
         return cls(texts, texts, labels)
+
+    @classmethod
+    def _of_lines(cls, text: str, source: str) -> QueryTexts:
+        texts = tuple(line.strip() for line in text.split("\n") if line.strip())
+        if not texts:
+            raise _none(source)
+        return cls(texts, texts, None)
+
+    @classmethod
+    def _of_files(cls, files: QueryFiles, path: Path, *, skip_bad: bool) -> QueryTexts:
+        if kind_of_files(files.paths, path) != "texts":
+            raise ValueError(
+                f"folder {str(path)!r} must hold .txt files, as the classes are of "
+                f"texts. Received: {files.paths[0].name!r}"
+            )
+        texts, left, notes = read_all(
+            files, read_text_file, ACCEPTED_TEXT, what="text", skip_bad=skip_bad
+        )
+        return cls(tuple(texts), left.names, left.labels, notes)
 
 
 def holds_texts(path: Path) -> bool:
     """Whether a path is one of texts, by its name or those of the files in it.
 
-    A `.csv`, `.tsv` or `.txt` file, or a folder of `.txt` files, with a sub-folder
-    for each class or without.
+    A `.csv`, `.tsv` or `.txt` file, `-` for standard input, or a folder of `.txt`
+    files, with a sub-folder for each class or without.
     """
+    if path == STANDARD_INPUT:
+        return True
     if not path.is_dir():
         return path.suffix.lower() in (*CSV_SUFFIXES, TEXT_SUFFIX)
     try:
@@ -112,22 +140,22 @@ def holds_texts(path: Path) -> bool:
     return TEXT_SUFFIX in suffixes and kind_of_files(files, path) == "texts"
 
 
-def _read_all(paths: Sequence[Path], folder: Path) -> tuple[str, ...]:
-    if kind_of_files(paths, folder) != "texts":
+def _none(source: str) -> ValueError:
+    return ValueError(f"{source} must hold at least one text. Received: 0")
+
+
+def _standard_input() -> str:
+    content = sys.stdin.buffer.read(MAX_BYTES + 1)
+    if len(content) > MAX_BYTES:
         raise ValueError(
-            f"folder {str(folder)!r} must hold .txt files, as the classes are of "
-            f"texts. Received: {paths[0].name!r}"
+            f"standard input must hold at most {MAX_BYTES:,} bytes. Received: more"
         )
     try:
-        return tuple(map(read_text_file, paths))
-    except (ValueError, OSError):
-        wrong = find_unreadable(paths, read_text_file)
-        refuse_unreadable(wrong, len(paths), ACCEPTED_TEXT, what="text")
-        raise
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.split("\n") if line.strip())
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"standard input must be text in UTF-8. Received: {error}"
+        ) from error
 
 
 def _columns(path: Path, columns: CsvColumns) -> tuple[tuple[str, ...], list[str]]:

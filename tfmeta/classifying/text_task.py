@@ -20,6 +20,7 @@ def make_text_task(
     query: Path,
     *,
     columns: CsvColumns = USUAL_COLUMNS,
+    skip_bad: bool = False,
 ) -> Task[str]:
     """A task of texts that are read.
 
@@ -28,6 +29,7 @@ def make_text_task(
         source: Where they come from, for the message.
         query: As of `tfmeta.classifying.query_texts.QueryTexts.found`.
         columns: What the columns of CSV files are called.
+        skip_bad: As of `QueryTexts.found`.
 
     Raises:
         FileNotFoundError: When nothing is at `query`.
@@ -44,7 +46,9 @@ def make_text_task(
     """
     names = support.class_names
     check_classes(names, source)
-    queries = QueryTexts.found(query, names, unknown_classes=False, columns=columns)
+    queries = QueryTexts.found(
+        query, names, unknown_classes=False, columns=columns, skip_bad=skip_bad
+    )
     return Task(
         class_names=names,
         support=tuple(map(str, support.examples)),
@@ -52,7 +56,7 @@ def make_text_task(
         query=queries.texts,
         query_names=queries.names,
         query_labels=queries.labels,
-        notes=support.notes,
+        notes=(*support.notes, *queries.notes),
     )
 
 
@@ -63,6 +67,7 @@ def read_named_texts(
     unknown_classes: bool = False,
     columns: CsvColumns = USUAL_COLUMNS,
     named_by: str = "the support",
+    skip_bad: bool = False,
 ) -> Task[str]:
     """The same where classes are known by their names alone.
 
@@ -72,6 +77,7 @@ def read_named_texts(
         unknown_classes: Whether classes of `query` may be others than those.
         columns: What the columns of CSV files are called.
         named_by: Whose classes they are, for the messages.
+        skip_bad: As of `QueryTexts.found`.
 
     Raises:
         FileNotFoundError, ValueError: As `make_text_task`.
@@ -83,6 +89,7 @@ def read_named_texts(
         unknown_classes=unknown_classes,
         columns=columns,
         named_by=named_by,
+        skip_bad=skip_bad,
     )
     return Task(
         class_names=names,
@@ -91,4 +98,5 @@ def read_named_texts(
         query=queries.texts,
         query_names=queries.names,
         query_labels=queries.labels,
+        notes=queries.notes,
     )

@@ -8,7 +8,7 @@ import re
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,7 @@ class EnrolJob:
         invert: `--invert`; `None` where it is not given.
         no_originals: `--no-originals`.
         skip_bad: `--skip-bad`.
+        columns: What the columns of a CSV file are called, by argument.
     """
 
     gallery: Path
@@ -66,6 +67,7 @@ class EnrolJob:
     invert: str | None
     no_originals: bool
     skip_bad: bool
+    columns: Mapping[str, str]
 
     def enrol(self) -> LabelledExamples:
         """Enrols, in one change, and gives what was new.
@@ -102,7 +104,9 @@ class EnrolJob:
     def _given(self, facts: GalleryFacts | None) -> LabelledExamples:
         """The examples, of what is at least a picture by its head."""
         if self.support is not None:
-            given = labelled_examples(self.support)
+            given = labelled_examples(
+                self.support, skip_bad=self.skip_bad, **self.columns
+            )
         else:
             assert self.class_name is not None
             given = examples_of_class(self.class_name, self.files)
