@@ -96,8 +96,7 @@ def test_an_example_that_was_never_left_out_is_not_called_wrong(
     expected = make_expectation(("a", "b"), shots=2)
     expected.probabilities[0] = np.nan
     text = written(expected)
-    assert "Of 4 answers" in text
-    assert "1 was wrong." in text
+    assert "Of 4 examples 1 was answered wrongly" in text
 
 
 def test_confusion_has_the_counts_and_their_share(written, make_expectation):

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 
+from tfmeta.classifying.labelled_examples import LabelledExamples
+from tfmeta.classifying.query_arrays import QueryArrays
 from tfmeta.classifying.query_files import QueryFiles
 from tfmeta.classifying.query_texts import QueryTexts
-from tfmeta.datasets.own.array_files import check_finite_examples, open_array
-from tfmeta.datasets.own.npz_file import is_npz, read_labelled_arrays
+from tfmeta.datasets.own.csv_columns import CsvColumns
+from tfmeta.datasets.own.csv_texts import USUAL_COLUMNS
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -22,41 +24,47 @@ class UnlabelledExamples:
         examples: Files of pictures, or texts; arrays as one array
             `(examples, *example)`.
         names: What each is called.
+        notes: What was passed over, one sentence each.
     """
 
     examples: Sequence[Path] | Sequence[str] | np.ndarray = ()
     names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def found(
-        cls, path: Path, kind: str, class_names: Sequence[str]
+        cls,
+        path: Path,
+        labelled: LabelledExamples,
+        *,
+        columns: CsvColumns = USUAL_COLUMNS,
+        skip_bad: bool = False,
     ) -> UnlabelledExamples:
-        """Those at a path; classes that a folder or a column names are passed over.
+        """Those at a path; classes that folders or a column name are passed over.
 
         Args:
-            path: A picture or a folder of pictures; a file of texts, one a line or
-                with the column `text`; a `.npy` file with an example in each row, or a
-                `.npz` file of such an array.
-            kind: What they must be, `"pictures"`, `"texts"` or `"arrays"`.
-            class_names: The classes that there are.
+            path: As the queries of `tfmeta classify`, of the kind of the labelled.
+            labelled: The examples with a class.
+            columns: What the columns of a CSV file are called.
+            skip_bad: Whether files of texts and arrays that cannot be read are left
+                out.
 
         Raises:
             FileNotFoundError: When nothing is there.
             ValueError: When it holds something else, or nothing.
         """
-        if kind == "texts":
-            texts = QueryTexts.found(path, class_names, unknown_classes=True)
-            return cls(texts.texts, texts.names)
-        if kind == "pictures":
-            files = QueryFiles.found(path, class_names, unknown_classes=True)
+        names = labelled.class_names
+        if labelled.kind == "texts":
+            texts = QueryTexts.found(
+                path, names, unknown_classes=True, columns=columns, skip_bad=skip_bad
+            )
+            return cls(texts.texts, texts.names, texts.notes)
+        if labelled.kind == "pictures":
+            files = QueryFiles.found(path, names, unknown_classes=True)
             return cls(files.paths, files.names)
-        if is_npz(path):
-            arrays = read_labelled_arrays(path, labelled=False).examples
-        else:
-            arrays = np.asarray(open_array(path))
-            check_finite_examples(arrays, str(path))
-        names = tuple(f"{path.name}[{row}]" for row in range(len(arrays)))
-        return cls(arrays, names)
+        shape = np.asarray(labelled.examples).shape[1:]
+        arrays = QueryArrays.found(path, names, shape, skip_bad=skip_bad)
+        return cls(arrays.arrays, arrays.names, arrays.notes)
 
     def at(self, rows: Sequence[int]) -> UnlabelledExamples:
         """Some of them, by number."""

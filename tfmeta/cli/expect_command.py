@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from tfmeta.cli.column_options import column_options
 from tfmeta.cli.command import Command
 from tfmeta.cli.head_options import HEADS, encoder_options
 from tfmeta.cli.options import DATA_DIR, SEED, AnyPath, FiniteRange, WrittenFile
@@ -17,8 +18,12 @@ from tfmeta.printable import shell_word
 AUTO = "auto"
 
 
+_COLUMNS = ("text_column", "path_column", "label_column")
+
+
 @click.command(cls=Command)
 @click.argument("source", metavar="FOLDER|FILE", type=AnyPath(exists=True))
+@column_options(_COLUMNS)
 @encoder_options()
 @click.option(
     "--head",
@@ -88,12 +93,12 @@ def expect(
 ) -> None:
     """Say how well new examples of the classes in FOLDER will be told apart.
 
-    From a few labelled examples alone: FOLDER has one sub-folder of pictures per class;
-    FILE is a CSV file with the columns text and label (or path and label, of
-    pictures), or a .npz file of the arrays X and y, which are features as they are.
-    Nothing is trained but a head on the features of a pre-trained encoder (pictures:
-    extra photos, texts: extra texts), and each example is answered by the others, while
-    it is left out.
+    From a few labelled examples alone: FOLDER has one sub-folder of pictures, .txt or
+    .npy files per class; FILE is a CSV file with the columns text and label (or path
+    and label, of files), or a .npz file with the arrays X and y. Nothing is trained but
+    a head on the features of a pre-trained encoder (pictures: extra photos, texts:
+    extra texts; arrays are features themselves), and each example is answered by
+    others, while it is left out.
 
     Prints the accuracy to expect with its interval, whether more examples would
     help, accuracy by class, which classes are confused, examples that look
@@ -103,7 +108,13 @@ def expect(
     from tfmeta.datasets.data_dir import resolve_data_dir
 
     kept = resolve_data_dir(data_dir) / "features"
-    job = ExpectJob(source=source, cache_dir=None if no_cache else kept, **options)
+    columns = {name: options.pop(name) for name in _COLUMNS}
+    job = ExpectJob(
+        source=source,
+        cache_dir=None if no_cache else kept,
+        columns={name: value for name, value in columns.items() if value is not None},
+        **options,
+    )
     report = job.estimate()
 
     from tfmeta.cli.expect_formats import FORMATS

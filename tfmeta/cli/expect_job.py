@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tfmeta.argument_names import renamed_arguments
+from tfmeta.argument_names import renamed_arguments, reworded_errors
 from tfmeta.classifying.labelled_examples import LabelledExamples, labelled_examples
-from tfmeta.classifying.picture_task import check_classes
+from tfmeta.classifying.task import check_classes
 from tfmeta.classifying.unlabelled_examples import UnlabelledExamples
 from tfmeta.classifying.unreadable import find_no_pictures
 from tfmeta.cli.classify_job import warn
@@ -19,6 +19,7 @@ from tfmeta.cli.head_options import PICTURES, TEXTS, named_encoder
 from tfmeta.cli.progress import progress_bar, progress_bars
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.console import Console
+from tfmeta.datasets.own.csv_columns import CsvColumns
 from tfmeta.datasets.reading.unreadable import left_out
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class ExpectJob:
         seed: `--seed`.
         skip_bad: `--skip-bad`.
         cache_dir: Where features are kept; `None` to keep none.
+        columns: What the columns of CSV files are called, by argument.
     """
 
     source: Path
@@ -54,6 +56,7 @@ class ExpectJob:
     seed: int
     skip_bad: bool
     cache_dir: Path | None
+    columns: Mapping[str, str]
 
     def estimate(self) -> ExpectReport:
         """The report.
@@ -63,15 +66,21 @@ class ExpectJob:
             ValueError: When there is nothing to choose between, nothing to leave out,
                 or examples cannot be read.
         """
-        labelled = labelled_examples(self.source, skip_bad=self.skip_bad)
+        labelled = labelled_examples(
+            self.source, skip_bad=self.skip_bad, **self.columns
+        )
         warn(labelled.notes)
         self._check(labelled)
         others = UnlabelledExamples()
         if self.unlabelled is not None:
-            with renamed_arguments({"query": "unlabelled"}):
+            with reworded_errors(self._not_of_classify):
                 others = UnlabelledExamples.found(
-                    self.unlabelled, labelled.kind, labelled.class_names
+                    self.unlabelled,
+                    labelled,
+                    columns=CsvColumns(**self.columns),
+                    skip_bad=self.skip_bad,
                 )
+            warn(others.notes)
         if labelled.kind == "pictures":
             files: Any = [*labelled.examples, *others.examples]
             bad = find_no_pictures(files, skip_bad=self.skip_bad)
@@ -84,6 +93,16 @@ class ExpectJob:
         else:
             features = self._of_others(encoder, labelled, others)
         return self._report(encoder, features, labelled, others)
+
+    @property
+    def _source_word(self) -> str:
+        """What SOURCE is called in the command's usage."""
+        return "FOLDER" if self.source.is_dir() else "FILE"
+
+    def _not_of_classify(self, message: str) -> str:
+        """A message about queries, in the words of this command."""
+        renamed = message.replace("--query", "--unlabelled")
+        return renamed.replace("--support", self._source_word)
 
     def _check(self, labelled: LabelledExamples) -> None:
         """Checks that there is a choice, and something to leave out."""
@@ -183,8 +202,7 @@ class ExpectJob:
         count = len(labelled.examples)
         # Texts say more than the line that they are in.
         of_texts: Any = labelled.examples if labelled.kind == "texts" else None
-        said = "FOLDER" if self.source.is_dir() else "FILE"
-        names = {"labels": said, "features": said}
+        names = dict.fromkeys(("labels", "features"), self._source_word)
         bars = progress_bars(Console(stderr=True))
         with renamed_arguments(names), bars as report:
             expected = expect(
@@ -203,25 +221,20 @@ class ExpectJob:
             )
         pictures = labelled.kind == "pictures"
         files: Any = (labelled.examples, others.examples)
-        options = {"encoder": self.encoder, "size": self.size}
+        options = {**self.columns, "encoder": self.encoder, "size": self.size}
         return ExpectReport(
             source=self.source,
             expected=expected,
             files=files[0] if pictures else None,
             unlabelled_files=files[1] if pictures else None,
             pretraining=pretraining_data(encoder),
-            encoder_options={k: v for k, v in options.items() if v is not None},
+            options={k: v for k, v in options.items() if v is not None},
         )
 
 
 def _joined(labelled: Any, unlabelled: Any) -> np.ndarray:
     """Arrays as features, one below the other."""
     examples = np.asarray(labelled)
-    if len(unlabelled) and unlabelled.shape[1:] != examples.shape[1:]:
-        raise ValueError(
-            "`unlabelled` must hold arrays of the shape of the labelled, "
-            f"{examples.shape[1:]}. Received: {unlabelled.shape[1:]}"
-        )
     both = np.concatenate([examples, unlabelled]) if len(unlabelled) else examples
     return both.reshape(len(both), -1)
 

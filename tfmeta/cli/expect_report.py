@@ -20,7 +20,8 @@ class ExpectReport:
         files: The picture of each example; `None` where they are no pictures.
         unlabelled_files: Likewise of the unlabelled.
         pretraining: What the encoder saw before.
-        encoder_options: The options that name the encoder, as they were given.
+        options: Those that other commands take likewise, as they were given, by their
+            names in Python.
     """
 
     source: Path
@@ -28,7 +29,7 @@ class ExpectReport:
     files: Sequence[Path] | None
     unlabelled_files: Sequence[Path] | None
     pretraining: str | None
-    encoder_options: dict[str, str | int]
+    options: dict[str, str | int]
 
     @property
     def next_steps(self) -> tuple[str, ...]:
@@ -40,18 +41,18 @@ class ExpectReport:
             f"In Python: tfmeta.FewShotClassifier({encoder!r}, head={head!r})"
             ".fit(examples, labels)"
         )
-        if self.expected.kind == "arrays":
-            return (python,)
         words = ["--support", shell_word(self.source)]
-        for name, value in self.encoder_options.items():
-            words += [f"--{name}", shell_word(value)]
+        for name, value in self.options.items():
+            words += [f"--{name.replace('_', '-')}", shell_word(value)]
         how = " ".join([*words, "--learner", learner])
-        new = f"NEW_{self.expected.kind.upper()}"
-        return (
-            f"tfmeta classify {how} --query {new}",
-            f"tfmeta gallery enrol NEW_GALLERY {how}",
-            *([python] if arguments else []),
-        )
+        kind = self.expected.kind
+        steps = [f"tfmeta classify {how} --query NEW_{kind.upper()}"]
+        if kind != "arrays":
+            steps.append(f"tfmeta gallery enrol NEW_GALLERY {how}")
+        # --learner is this head but for its arguments.
+        if arguments:
+            steps.append(python)
+        return tuple(steps)
 
     def write_page(self, path: Path) -> None:
         """Writes the page."""

@@ -38,8 +38,8 @@ def wrong_section(expected: Expectation, shown: ShownExamples) -> Element | None
         "Worst errors",
         element(
             "p",
-            f"Of {expected.accuracy.count:,} answers to examples that were left out "
-            f"{len(wrong):,} {'was' if len(wrong) == 1 else 'were'} wrong"
+            f"Of {expected.accuracy.count:,} examples {len(wrong):,} "
+            f"{'was' if len(wrong) == 1 else 'were'} answered wrongly when left out"
             + (f"; the {len(cards)} surest:" if len(cards) < len(wrong) else "."),
         ),
         _cards(cards),

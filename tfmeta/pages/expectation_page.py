@@ -127,8 +127,8 @@ def _method_section(
         ("encoder", in_words.encoder(expected, pretraining)),
         (
             "estimate",
-            f"each of {expected.accuracy.count:,} examples was left out once and "
-            f"answered by the others, in {expected.folds} folds; seed {expected.seed}",
+            f"each of {expected.accuracy.count:,} examples was left out and answered "
+            f"by others, in {expected.folds} folds; seed {expected.seed}",
         ),
         ("examples", None if source is None else named(source)),
     ]
