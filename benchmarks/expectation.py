@@ -241,10 +241,10 @@ def markdown(content: dict[str, Any]) -> str:
             for name, measured in content["data_sets"].items()
         )
         + ". Points and percent. The interval is of 95 %; it is to hold the truth in "
-        "as many tasks. The truth is a share of queries itself, of Omniglot of few: the "
-        "last column widens the interval by what so many queries leave open. Intervals "
-        "in the table are 95 % over the drawing of tasks from these classes and "
-        "examples, which tasks share. Ten more examples a class: "
+        "as many tasks. The truth is a share of queries itself, of Omniglot of few: "
+        "the last column widens the interval by what so many queries leave open. "
+        "Intervals in the table are 95 % over the drawing of tasks from these classes "
+        "and examples, which tasks share. Ten more examples a class: "
         + "; ".join(twice)
         + f". Features by EfficientNet-Lite0 at {SIZE} pixels, trained on ImageNet, "
         "**of which miniImageNet's classes are a part**, and not on characters; of "

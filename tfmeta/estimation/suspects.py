@@ -8,8 +8,11 @@ import numpy as np
 
 from tfmeta.estimation.expectation import Suspect
 
-# An own label less likely than this, times the other's, is contradicted.
-_RATIO = 0.2
+# An own label less likely than this, times the other's, is contradicted. On tasks of
+# CLINC150's validation intents with 3 of 50 labels changed, 5 x 10, a tenth of the
+# probability found a few less of them by logistic regression, and the whole named half
+# as many again that were right.
+_RATIO = 1 / 3
 
 
 def find_suspects(
