@@ -65,35 +65,20 @@ def shots(expected: Expectation) -> str:
 
 
 def more_examples(expected: Expectation) -> str:
-    """Whether more examples of each class would help.
-
-    By the continuation of the curve, where there is one; else by how it ends.
-    """
-    measured = [point for point in expected.curve if point.measured]
-    continued = [point for point in expected.curve if not point.measured]
-    now = measured[-1]
-    if continued:
-        then = continued[0]
-        gain = _points(now, then)
-        more = then.shots - now.shots
-        said = (
-            f"{more:,} more of each class are expected to bring "
-            f"{percent(then.accuracy.value)} ({interval(then.accuracy)})"
-        )
-        if gain < 1:
-            return f"Hardly: {said}, as good as what there is."
-        verdict = "A little" if gain < 3 else "Yes"
-        return f"{verdict}: {said}, about {gain} point{'s' * (gain > 1)} more."
-    if len(measured) > 1:
-        before = measured[-2]
-        gain = _points(before, now)
-        verdict = "Probably" if gain > 2 else "Probably little"
-        went = f"{gain:+d} points" if abs(gain) != 1 else f"{gain:+d} point"
-        return (
-            f"{verdict}: from {before.shots:,} to {now.shots:,} examples of each class "
-            f"it went {went}."
-        )
-    return "It cannot be told: there are too few examples to leave some out."
+    """Whether more examples of each class would help, by the continued curve."""
+    now = [point for point in expected.curve if point.measured][-1]
+    then = next((point for point in expected.curve if not point.measured), None)
+    if then is None:
+        return "It cannot be told of so few: that takes 3 examples of each class."
+    gain = _points(now, then)
+    said = (
+        f"{then.shots - now.shots:,} more of each class are expected to bring "
+        f"{percent(then.accuracy.value)} ({interval(then.accuracy)})"
+    )
+    if gain < 1:
+        return f"Hardly: {said}, as good as what there is."
+    verdict = "A little" if gain < 3 else "Yes"
+    return f"{verdict}: {said}, about {gain} point{'s' * (gain > 1)} more."
 
 
 def _points(before: CurvePoint, after: CurvePoint) -> int:
