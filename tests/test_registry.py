@@ -14,9 +14,9 @@ from tfmeta.registry import (
     family_of,
     is_pretrained,
     learner_entry,
-    learner_table,
     resolve,
 )
+from tfmeta.registry_in_words import learner_table
 
 README = Path(__file__).resolve().parent.parent / "README.md"
 

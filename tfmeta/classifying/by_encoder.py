@@ -12,6 +12,7 @@ import tensorflow as tf
 from tfmeta.classifying.answers import Answers
 from tfmeta.classifying.saved_model import check_probabilities
 from tfmeta.classifying.task import Task
+from tfmeta.datasets.own.array_files import check_finite_examples
 from tfmeta.registry import LEARNERS, resolve
 
 # Logits of so many queries and ways at once.
@@ -27,6 +28,24 @@ def make_head(name: str, encoder: keras.Model, **arguments: Any) -> Any:
         **arguments: What its constructor takes besides.
     """
     return resolve(LEARNERS[name].path)(encoder, **arguments)
+
+
+def classify_vectors(name: str, task: Task[np.ndarray]) -> Answers:
+    """Classifies vectors as they are, without an encoder.
+
+    Args:
+        name: Of the learner, as of `make_head`.
+        task: The vectors.
+
+    Raises:
+        ValueError: When a number is too large for float32, or as `classify_features`.
+    """
+    with np.errstate(over="ignore"):
+        features = np.stack([*task.support, *task.query]).astype(np.float32)
+    check_finite_examples(features, "vectors in float32")
+    inputs = keras.Input(features.shape[1:])
+    encoder = keras.Model(inputs, keras.layers.Identity()(inputs), name="vectors")
+    return classify_features(make_head(name, encoder), task, features, of="array")
 
 
 def classify_features(
@@ -45,7 +64,7 @@ def classify_features(
         features: Float32 `(support + queries, features)`, the support's first.
         prior: Float32 `(ways, features)`: what is known of each class besides, or
             `None`.
-        of: What a query is, `"picture"` or `"text"`.
+        of: What a query is, `"picture"`, `"text"` or `"array"`.
 
     Returns:
         The answers, of class probabilities `softmax(logits)`.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -42,9 +41,9 @@ def csv_lines(answers: Answers) -> Iterator[str]:
     spreadsheet from taking one that begins with `=`, `+`, `-` or `@` for a formula:
     import it as text there.
 
-    The columns are `file` (or `text`), `class` and `probability`, which is empty for
-    none of these; where the true classes are known also `label`, empty for another
-    class than those.
+    The columns are `file` (or `text`, `example`), `class` and `probability`, which is
+    empty for none of these; where the true classes are known also `label`, empty for
+    another class than those.
     """
     field, labels = _field(answers), answers.labels
     yield _csv_row(
@@ -65,9 +64,9 @@ def json_lines(answers: Answers) -> Iterator[str]:
     """One JSON document, an answer a line.
 
     `{"classes": [...], "answers": [...], "accuracy": ...}`: each answer has `file`
-    (or `text`), `class` and `probability`, both `null` for none of these, and the
-    `probabilities` of all classes by name (of more than `MOST_CLASSES` the `TOP`
-    largest, the largest first); where the true classes are known also
+    (or `text`, `example`), `class` and `probability`, both `null` for none of these,
+    and the `probabilities` of all classes by name (of more than `MOST_CLASSES` the
+    `TOP` largest, the largest first); where the true classes are known also
     `label`, `null` for another class than those, and the document has `right`,
     `accuracy` and `recall` by class, else `null`.
     """
@@ -111,7 +110,9 @@ def _shown(probabilities: np.ndarray) -> np.ndarray:
 
 
 def _field(answers: Answers) -> str:
-    return "text" if answers.of == "text" else "file"
+    if answers.of == "picture" or answers.in_files:
+        return "file"
+    return "text" if answers.of == "text" else "example"
 
 
 def _csv_row(*fields: str) -> str:
@@ -127,9 +128,7 @@ def _short(probability: float) -> str:
 
 
 def _json(value: Any) -> str:
-    # Bytes of a file name that are not UTF-8 come as lone surrogates.
-    text = json_text(value, "an answer")
-    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return json_text(value, "an answer")
 
 
 def _figures(answers: Answers) -> dict[str, Any]:

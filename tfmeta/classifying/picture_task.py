@@ -7,12 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from tfmeta.classifying.labelled_examples import LabelledExamples, labelled_examples
 from tfmeta.classifying.query_files import QueryFiles
-from tfmeta.classifying.task import Task, number_labels
-from tfmeta.datasets.own.class_folders import list_class_files
-from tfmeta.datasets.own.csv_file import list_csv
-from tfmeta.datasets.own.given_splits import refuse_given_splits
-from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.classifying.task import Task, check_classes, number_labels
 
 
 def find_picture_task(
@@ -40,18 +37,39 @@ def find_picture_task(
     task.class_names  # ('cup', 'spoon')
     ```
     """
-    files = labelled_pictures(support)
-    names = files.class_names
-    check_classes(names, support)
+    given = labelled_examples(support)
+    return make_picture_task(given, support, query, unknown_classes=unknown_classes)
+
+
+def make_picture_task(
+    support: LabelledExamples,
+    source: Path,
+    query: Path,
+    *,
+    unknown_classes: bool = False,
+) -> Task[Path]:
+    """The same of pictures that are listed.
+
+    Args:
+        support: Pictures with their classes.
+        source: Where they come from, for the message.
+        query: As of `find_picture_task`.
+        unknown_classes: Likewise.
+
+    Raises:
+        FileNotFoundError, ValueError: As `find_picture_task`.
+    """
+    names = support.class_names
+    check_classes(names, source)
     queries = QueryFiles.found(query, names, unknown_classes=unknown_classes)
     return Task(
         class_names=names,
-        support=files.files,
-        support_labels=number_labels(files.labels, names),
+        support=tuple(map(Path, support.examples)),
+        support_labels=number_labels(support.labels, names),
         query=queries.paths,
         query_names=queries.names,
         query_labels=queries.labels,
-        notes=files.notes,
+        notes=support.notes,
     )
 
 
@@ -84,32 +102,3 @@ def find_named_task(
         query_names=queries.names,
         query_labels=queries.labels,
     )
-
-
-def check_classes(class_names: Sequence[str], source: Path) -> None:
-    """Checks that there is a choice.
-
-    Raises:
-        ValueError: When there are fewer than two classes.
-    """
-    if len(class_names) < 2:
-        raise ValueError(
-            f"{source} must hold at least 2 classes"
-            + (", one sub-folder each" if source.is_dir() else "")
-            + f". Received: 1, {class_names[0]!r}"
-        )
-
-
-def labelled_pictures(support: Path) -> LabelledFiles:
-    """The files of `--support`, with their classes; none is opened.
-
-    Args:
-        support: As of `find_picture_task`.
-
-    Raises:
-        FileNotFoundError, ValueError: As `find_picture_task`, but for one class alone.
-    """
-    if support.is_file():
-        return list_csv(support)
-    refuse_given_splits(support)
-    return list_class_files(support, what="picture")

@@ -11,7 +11,7 @@ import numpy as np
 
 UNKNOWN = -1
 
-Example = TypeVar("Example", Path, str)
+Example = TypeVar("Example", Path, str, np.ndarray)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,14 +20,14 @@ class Task(Generic[Example]):
 
     Attributes:
         class_names: Name of each label.
-        support: The labelled examples: files of pictures, or texts; none where
-            classes are known by their names alone.
+        support: The labelled examples: files of pictures, texts, or arrays; none
+            where classes are known by their names alone.
         support_labels: Int32 `(support,)`.
         query: Those to classify, likewise.
         query_names: What each of them is called in the answers.
         query_labels: Int32 `(queries,)`, -1 for a class that the support does not
             have; `None` where the queries come without classes.
-        notes: What was passed over where the support was listed.
+        notes: What was passed over where examples were listed.
     """
 
     class_names: tuple[str, ...]
@@ -90,3 +90,17 @@ def number_labels(
     number = {name: label for label, name in enumerate(class_names)}
     found = [number.get(n, UNKNOWN) if unknown else number[n] for n in names]
     return np.array(found, np.int32)
+
+
+def check_classes(class_names: Sequence[str], source: Path) -> None:
+    """Checks that there is a choice.
+
+    Raises:
+        ValueError: When there are fewer than two classes.
+    """
+    if len(class_names) < 2:
+        raise ValueError(
+            f"{source} must hold at least 2 classes"
+            + (", one sub-folder each" if source.is_dir() else "")
+            + f". Received: 1, {class_names[0]!r}"
+        )

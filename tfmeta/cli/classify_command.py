@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from tfmeta.cli.classify_gallery_job import ClassifyGalleryJob
 from tfmeta.cli.classify_job import ClassifyJob, parse_classes, warn
+from tfmeta.cli.column_options import column_options
 from tfmeta.cli.command import Command
 from tfmeta.cli.head_options import LEARNER, head_options
 from tfmeta.cli.options import (
@@ -18,7 +19,7 @@ from tfmeta.cli.options import (
     WORD,
     AnyPath,
     FiniteRange,
-    PictureFile,
+    WrittenFile,
 )
 from tfmeta.cli.output import say, write_lines
 from tfmeta.gallery.database import is_gallery
@@ -26,6 +27,7 @@ from tfmeta.gallery.database import is_gallery
 # What is taken with a gallery.
 _WITH_GALLERY = {
     *("run", "query", "skip_bad", "form", "picture", "confusion", "data_dir"),
+    *("text_column", "label_column"),
 }
 
 
@@ -34,18 +36,22 @@ _WITH_GALLERY = {
 @click.option(
     "--support",
     type=AnyPath(exists=True),
-    help="Folder with one sub-folder of pictures per class, or a CSV file with the "
-    "columns text and label (or path and label, of pictures).",
+    help="Folder with one sub-folder of pictures, .txt or .npy files per class, a CSV "
+    "file with the columns text and label (or path and label, of files), or a .npz "
+    "file with the arrays X and y.",
 )
 @click.option(
     "--query",
     required=True,
-    type=AnyPath(exists=True),
+    type=AnyPath(exists=True, allow_dash=True),
     help="A picture, or a folder of pictures to classify; with sub-folders named as "
     "those of --support, or the classes of GALLERY, the answers are checked. For texts "
-    "a CSV file with the column text, and label where answers are to be checked, or a "
-    "file with one text a line.",
+    "a CSV file with the column text, and label where answers are to be checked, a "
+    "file with one text a line, - for such lines of standard input, or a folder of "
+    ".txt files. For arrays a folder of .npy files, a .npz file, or a .npy file of one "
+    "example, or of several along its first axis.",
 )
+@column_options(("text_column", "path_column", "label_column"))
 @click.option(
     "--classes",
     type=WORD,
@@ -80,7 +86,7 @@ _WITH_GALLERY = {
 @click.option(
     "--skip-bad",
     is_flag=True,
-    help="Leave out pictures that cannot be read. By default all of them are listed, "
+    help="Leave out files that cannot be read. By default all of them are listed, "
     "and nothing is answered.",
 )
 @click.option(
@@ -96,14 +102,14 @@ _WITH_GALLERY = {
 )
 @click.option(
     "--picture",
-    type=PictureFile(new=True),
+    type=WrittenFile(".png", new=True),
     metavar="FILE.png",
     help="Draw the pictures with their answers (some, where they are many) into a new "
     "file.",
 )
 @click.option(
     "--confusion",
-    type=PictureFile(new=False),
+    type=WrittenFile(".png", new=False),
     metavar="FILE.png",
     help="Where the answers are checked: draw which class was taken for which.",
 )
@@ -123,12 +129,16 @@ def classify(
     confusion: Path | None,
     no_cache: bool,
     data_dir: Path | None,
+    text_column: str | None,
+    path_column: str | None,
+    label_column: str | None,
     **options: Any,
 ) -> None:
     """Classify what is in --query from the few labelled examples in --support.
 
     Without RUN nothing is trained: a pre-trained encoder looks at pictures (extra
-    photos) or texts (extra texts), and each query goes to the nearest class. What it
+    photos) or texts (extra texts), and each query goes to the nearest class; vectors
+    are compared as they are. What it
     makes of a picture is kept in the data folder. RUN is a run folder or a SavedModel's
     version folder. GALLERY is a folder of `tfmeta gallery enrol`: its classes stand for
     --support, and what is none of them is told apart by the threshold that it has.
@@ -145,26 +155,36 @@ def classify(
 
     given_prior_shots = options["prior_shots"]
 
-    def check_sides(pictures: bool, labelled: bool) -> None:
+    columns = {
+        name: value
+        for name, value in (
+            ("text_column", text_column),
+            ("path_column", path_column),
+            ("label_column", label_column),
+        )
+        if value is not None
+    }
+
+    def check_sides(kind: str, labelled: bool) -> None:
         if confusion is not None and not labelled:
             raise click.UsageError(
                 "--confusion needs sub-folders in --query, named as those of "
                 f"{classes_of}, or a column label. Received: {query} without"
             )
-        if picture is not None and not pictures:
+        if picture is not None and kind != "pictures":
             raise click.UsageError(
-                f"--picture shows pictures. Received: the texts of {query}"
+                f"--picture shows pictures. Received: the {kind} of {query}"
             )
-        if pictures and given_prior_shots is not None:
+        if kind != "texts" and given_prior_shots is not None:
             raise click.UsageError(
-                f"--prior-shots is for texts. Received: the pictures of {query}"
+                f"--prior-shots is for texts. Received: the {kind} of {query}"
             )
 
     classes_of = "--support"
     job: ClassifyJob | ClassifyGalleryJob
     if run is not None and is_gallery(run):
         classes_of = "the classes of GALLERY"
-        job = ClassifyGalleryJob(run, query, options["skip_bad"], check_sides)
+        job = ClassifyGalleryJob(run, query, options["skip_bad"], columns, check_sides)
     else:
         from tfmeta.datasets.data_dir import resolve_data_dir
 
@@ -178,6 +198,7 @@ def classify(
             query=query,
             class_names=None if classes is None else parse_classes(classes),
             cache_dir=None if no_cache else kept,
+            columns=columns,
             check_sides=check_sides,
             **options,
         )

@@ -32,13 +32,15 @@ class ClassifyGalleryJob:
         gallery: The folder of the gallery.
         query: `--query`.
         skip_bad: `--skip-bad`.
+        columns: Likewise of `ClassifyJob`.
         check_sides: As of `ClassifyJob`.
     """
 
     gallery: Path
     query: Path
     skip_bad: bool
-    check_sides: Callable[[bool, bool], None]
+    columns: Mapping[str, str]
+    check_sides: Callable[[str, bool], None]
 
     def answer(self) -> tuple[Answers, Sequence[Path]]:
         """The answers, and the files of the queries where they are pictures."""
@@ -80,32 +82,37 @@ class ClassifyGalleryJob:
             labels=labels,
             open_set=open_set,
             of="text" if texts else "picture",
+            in_files=self.query.is_dir(),
         )
         return answers, () if texts else task.query
 
     def _texts(self, sizes: Mapping[str, int], open_set: bool) -> Task[str]:
         from tfmeta.classifying.text_task import read_named_texts
+        from tfmeta.datasets.own.csv_columns import CsvColumns
 
-        if self.query.is_dir():
-            raise ValueError(
-                f"`--query` must be a file of texts, as {self.gallery} holds texts. "
-                f"Received: {self.query}, a folder"
-            )
-        task = read_named_texts(tuple(sizes), self.query, unknown_classes=open_set)
-        self.check_sides(False, task.query_labels is not None)
+        task = read_named_texts(
+            tuple(sizes),
+            self.query,
+            unknown_classes=open_set,
+            columns=CsvColumns(**self.columns),
+            named_by=f"the gallery {self.gallery}",
+            skip_bad=self.skip_bad,
+        )
+        warn(task.notes)
+        self.check_sides("texts", task.query_labels is not None)
         return task
 
     def _pictures(
         self, facts: GalleryFacts, sizes: Mapping[str, int], open_set: bool
     ) -> Task[Path]:
         from tfmeta.classifying.picture_task import find_named_task
-        from tfmeta.classifying.text_task import is_text_file
+        from tfmeta.classifying.query_texts import holds_texts
         from tfmeta.classifying.unreadable import check_heads
 
-        if is_text_file(self.query):
+        if holds_texts(self.query):
             raise ValueError(
                 f"`--query` must be a picture or a folder of them, as {self.gallery} "
-                f"holds pictures. Received: {self.query}, a file of texts"
+                f"holds pictures. Received: {self.query}, of texts"
             )
         task = find_named_task(
             tuple(sizes),
@@ -113,7 +120,7 @@ class ClassifyGalleryJob:
             unknown_classes=open_set,
             named_by=f"the gallery {self.gallery}",
         )
-        self.check_sides(True, task.query_labels is not None)
+        self.check_sides("pictures", task.query_labels is not None)
         task, skipped = check_heads(task, skip_bad=self.skip_bad)
         warn(skipped)
         warn(other_ground(facts, task.query, self.gallery))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     import numpy as np
 
     from tfmeta.classifying.answers import Answers
+    from tfmeta.classifying.labelled_examples import LabelledExamples
+    from tfmeta.classifying.task import Task
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,8 +42,9 @@ class ClassifyJob:
         open_set: `--open-set`.
         skip_bad: `--skip-bad`.
         cache_dir: Where features are kept; `None` to keep none.
-        check_sides: Called with whether queries are pictures, and whether their
-            classes are known, before anything is computed.
+        columns: What the columns of CSV files are called, by argument.
+        check_sides: Called with what queries are, and whether their classes are known,
+            before anything is computed.
     """
 
     run: Path | None
@@ -56,22 +59,42 @@ class ClassifyJob:
     open_set: bool
     skip_bad: bool
     cache_dir: Path | None
-    check_sides: Callable[[bool, bool], None]
+    columns: Mapping[str, str]
+    check_sides: Callable[[str, bool], None]
 
     def answer(self) -> tuple[Answers, Sequence[Path]]:
         """The answers, and the files of the queries where they are pictures."""
-        from tfmeta.classifying.text_task import is_text_file
-        from tfmeta.datasets.own.csv_texts import is_text_csv
+        from tfmeta.classifying.labelled_examples import labelled_examples
+        from tfmeta.classifying.query_texts import holds_texts
 
         if self.support is None:
-            texts = is_text_file(self.query)
+            given, kind = None, "texts" if holds_texts(self.query) else "pictures"
         else:
-            texts = is_text_csv(self.support)
-        if self.run is not None:
-            return self._texts_by_run() if texts else self._pictures_by_run()
-        return self._texts_by_encoder() if texts else self._pictures_by_encoder()
+            given = labelled_examples(
+                self.support, skip_bad=self.skip_bad, **self.columns
+            )
+            kind = given.kind
+        if kind == "pictures":
+            answered = (
+                self._pictures_by_encoder if self.run is None else self._pictures_by_run
+            )
+            return answered(given)
+        if kind == "texts":
+            of_texts = (
+                self._texts_by_encoder if self.run is None else self._texts_by_run
+            )
+            answers = of_texts(self._text_task(given))
+        else:
+            assert given is not None
+            of_arrays = (
+                self._arrays_by_encoder if self.run is None else self._arrays_by_run
+            )
+            answers = of_arrays(self._array_task(given))
+        return dataclasses.replace(answers, in_files=self.query.is_dir()), ()
 
-    def _pictures_by_run(self) -> tuple[Answers, Sequence[Path]]:
+    def _pictures_by_run(
+        self, given: LabelledExamples | None
+    ) -> tuple[Answers, Sequence[Path]]:
         from tfmeta.classifying.run_pictures import read_for_run
         from tfmeta.classifying.saved_model import (
             check_takes_descriptions,
@@ -82,7 +105,7 @@ class ClassifyJob:
         model = find_saved_model(self.run)
         if self.class_names is not None:
             check_takes_descriptions(model)
-        task = self._picture_task()
+        task = self._picture_task(given)
         pictures = read_for_run(model, task, invert=self.invert, skip_bad=self.skip_bad)
         warn(pictures.warnings)
         for note in pictures.notes:
@@ -103,21 +126,35 @@ class ClassifyJob:
             answers = classify_by_run(model, pictures)
         return answers, pictures.task.query
 
-    def _texts_by_run(self) -> tuple[Answers, Sequence[Path]]:
+    def _texts_by_run(self, task: Task[str]) -> Answers:
         from tfmeta.classifying.by_run import classify_texts_by_run
+
+        model = self._model_of_others("texts")
+        start_tensorflow("metric")
+        return classify_texts_by_run(model, task)
+
+    def _arrays_by_run(self, task: Task[np.ndarray]) -> Answers:
+        from tfmeta.classifying.by_run import classify_arrays_by_run
+
+        model = self._model_of_others("arrays")
+        start_tensorflow("metric")
+        return classify_arrays_by_run(model, task)
+
+    def _model_of_others(self, kind: str) -> Path:
+        """The SavedModel, for what are no pictures."""
         from tfmeta.classifying.saved_model import find_saved_model
 
         assert self.run is not None
         model = find_saved_model(self.run)
         if self.open_set or self.class_names is not None:
             raise click.UsageError(
-                "--open-set and --classes take pictures with RUN. Received: texts"
+                f"--open-set and --classes take pictures with RUN. Received: {kind}"
             )
-        task = self._text_task()
-        start_tensorflow("metric")
-        return classify_texts_by_run(model, task), ()
+        return model
 
-    def _pictures_by_encoder(self) -> tuple[Answers, Sequence[Path]]:
+    def _pictures_by_encoder(
+        self, given: LabelledExamples | None
+    ) -> tuple[Answers, Sequence[Path]]:
         from tfmeta.classifying.unreadable import check_heads
 
         if self.class_names is not None:
@@ -125,7 +162,7 @@ class ClassifyJob:
                 "--classes with pictures needs RUN, of a ZeroShotPrototypicalNetwork. "
                 "Received: none"
             )
-        task, skipped = check_heads(self._picture_task(), skip_bad=self.skip_bad)
+        task, skipped = check_heads(self._picture_task(given), skip_bad=self.skip_bad)
         warn(skipped)
         start_tensorflow("metric")
         from tfmeta.classifying.by_encoder import classify_features, make_head
@@ -144,8 +181,23 @@ class ClassifyJob:
         warn(skipped)
         return classify_features(head, task, features), task.query
 
-    def _texts_by_encoder(self) -> tuple[Answers, Sequence[Path]]:
-        task = self._text_task()
+    def _arrays_by_encoder(self, task: Task[np.ndarray]) -> Answers:
+        from tfmeta.classifying.array_task import check_vectors
+
+        for name in ("encoder", "size"):
+            if getattr(self, name) is not None:
+                raise click.UsageError(
+                    f"--{name} is for pictures and texts; vectors are compared as they "
+                    f"are. Received: the arrays of {self.support}"
+                )
+        assert self.support is not None
+        check_vectors(task, self.support)
+        start_tensorflow("metric")
+        from tfmeta.classifying.by_encoder import classify_vectors
+
+        return classify_vectors(self.learner, task)
+
+    def _texts_by_encoder(self, task: Task[str]) -> Answers:
         start_tensorflow("metric")
         from tfmeta.classifying.by_encoder import classify_features, make_head
         from tfmeta.features import features_of
@@ -163,33 +215,50 @@ class ClassifyJob:
             prior = features_of(encoder, as_words(task.class_names))
         head = make_head(self.learner, encoder, **arguments)
         features = features_of(encoder, [*task.support, *task.query])
-        answers = classify_features(head, task, features, prior=prior, of="text")
-        return answers, ()
+        return classify_features(head, task, features, prior=prior, of="text")
 
-    def _picture_task(self) -> Any:
-        from tfmeta.classifying.picture_task import find_named_task, find_picture_task
+    def _picture_task(self, given: LabelledExamples | None) -> Task[Path]:
+        from tfmeta.classifying.picture_task import find_named_task, make_picture_task
 
-        if self.class_names is not None:
+        if given is None:
+            assert self.class_names is not None
             task = find_named_task(self.class_names, self.query)
         else:
             assert self.support is not None
-            task = find_picture_task(
-                self.support, self.query, unknown_classes=self.open_set
+            task = make_picture_task(
+                given, self.support, self.query, unknown_classes=self.open_set
             )
-            warn(task.notes)
-        self.check_sides(True, task.query_labels is not None)
+        self._check(task, "pictures")
         return task
 
-    def _text_task(self) -> Any:
-        from tfmeta.classifying.text_task import read_named_texts, read_text_task
+    def _text_task(self, given: LabelledExamples | None) -> Task[str]:
+        from tfmeta.classifying.text_task import make_text_task, read_named_texts
+        from tfmeta.datasets.own.csv_columns import CsvColumns
 
-        if self.class_names is not None:
-            task = read_named_texts(self.class_names, self.query)
+        known: dict[str, Any] = {
+            "columns": CsvColumns(**self.columns),
+            "skip_bad": self.skip_bad,
+        }
+        if given is None:
+            assert self.class_names is not None
+            task = read_named_texts(self.class_names, self.query, **known)
         else:
             assert self.support is not None
-            task = read_text_task(self.support, self.query)
-        self.check_sides(False, task.query_labels is not None)
+            task = make_text_task(given, self.support, self.query, **known)
+        self._check(task, "texts")
         return task
+
+    def _array_task(self, given: LabelledExamples) -> Task[np.ndarray]:
+        from tfmeta.classifying.array_task import make_array_task
+
+        assert self.support is not None
+        task = make_array_task(given, self.support, self.query, skip_bad=self.skip_bad)
+        self._check(task, "arrays")
+        return task
+
+    def _check(self, task: Task[Any], kind: str) -> None:
+        warn(task.notes)
+        self.check_sides(kind, task.query_labels is not None)
 
 
 def parse_classes(given: str) -> tuple[str, ...]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from tfmeta.cli.column_options import column_options
 from tfmeta.cli.command import Command
-from tfmeta.cli.options import DATA_DIR, SEED, WORD, PictureFile, WholeRange
+from tfmeta.cli.options import DATA_DIR, SEED, WORD, WholeRange, WrittenFile
 from tfmeta.cli.output import say
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.printable import shell_word
-from tfmeta.runs.config import MOST_PIXELS
+from tfmeta.runs.config import COLUMNS, MOST_PIXELS
 
 if TYPE_CHECKING:
     from tfmeta.datasets import ClassTable
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--contact-sheet",
-    type=PictureFile(new=True),
+    type=WrittenFile(".png", new=True),
     metavar="FILE.png",
     help="Draw some classes with a few examples each into a new file.",
 )
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     help="Leave out files of a folder or CSV file, its lines and class folders that "
     "something is wrong with. By default all of them are listed.",
 )
+@column_options()
 @DATA_DIR
 def describe(
     name: str,
@@ -67,15 +69,17 @@ def describe(
     contact_sheet: Path | None,
     skip_bad: bool | None,
     data_dir: Path | None,
+    **columns: str | None,
 ) -> None:
     """Print what data hold and which tasks they allow.
 
     NAME is one of `tfmeta datasets list`. PATH is data of your own: a folder with
-    one sub-folder of pictures or .npy files for each class, a CSV file with the
-    columns path and label or text and label, the folder of a prepared table, or
-    tfds:NAME. Equal examples, values that are not finite and classes too small for
-    the usual tasks are pointed out. The last lines say which tasks the splits allow
-    that `tfmeta train` makes, and what it would train.
+    one sub-folder of pictures, .txt or .npy files for each class, a CSV file with the
+    columns path and label or text and label, a .npz file with the arrays X and y, the
+    folder of a prepared table, or tfds:NAME. Equal examples, values that are not
+    finite and classes too small for the usual tasks are pointed out. The last lines
+    say which tasks the splits allow that `tfmeta train` makes, and what it would
+    train.
     """
     from tfmeta.datasets import load
     from tfmeta.datasets.registry import DATASETS
@@ -89,10 +93,12 @@ def describe(
         seed=seed,
         size=size,
         skip_bad=skip_bad,
+        **columns,
     )
     source: ClassTable | LabelledFiles
     if not known:
-        source = _open(name, split, size, data_dir, skip_bad=bool(skip_bad))
+        named = {name: value for name, value in columns.items() if value is not None}
+        source = _open(name, split, size, data_dir, named, skip_bad=bool(skip_bad))
     elif split is None and contact_sheet is None:
         _print_splits(name, protocol, seed, data_dir)
         if seed is None:  # `tfmeta train` has no other.
@@ -110,7 +116,11 @@ def describe(
     if not known and split in (None, "train"):
         to_say = "PIXELS" if sides_differ and size is None else size
         _print_plan(
-            name, {"size": size, "skip_bad": skip_bad}, source, data_dir, size=to_say
+            name,
+            {"size": size, "skip_bad": skip_bad, **columns},
+            source,
+            data_dir,
+            size=to_say,
         )
     if contact_sheet is not None:
         from tfmeta.datasets.contact_sheet import draw_contact_sheet
@@ -124,10 +134,11 @@ def _check_options(name: str, known: bool, **options: object) -> None:
     of_tfds = ("split", "size") if name.startswith("tfds:") else ()
     accepted: tuple[str, ...] = ("split", "protocol", "seed") if known else of_tfds
     if not known and not of_tfds:
-        accepted = ("skip_bad",)
+        accepted = ("skip_bad", *COLUMNS)
     for option, value in options.items():
         if value is not None and option not in accepted:
-            takes = " and ".join(f"--{a}" for a in accepted if a != "skip_bad")
+            others = [a.replace("_", "-") for a in accepted if a != "skip_bad"]
+            takes = " and ".join(f"--{a}" for a in others)
             flag = f"--{option.replace('_', '-')}"
             raise click.UsageError(
                 f"'{name}' takes {takes or 'none of these options'}. Received: {flag}"
@@ -140,20 +151,31 @@ def _open(
     split: str | None,
     size: int | None,
     data_dir: Path | None,
+    columns: Mapping[str, Any],
     *,
     skip_bad: bool,
 ) -> ClassTable | LabelledFiles:
     from tfmeta.datasets import ClassTable
+    from tfmeta.datasets.own.csv_columns import CsvColumns
     from tfmeta.datasets.own.given_splits import given_splits
-    from tfmeta.datasets.own.open_own import is_tfds, is_whole, list_own_files, open_own
+    from tfmeta.datasets.own.open_own import (
+        check_columns,
+        is_tfds,
+        is_whole,
+        list_own_files,
+        open_own,
+    )
     from tfmeta.datasets.own.own_split import split_own
     from tfmeta.datasets.registry import DATASETS
 
     if is_tfds(name):
         start_tensorflow("metric")
         return open_own(name, size=size, tfds_split=split or "train", data_dir=data_dir)
-    if is_whole(name):
-        return open_own(name)
+    of_file = CsvColumns(**columns)
+    if Path(name).exists():
+        check_columns(name, of_file)
+    if is_whole(name, of_file):
+        return open_own(name, **columns)
     if not Path(name).exists():
         raise FileNotFoundError(
             f"{name!r} must be the name of a data set ({', '.join(DATASETS)}), a path, "
@@ -163,7 +185,7 @@ def _open(
         whole = split_own(name, skip_bad=skip_bad).whole
         assert not isinstance(whole, ClassTable), "splits are given in folders"
         return whole
-    return list_own_files(name, skip_bad=skip_bad)
+    return list_own_files(name, skip_bad=skip_bad, columns=of_file)
 
 
 def _print_plan(
@@ -186,7 +208,8 @@ def _print_plan(
     console = Console()
     given = {option: value for option, value in chosen.items() if value is not None}
     options = "".join(
-        f" --{option.replace('_', '-')}" + ("" if value is True else f" {value}")
+        f" --{option.replace('_', '-')}"
+        + ("" if value is True else f" {shell_word(value)}")
         for option, value in ({**given, "size": size} if size else given).items()
     )
     command = f"tfmeta train --dataset {shell_word(name)}{options}"
@@ -202,8 +225,9 @@ def _print_plan(
     )
     if source is not None and not _has_encoder(source):
         console.say(
-            "`tfmeta train` has encoders for pictures and for text; these are trained "
-            "in Python, with an encoder of your own."
+            "`tfmeta train` has encoders for pictures, for text and for arrays of real "
+            "numbers of 1 to 3 axes; these are trained in Python, with an encoder of "
+            "your own."
         )
         return
     console.say(f"{command}: {describe_run(config)}")
@@ -217,7 +241,7 @@ def _has_encoder(source: ClassTable | LabelledFiles) -> bool:
 
     if isinstance(source, ClassTable):
         return kind_of(source) != "other"
-    if source.kind == "pictures":
+    if source.kind != "arrays":
         return True
     form = common_array_form(source.files)
     return kind_of_examples(form.shape, form.dtype) != "other"

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from tfmeta.cli.column_options import column_options
 from tfmeta.cli.command import Command
 from tfmeta.cli.gallery_options import CLASS_NAME, GalleryFolder
 from tfmeta.cli.head_options import check_run, head_options
@@ -16,6 +17,8 @@ from tfmeta.cli.output import say
 from tfmeta.gallery.database import DATABASE, is_gallery
 from tfmeta.gallery.store import GalleryStore
 
+_COLUMNS = ("text_column", "path_column", "label_column")
+
 
 @click.command(cls=Command)
 @click.argument("gallery", metavar="GALLERY", type=GalleryFolder(new=True))
@@ -23,16 +26,17 @@ from tfmeta.gallery.store import GalleryStore
 @click.option(
     "--support",
     type=AnyPath(exists=True),
-    help="Folder with one sub-folder of pictures per class, or a CSV file with the "
-    "columns text and label (or path and label, of pictures).",
+    help="Folder with one sub-folder of pictures or .txt files per class, or a CSV "
+    "file with the columns text and label (or path and label, of files).",
 )
+@column_options(_COLUMNS)
 @click.option(
     "--class",
     "class_name",
     type=CLASS_NAME,
     metavar="NAME",
     help="In place of --support: the class of each FILE, a picture, a folder of "
-    "pictures, or a .csv or .txt file of texts.",
+    "pictures, a .csv or .txt file of texts, or a folder of .txt files.",
 )
 @click.option(
     "--run",
@@ -71,7 +75,7 @@ from tfmeta.gallery.store import GalleryStore
 @click.option(
     "--skip-bad",
     is_flag=True,
-    help="Leave out pictures that cannot be read. By default all of them are listed, "
+    help="Leave out files that cannot be read. By default all of them are listed, "
     "and nothing is enrolled.",
 )
 def enrol(
@@ -99,8 +103,19 @@ def enrol(
     from tfmeta.cli.gallery_job import EnrolJob, say_enrolled
     from tfmeta.cli.gallery_learner import ChosenLearner
 
+    columns = {name: options.pop(name) for name in _COLUMNS}
+    columns = {name: value for name, value in columns.items() if value is not None}
+    if columns and options["support"] is None:
+        name = next(iter(columns)).replace("_", "-")
+        raise click.UsageError(
+            f"--{name} is for a CSV file after --support. Received: --class "
+            f"{options['class_name']}"
+        )
     job = EnrolJob(
-        gallery=gallery, chosen=ChosenLearner(run, encoder, size, learner), **options
+        gallery=gallery,
+        chosen=ChosenLearner(run, encoder, size, learner),
+        columns=columns,
+        **options,
     )
     before = _version(gallery)
     try:

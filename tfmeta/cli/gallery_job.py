@@ -8,15 +8,19 @@ import re
 import shutil
 import uuid
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from tfmeta.argument_names import reworded_errors
+from tfmeta.classifying.labelled_examples import (
+    LabelledExamples,
+    examples_of_class,
+    labelled_examples,
+)
 from tfmeta.cli.classify_job import warn
-from tfmeta.cli.gallery_examples import GivenExamples
 from tfmeta.cli.gallery_facts import GalleryFacts
 from tfmeta.cli.gallery_learner import ChosenLearner, class_of
 from tfmeta.cli.gallery_words import count, other_ground, some
@@ -50,6 +54,7 @@ class EnrolJob:
         invert: `--invert`; `None` where it is not given.
         no_originals: `--no-originals`.
         skip_bad: `--skip-bad`.
+        columns: What the columns of a CSV file are called, by argument.
     """
 
     gallery: Path
@@ -62,8 +67,9 @@ class EnrolJob:
     invert: str | None
     no_originals: bool
     skip_bad: bool
+    columns: Mapping[str, str]
 
-    def enrol(self) -> GivenExamples:
+    def enrol(self) -> LabelledExamples:
         """Enrols, in one change, and gives what was new.
 
         Raises:
@@ -85,7 +91,7 @@ class EnrolJob:
             else:
                 gallery = stack.enter_context(self._opened(facts, given))
             new = self._new(gallery, given)
-            if new.examples:
+            if new.labels:
                 new = self._enrolled(gallery, new)
         return new
 
@@ -95,14 +101,22 @@ class EnrolJob:
         with contextlib.closing(GalleryStore(self.gallery / DATABASE)) as store:
             return GalleryFacts.of(store)
 
-    def _given(self, facts: GalleryFacts | None) -> GivenExamples:
+    def _given(self, facts: GalleryFacts | None) -> LabelledExamples:
         """The examples, of what is at least a picture by its head."""
         if self.support is not None:
-            given = GivenExamples.of_support(self.support)
+            given = labelled_examples(
+                self.support, skip_bad=self.skip_bad, **self.columns
+            )
         else:
             assert self.class_name is not None
-            given = GivenExamples.of_class(self.class_name, self.files)
+            given = examples_of_class(self.class_name, self.files)
         warn(given.notes)
+        if given.kind == "arrays":
+            raise ValueError(
+                "a gallery must be of pictures or texts, which come from files; "
+                "tfmeta.Gallery enrols arrays in Python. Received: "
+                f"{self.support}, which holds arrays"
+            )
         if facts is not None and given.kind != facts.kind:
             raise ValueError(
                 f"{self.gallery} holds {facts.kind}, and others cannot be mixed in. "
@@ -156,7 +170,7 @@ class EnrolJob:
             )
 
     @contextlib.contextmanager
-    def _made(self, given: GivenExamples) -> Iterator[Gallery]:
+    def _made(self, given: LabelledExamples) -> Iterator[Gallery]:
         """A gallery beside its place, which it takes when all is enrolled."""
         from tfmeta.durable import naming, put_in_place
         from tfmeta.gallery import Gallery
@@ -194,7 +208,7 @@ class EnrolJob:
         finally:
             shutil.rmtree(building, ignore_errors=True)
 
-    def _inverts(self, given: GivenExamples, light_ground: bool | None) -> bool:
+    def _inverts(self, given: LabelledExamples, light_ground: bool | None) -> bool:
         if self.invert in ("yes", "no") or light_ground is None:
             return self.invert == "yes"
         from tfmeta.classifying.ground_of_files import ground_of_files
@@ -211,7 +225,9 @@ class EnrolJob:
         return done.inverted
 
     @contextlib.contextmanager
-    def _opened(self, facts: GalleryFacts, given: GivenExamples) -> Iterator[Gallery]:
+    def _opened(
+        self, facts: GalleryFacts, given: LabelledExamples
+    ) -> Iterator[Gallery]:
         from tfmeta.gallery import Gallery
 
         if {"run", "encoder", "size"} & set(self.chosen.given()):
@@ -238,7 +254,7 @@ class EnrolJob:
             f"{shell_word(value)}` takes it over for all that is enrolled"
         )
 
-    def _new(self, gallery: Gallery, given: GivenExamples) -> GivenExamples:
+    def _new(self, gallery: Gallery, given: LabelledExamples) -> LabelledExamples:
         """What is not enrolled yet: again, it would weigh twice and be no test."""
         from tfmeta.gallery.examples import original_of
 
@@ -275,7 +291,7 @@ class EnrolJob:
             )
         return given.at(rows)
 
-    def _enrolled(self, gallery: Gallery, new: GivenExamples) -> GivenExamples:
+    def _enrolled(self, gallery: Gallery, new: LabelledExamples) -> LabelledExamples:
         from tfmeta.datasets.reading.pictures import ACCEPTED_PICTURE, UnreadablePicture
         from tfmeta.datasets.reading.unreadable import (
             find_unreadable,
@@ -284,7 +300,7 @@ class EnrolJob:
         )
         from tfmeta.gallery.examples import ExampleEncoder
 
-        def enrol(new: GivenExamples) -> None:
+        def enrol(new: LabelledExamples) -> None:
             with progress_bar(Console(stderr=True), "Embedding") as report:
                 gallery.enrol(new.by_class, on_progress=report)
 
@@ -305,12 +321,12 @@ class EnrolJob:
         return new
 
 
-def say_enrolled(gallery: Path, new: GivenExamples) -> None:
+def say_enrolled(gallery: Path, new: LabelledExamples) -> None:
     """Says what was enrolled, what the gallery holds now, and what to type next."""
     with contextlib.closing(GalleryStore(gallery / DATABASE)) as store:
         sizes, facts = store.class_sizes(), GalleryFacts.of(store)
     word = shell_word(gallery)
-    if not new.examples:
+    if not new.labels:
         say(f"Nothing to enrol: all of it is enrolled in {gallery}")
         return
     of_all = Counter(new.labels)

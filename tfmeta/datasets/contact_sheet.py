@@ -16,6 +16,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.own.array_files import open_array
 from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.datasets.own.text_files import read_text_file
 from tfmeta.datasets.reading.pictures import picture_kind, read_picture
 from tfmeta.durable import check_writable, writing
 from tfmeta.printable import one_line, short_name
@@ -122,6 +123,8 @@ def _read(files: LabelledFiles, place: int) -> np.ndarray:
     file = files.files[place]
     if files.kind == "arrays":
         return np.array(open_array(file))
+    if files.kind == "texts":
+        return np.array(read_text_file(file), object)
     kind = picture_kind(file)
     ratio = min(1, _MOST_PIXELS / max(kind.height, kind.width))
     size = (max(1, round(kind.height * ratio)), max(1, round(kind.width * ratio)))

@@ -16,6 +16,7 @@ from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.duplicates import Duplicates, find_duplicates
 from tfmeta.datasets.own.array_files import open_array
 from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.datasets.own.text_files import read_text_file
 from tfmeta.datasets.reading.pictures import picture_kind, read_picture
 
 TASKS = ((1, 5), (1, 15), (5, 5), (5, 15))
@@ -177,7 +178,11 @@ def describe_files(
     describe_files(list_own_files("photos")).across.named
     ```
     """
-    look = _fact_of_array if files.kind == "arrays" else _fact_of_picture
+    look = {
+        "pictures": _fact_of_picture,
+        "texts": _fact_of_text,
+        "arrays": _fact_of_array,
+    }[files.kind]
     folder = files.source if files.source.is_dir() else files.source.parent
     with ThreadPoolExecutor() as pool:
         facts = pool.map(look, files.files)
@@ -309,6 +314,10 @@ def _fact_of_picture(file: Path) -> _Fact:
     pixels = read_picture(file, channels=3, dtype="uint16" if kind.is_wide else "uint8")
     fact = _fact_of(pixels, f"{kind.height} x {kind.width} {kind.mode}")
     return dataclasses.replace(fact, shorter_side=min(kind.height, kind.width))
+
+
+def _fact_of_text(file: Path) -> _Fact:
+    return _Fact("text", _digest(read_text_file(file).encode()), True)
 
 
 def _fact_of_array(file: Path) -> _Fact:

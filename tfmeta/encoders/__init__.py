@@ -6,6 +6,8 @@ from tfmeta.encoders.mlp import MLP
 from tfmeta.encoders.pretrained.features import pretraining_data
 from tfmeta.encoders.pretrained.pretrained import pretrained
 from tfmeta.encoders.projection import Projection
+from tfmeta.encoders.series_fcn import SeriesFCN
+from tfmeta.encoders.standardized import standardized
 from tfmeta.encoders.text import TextEncoder
 from tfmeta.encoders.text_transformer import TextTransformer
 
@@ -14,8 +16,10 @@ __all__ = [
     "Conv4",
     "KochConvNet",
     "Projection",
+    "SeriesFCN",
     "TextEncoder",
     "TextTransformer",
     "pretrained",
     "pretraining_data",
+    "standardized",
 ]

@@ -20,6 +20,7 @@ from tfmeta.estimation.expectation import (
     ClassExpectation,
     ConfusedPair,
     Expectation,
+    NextToLabel,
     Share,
 )
 from tfmeta.estimation.folds import stratified_folds
@@ -142,7 +143,7 @@ def expect(
         seed=seed,
         on_progress=functools.partial(report, "fewer examples"),
     )
-    next_ones = ()
+    next_ones: tuple[NextToLabel, ...] = ()
     if further is not None:
         next_ones = label_next(
             features,
@@ -171,7 +172,7 @@ def expect(
         doubles=doubles_of(links, numbers, class_names, names, _MOST_DOUBLES),
         rejection=find_rejection(refits, known, numbers, recall=recall, seed=seed),
         to_label=next_ones,
-        notes=notes_of(accuracy, curve, numbers, class_names, links),
+        notes=notes_of(accuracy, numbers, class_names, links),
     )
 
 

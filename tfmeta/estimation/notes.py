@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tfmeta.estimation.doubles import MOST_ROWS, Links
-from tfmeta.estimation.expectation import CurvePoint, Share
+from tfmeta.estimation.expectation import Share
 from tfmeta.estimation.rejection import LEAST_EXAMPLES, LEAST_WAYS
 
 # Names that a sentence shows of many.
@@ -16,7 +16,6 @@ _MOST_NAMES = 5
 
 def notes_of(
     accuracy: Share,
-    curve: Sequence[CurvePoint],
     labels: np.ndarray,
     class_names: Sequence[str],
     links: Links,
@@ -25,15 +24,14 @@ def notes_of(
 
     Args:
         accuracy: What is expected.
-        curve: By shots.
         labels: Int `(examples,)`.
         class_names: By label.
         links: Doubles.
     """
     ways = len(class_names)
     sizes = np.bincount(labels, minlength=ways)
-    alone = [class_names[label] for label in np.flatnonzero(sizes == 1)]
-    notes = [_more(curve)]
+    alone = [class_names[label] for label in np.flatnonzero(sizes == 1).tolist()]
+    notes = []
     if accuracy.low <= 1 / ways:
         notes.append(
             f"Guessing would be right in {_percent(1 / ways)}, which these examples "
@@ -66,25 +64,6 @@ def notes_of(
             f"{LEAST_EXAMPLES} examples that can be left out."
         )
     return tuple(notes)
-
-
-def _more(curve: Sequence[CurvePoint]) -> str:
-    """Whether more examples would help."""
-    now = [point for point in curve if point.measured][-1]
-    further = [point for point in curve if not point.measured]
-    if not further:
-        return (
-            "Whether more examples would help cannot be said of so few: it takes 3 "
-            "of each class."
-        )
-    last = further[-1]
-    gain = 100 * (last.accuracy.value - now.accuracy.value)
-    what = f"{last.shots - now.shots} more examples of each class"
-    expected = f"{_percent(last.accuracy.value)} at {last.shots}"
-    if gain < 0.5:
-        return f"{what} would hardly help: {expected} by the continued curve."
-    points = f"{gain:.0f} point{'' if round(gain) == 1 else 's'}"
-    return f"{what} would help by about {points}: {expected} by the continued curve."
 
 
 def _percent(share: float) -> str:

@@ -7,6 +7,7 @@ from tfmeta.layers.mean_token_vector import MeanTokenVector
 from tfmeta.layers.resized_pictures import ResizedPictures
 from tfmeta.layers.rgb_pictures import RGBPictures
 from tfmeta.layers.sphere import Sphere
+from tfmeta.layers.standardization import Standardization
 from tfmeta.layers.term_counts import TermCounts
 from tfmeta.layers.weighted_l1 import WeightedL1
 from tfmeta.submodules import on_demand
@@ -18,6 +19,7 @@ __all__ = [
     "RGBPictures",
     "ResizedPictures",
     "Sphere",
+    "Standardization",
     "TermCounts",
     "WeightedL1",
     "batch_statistics",

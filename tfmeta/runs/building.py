@@ -21,10 +21,15 @@ from tfmeta.registry import (
     learner_entry,
     resolve,
 )
+from tfmeta.runs.array_encoder import build_array_encoder
 from tfmeta.runs.attribute_encoder import build_attribute_encoder
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of
-from tfmeta.runs.pretrained_encoder import encoder_name, on_pretrained
+from tfmeta.runs.pretrained_encoder import (
+    check_takes,
+    encoder_name,
+    on_pretrained,
+)
 
 
 def build_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner:
@@ -150,6 +155,8 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
     name = encoder_name(config, kind)
     if is_pretrained(name):
         return on_pretrained(config, train_table)
+    if name is not None:
+        check_takes(name, kind, train_table)
     if kind == "pictures" and name is not None:
         entry = ENCODERS[name]
         try:
@@ -166,11 +173,8 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
                 f"those of data set {train_table.name!r} are; `size` resizes your own. "
                 f"Received: {error}"
             ) from error
-    if config.encoder is not None:
-        raise ValueError(
-            f"`encoder` must take the examples of data set {train_table.name!r}, "
-            f"{kind}. Received: encoder={config.encoder!r}, which takes pictures"
-        )
+    if name is not None:
+        return build_array_encoder(config, train_table, name)
     if kind == "text":
         texts = [str(text) for text in train_table.examples[:]]
         if not config.characters:
@@ -185,7 +189,8 @@ def build_encoder(config: TrainConfig, train_table: ClassTable) -> keras.Model:
             seed=config.seed,
         )
     raise ValueError(
-        "`tfmeta train` has encoders for pictures and for text. Received: data set "
+        "`tfmeta train` has encoders for pictures, for text and for arrays of real "
+        "numbers of 1 to 3 axes. Received: data set "
         f"{train_table.name!r} with examples of shape {train_table.example_shape}, "
         f"{train_table.examples.dtype}; train them in Python with an encoder of your "
         "own, as the README shows"

@@ -6,110 +6,16 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfmeta.registry import (
-    learner_entry,
-    named_encoders,
-    named_learners,
-    usual_encoders,
-)
+from tfmeta.registry import learner_entry
+from tfmeta.registry_in_words import named_encoders, named_learners, usual_encoders
+from tfmeta.runs.episode_config import MOST, EpisodeConfig, HeldOutEpisodeConfig
 from tfmeta.runs.parameter import Place, parameter, part, parts, places
 
 # No encoder was trained on more; pictures of some 10,000 do not fit into memory.
 MOST_PIXELS = 2048
-# What data bound besides, as soon as they are read.
-_MOST = 1_000_000
 
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EpisodeConfig:
-    """What a task consists of, as `Episodes(table, **config)` takes it.
-
-    A pair `(smallest, largest)` of shots lets them vary from task to task. What the
-    fields are is said by their `help`, which `tfmeta train --help` prints.
-    """
-
-    ways: int = parameter(
-        5, "Classes per {where} task.", unit="classes", at_least=2, at_most=_MOST
-    )
-    shots: int | tuple[int, int] = parameter(
-        1,
-        "Support examples per class of a {where} task; 1-5 lets them vary from task "
-        "to task.",
-        unit="examples",
-        at_least=1,
-        at_most=_MOST,
-    )
-    queries: int = parameter(
-        15,
-        "Queries per class of a {where} task.",
-        unit="examples",
-        at_least=1,
-        at_most=_MOST,
-    )
-    unlabelled: int = parameter(
-        0,
-        "Unlabelled examples per class in every task.",
-        unit="examples",
-        at_least=0,
-        at_most=_MOST,
-        of_all_tasks=True,
-    )
-    distractors: int = parameter(
-        0,
-        "Classes per task with unlabelled examples alone.",
-        unit="classes",
-        at_least=0,
-        at_most=_MOST,
-        of_all_tasks=True,
-    )
-    same_group: bool = parameter(
-        False,
-        "Draw all classes of a task from one group (alphabet, domain, superclass).",
-        opposite="any_group",
-        of_all_tasks=True,
-    )
-
-    def __post_init__(self) -> None:
-        if isinstance(self.shots, list):  # as JSON has it
-            object.__setattr__(self, "shots", tuple(self.shots))
-
-    @property
-    def least_shots(self) -> int:
-        """The smallest number of shots of a task."""
-        return self.shots if isinstance(self.shots, int) else min(self.shots)
-
-    @property
-    def most_shots(self) -> int:
-        """The largest number of shots of a task."""
-        return self.shots if isinstance(self.shots, int) else max(self.shots)
-
-    def keys(self) -> list[str]:
-        """Names of the arguments of `Episodes`, for `**`."""
-        return [field.name for field in dataclasses.fields(self)]
-
-    def __getitem__(self, name: str) -> Any:
-        """The value of an argument, for `**`."""
-        return getattr(self, name)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class HeldOutEpisodeConfig(EpisodeConfig):
-    """What a task of classes that are held out consists of: all have equal shots."""
-
-    shots: int = parameter(
-        1,
-        "Support examples per class of a {where} task.",
-        unit="examples",
-        at_least=1,
-        at_most=_MOST,
-    )
-
-    def with_given(self, **values: int | None) -> HeldOutEpisodeConfig:
-        """The same with other values; those that are `None` stay."""
-        given: dict[str, Any] = {
-            name: value for name, value in values.items() if value is not None
-        }
-        return dataclasses.replace(self, **given)
+# Options of the columns of a CSV file, in their order.
+COLUMNS = ("text_column", "path_column", "label_column", "group_column")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -126,7 +32,7 @@ class TrainConfig:
 
     dataset: str = parameter(
         "glyphs",
-        "A name of `tfmeta datasets list`, a folder or CSV file of your own, or "
+        "A name of `tfmeta datasets list`, a folder, CSV or .npz file of your own, or "
         "tfds:NAME of TensorFlow Datasets.",
         unit="name|path",
     )
@@ -150,6 +56,31 @@ class TrainConfig:
         "Leave out your own files that cannot be read, and class folders and lines of "
         "a CSV file that something is wrong with.",
         opposite="no_skip_bad",
+    )
+    text_column: str | None = parameter(
+        None,
+        "Of a CSV file of texts: the column that holds them.",
+        unit="name",
+        without="text, where the file has it",
+    )
+    path_column: str | None = parameter(
+        None,
+        "Of a CSV file that lists files: the column of their paths.",
+        unit="name",
+        without="path, where the file has no texts",
+    )
+    label_column: str | None = parameter(
+        None,
+        "Of a CSV file: the column of the names of classes.",
+        unit="name",
+        without="label",
+    )
+    group_column: str | None = parameter(
+        None,
+        "Of a CSV file: the column that says the group of each class, for "
+        "--same-group.",
+        unit="name",
+        without="no groups",
     )
     learner: str = parameter(
         "prototypical",
@@ -186,7 +117,7 @@ class TrainConfig:
         "(baseline, baseline_plus_plus).",
         unit="examples",
         at_least=1,
-        at_most=_MOST,
+        at_most=MOST,
         trains_on="examples",
     )
     validation: HeldOutEpisodeConfig = part(
@@ -195,7 +126,8 @@ class TrainConfig:
     test: HeldOutEpisodeConfig = part(HeldOutEpisodeConfig(), "validation or test")
     filters: int = parameter(
         64,
-        "Filters of the Conv4 encoder, or of the first convolution of Koch's.",
+        "Filters of the Conv4 encoder, or of the first convolution of Koch's and of "
+        "series_fcn; the last layer of mlp has as many units.",
         unit="filters",
         at_least=1,
         at_most=1024,
@@ -227,7 +159,7 @@ class TrainConfig:
         "becomes the learner.",
         unit="epochs",
         at_least=1,
-        at_most=_MOST,
+        at_most=MOST,
         of_training=True,
     )
     steps_per_epoch: int = parameter(
@@ -235,7 +167,7 @@ class TrainConfig:
         "Training steps per epoch.",
         unit="steps",
         at_least=1,
-        at_most=_MOST,
+        at_most=MOST,
         of_training=True,
     )
     validation_episodes: int = parameter(
@@ -243,7 +175,7 @@ class TrainConfig:
         "Validation tasks per epoch.",
         unit="tasks",
         at_least=1,
-        at_most=_MOST,
+        at_most=MOST,
         of_training=True,
     )
     learning_rate: float = parameter(
@@ -275,6 +207,11 @@ class TrainConfig:
     def steps(self) -> int:
         """Training steps in all."""
         return self.epochs * self.steps_per_epoch
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """What the columns of a CSV file are called, as `split_own` takes it."""
+        return {name: getattr(self, name) for name in COLUMNS}
 
     @property
     def support(self) -> str:
@@ -343,6 +280,24 @@ class TrainConfig:
             inside = _known(f"`{name}` of a run", type(default), given[name])
             given[name] = dataclasses.replace(default, **inside)
         return cls(**given)
+
+
+def check_no_columns(dataset: str, chosen: Mapping[str, Any]) -> None:
+    """Refuses names of columns for a data set of the list, which has none.
+
+    Args:
+        dataset: Its name.
+        chosen: Values by name of the option.
+
+    Raises:
+        ValueError: When one is chosen.
+    """
+    for name in COLUMNS:
+        if chosen.get(name) is not None:
+            raise ValueError(
+                f"`{name}` must be left out for a data set of the list; it is for CSV "
+                f"files of your own. Received: {name}={chosen[name]!r} for {dataset}"
+            )
 
 
 def options() -> list[Place]:

@@ -7,7 +7,6 @@ import dataclasses
 import functools
 import os
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 
@@ -21,10 +20,9 @@ from tfmeta.datasets.reading.ground import common_ground, ground_of
 from tfmeta.datasets.reading.pictures import picture_kind
 from tfmeta.datasets.registry import DATASETS
 from tfmeta.datasets.splits import SPLITS
-from tfmeta.runs.config import TrainConfig
+from tfmeta.registry import Kind
+from tfmeta.runs.config import TrainConfig, check_no_columns
 from tfmeta.runs.sizing import too_few_classes
-
-Kind = Literal["pictures", "text", "other"]
 
 
 def load_split(
@@ -60,6 +58,7 @@ def _load(
                 "`skip_bad` must be left out for a data set of the list, which is "
                 f"complete. Received: skip_bad=True for {config.dataset}"
             )
+        check_no_columns(config.dataset, config.columns)
         return load(
             config.dataset,
             split=split,
@@ -85,6 +84,7 @@ def own_splits(
         kept=config.splits,
         size=config.size,
         skip_bad=config.skip_bad,
+        **config.columns,
         data_dir=data_dir,
     )
     try:
@@ -156,7 +156,12 @@ def kind_of_examples(shape: tuple[int, ...], dtype: np.dtype) -> Kind:
     """What examples of a shape and dtype are."""
     if dtype.kind == "O":
         return "text"
-    return "pictures" if len(shape) == 3 and shape[-1] in (1, 3) else "other"
+    if dtype in (np.uint8, np.uint16) and len(shape) == 3 and shape[-1] in (1, 3):
+        return "pictures"
+    if dtype.kind not in "biuf":
+        return "other"
+    by_rank: dict[int, Kind] = {1: "vectors", 2: "series", 3: "arrays"}
+    return by_rank.get(len(shape), "other")
 
 
 def light_ground(table: ClassTable) -> bool | None:

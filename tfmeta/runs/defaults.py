@@ -19,7 +19,7 @@ from tfmeta.registry import (
     learner_entry,
     takes_one_number_of_ways,
 )
-from tfmeta.runs.config import TrainConfig, options
+from tfmeta.runs.config import TrainConfig, check_no_columns, options
 from tfmeta.runs.parameter import Place
 from tfmeta.runs.sizing import check_splits, check_tasks, lowered_to_data
 
@@ -62,6 +62,7 @@ def default_config(
     chosen = with_full_paths(chosen)
     dataset = with_full_paths({"dataset": dataset})["dataset"]
     if dataset in DATASETS:
+        check_no_columns(dataset, chosen)
         chosen = _with_learner(chosen, DATASETS[dataset].learners)
         check_used(chosen)
         return _config(dataset, DEFAULTS[dataset], chosen)
@@ -73,7 +74,7 @@ def default_config(
     if not dataset.startswith("tfds:") and not Path(dataset).exists():
         raise ValueError(
             f"`dataset` must be one of {', '.join(DATASETS)}, or the path of a "
-            "folder or CSV file of your own, or tfds:NAME for a data set of "
+            "folder, CSV or .npz file of your own, or tfds:NAME for a data set of "
             f"TensorFlow Datasets. Received: {dataset!r}, and there is no such path"
         )
     check_used(chosen)

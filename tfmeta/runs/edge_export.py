@@ -103,4 +103,4 @@ def _alone(
 
 def _dtype(table: ClassTable) -> str | None:
     # Pixels of 16 bits must not be taken for ones of 8, nor shares for levels.
-    return table.examples.dtype.name if kind_of(table) == "pictures" else None
+    return None if kind_of(table) == "text" else table.examples.dtype.name

@@ -51,7 +51,7 @@ def export_run(
             learner,
             path or folder.saved_model,
             # Pixels of 16 bits must not be taken for ones of 8, nor shares for levels.
-            input_dtype=dtype if kind_of(table) == "pictures" else None,
+            input_dtype=None if kind_of(table) == "text" else dtype,
             description=description,
             open_set_thresholds=thresholds,
         )

@@ -13,9 +13,9 @@ from tfmeta.encoders import Projection, pretrained
 from tfmeta.encoders.pretrained.applications import application_names
 from tfmeta.encoders.stacked import stacked
 from tfmeta.layers import Sphere
-from tfmeta.registry import ENCODERS, learner_entry
+from tfmeta.registry import ENCODERS, Kind, learner_entry, usual_encoder
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.data import Kind, kind_of
+from tfmeta.runs.data import kind_of
 
 # What a task adapts is copied for every task of a step.
 _ADAPTED_UNITS = 128
@@ -45,11 +45,32 @@ def encoder_name(config: TrainConfig, kind: Kind) -> str | None:
     """Name of the encoder of a run: its own, or the learner's usual for such examples.
 
     `None` for one of texts that begins at those of the training classes, and for
-    examples that are neither texts nor pictures.
+    examples that there is none for.
     """
-    entry = learner_entry(config.learner)
-    usual = {"pictures": entry.encoder, "text": entry.text_encoder}
-    return config.encoder or usual.get(kind)
+    return config.encoder or usual_encoder(config.learner, kind)
+
+
+def check_takes(name: str, kind: Kind, table: ClassTable) -> None:
+    """Checks that an encoder of the registry is one for such examples.
+
+    Args:
+        name: Its name; of one that is not in the registry nothing is known here.
+        kind: What the examples are.
+        table: Where they are from, for the message.
+
+    Raises:
+        ValueError: When it is for others; names those that are for these.
+    """
+    if name not in ENCODERS or kind in ENCODERS[name].examples:
+        return
+    fitting = [other for other, entry in ENCODERS.items() if kind in entry.examples]
+    raise ValueError(
+        f"`encoder` must take the examples of data set {table.name!r}, {kind} of shape "
+        f"{table.example_shape} and dtype {table.examples.dtype}"
+        + (f", such as {', '.join(fitting)}" if fitting else "")
+        + f". Received: encoder={name!r}, which takes "
+        f"{' and '.join(ENCODERS[name].examples)}"
+    )
 
 
 def build_pretrained(config: TrainConfig, table: ClassTable) -> keras.Model:
@@ -68,11 +89,7 @@ def build_pretrained(config: TrainConfig, table: ClassTable) -> keras.Model:
     name = encoder_name(config, kind)
     assert name is not None, "asked for an encoder that others have trained"
     check_pretrained(config, name)
-    if name in ENCODERS and ENCODERS[name].examples != kind:
-        raise ValueError(
-            f"`encoder` must take the examples of data set {table.name!r}, {kind}. "
-            f"Received: encoder={name!r}, which takes {ENCODERS[name].examples}"
-        )
+    check_takes(name, kind, table)
     if kind == "pictures" and table.examples.dtype != np.uint8:
         raise ValueError(
             f"encoder {name!r} takes pictures of 8 bits. Received: data set "

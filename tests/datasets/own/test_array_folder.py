@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from tfmeta.datasets.own.array_files import DTYPES, open_array
+from tfmeta.datasets.own.array_files import open_array
 from tfmeta.datasets.own.array_folder import load_array_folder
+from tfmeta.datasets.own.npz_archive import DTYPES
 
 
 def save(path, array):
@@ -41,7 +42,18 @@ def test_one_class_for_each_sub_folder(folder):
 
 arrays = st.tuples(
     st.sampled_from(DTYPES), hnp.array_shapes(min_dims=0, max_dims=4, max_side=4)
-).flatmap(lambda form: st.lists(hnp.arrays(form[0], form[1]), min_size=2, max_size=4))
+).flatmap(
+    lambda form: st.lists(
+        hnp.arrays(
+            *form,
+            elements=hnp.from_dtype(
+                np.dtype(form[0]), allow_nan=False, allow_infinity=False
+            ),
+        ),
+        min_size=2,
+        max_size=4,
+    )
+)
 
 
 @settings(deadline=None, max_examples=40)

@@ -198,7 +198,7 @@ def test_a_csv_file_of_texts(texts):
     with pytest.raises(ValueError, match="at least one text"):
         open_own(texts)
     texts.write_text("a;b\n")
-    with pytest.raises(ValueError, match="columns `text` and `label`, or `path`"):
+    with pytest.raises(ValueError, match="`text_column` .*no 'text' and no 'path'"):
         open_own(texts)
 
 

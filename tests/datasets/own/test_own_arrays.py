@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from tfmeta.datasets import ClassTable
-from tfmeta.datasets.own.array_files import DTYPES
+from tfmeta.datasets.own.npz_archive import DTYPES
 
 stacks = st.tuples(
     st.sampled_from(DTYPES),

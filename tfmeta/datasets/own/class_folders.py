@@ -7,14 +7,14 @@ import os
 import unicodedata
 from pathlib import Path
 
-from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.datasets.own.labelled_files import ARRAY_SUFFIXES, LabelledFiles
 from tfmeta.datasets.reading.pictures import SUFFIXES
 from tfmeta.datasets.reading.unreadable import Problems
 
 # What file managers leave behind, in lower case. Hidden files need no mention.
 _CLUTTER = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "icon\r"}
 # A file of these beside class folders is an example without a class.
-_EXAMPLES = (*SUFFIXES, ".npy")
+_EXAMPLES = (*SUFFIXES, *ARRAY_SUFFIXES)
 _MOST_NAMED = 5
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.own.csv_rows import csv_rows
-from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.datasets.own.labelled_files import LabelledFiles, check_one_group
 from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize
 from tfmeta.datasets.own.read_files import form_of_files, read_files
 from tfmeta.datasets.reading.unreadable import Problems
@@ -144,11 +144,7 @@ def list_csv(
                 )
             label = unicodedata.normalize("NFC", label)
             for one in group:
-                if groups.setdefault(label, one) != one:
-                    raise ValueError(
-                        f"{path}, line {line}: a class must have one group. Received: "
-                        f"{label!r} with {groups[label]!r} before and {one!r} here"
-                    )
+                check_one_group(groups, label, one, f"{path}, line {line}")
             seen[real] = line
             files.append(file)
             labels.append(label)

@@ -9,6 +9,7 @@ from pathlib import Path
 from tfmeta.datasets.reading.unreadable import Problems
 
 DELIMITERS = (",", ";", "\t")
+_LONGEST_HEADER = 2**20
 
 
 def csv_rows(
@@ -49,13 +50,10 @@ def csv_rows(
     ```
     """
     if not path.is_file():
-        raise FileNotFoundError(
-            f"CSV file {str(path)!r} must exist. Received: "
-            + ("a folder" if path.exists() else "nothing there")
-        )
+        raise _not_there(path)
     try:
         with path.open(encoding=encoding, newline="") as file:
-            header = file.readline()
+            header = file.readline(_LONGEST_HEADER)
             delimiter = _delimiter(path, header, columns)
             file.seek(0)
             reader = csv.reader(file, delimiter=delimiter, strict=True)
@@ -75,10 +73,7 @@ def csv_rows(
                     continue
                 yield reader.line_num, [row[place].strip() for place in places]
     except UnicodeError as error:
-        raise ValueError(
-            f"CSV file {str(path)!r} must be text in the encoding {encoding!r} "
-            f"(spreadsheets also write 'cp1252' and 'utf-16'). Received: {error}"
-        ) from error
+        raise _not_in(encoding, path, error) from error
     except LookupError as error:
         raise ValueError(
             "`encoding` must be one that Python knows, such as 'utf-8' or 'cp1252'. "
@@ -105,21 +100,44 @@ def _wrong(
     return None
 
 
-def has_columns(
-    path: Path, columns: Sequence[str], encoding: str = "utf-8-sig"
-) -> bool:
-    """Whether the first line of a CSV file names all of some columns.
+def first_line(path: Path, encoding: str = "utf-8-sig") -> str:
+    """The line of a CSV file that names its columns.
 
     Args:
         path: The file.
-        columns: The columns.
-        encoding: Its encoding; what is not in it is no column.
+        encoding: Its encoding.
 
     Raises:
         FileNotFoundError: When there is no such file.
+        ValueError: When the line is too long, or not in that encoding.
     """
-    with path.open(encoding=encoding, errors="replace", newline="") as file:
-        return _find_delimiter(file.readline(), columns) is not None
+    if not path.is_file():
+        raise _not_there(path)
+    try:
+        with path.open(encoding=encoding, newline="") as file:
+            line = file.readline(_LONGEST_HEADER + 1)
+    except UnicodeError as error:
+        raise _not_in(encoding, path, error) from error
+    if len(line) > _LONGEST_HEADER:
+        raise ValueError(
+            f"the first line of {path} must name columns in at most "
+            f"{_LONGEST_HEADER:,} characters. Received: more"
+        )
+    return line
+
+
+def _not_there(path: Path) -> FileNotFoundError:
+    return FileNotFoundError(
+        f"CSV file {str(path)!r} must exist. Received: "
+        + ("a folder" if path.exists() else "nothing there")
+    )
+
+
+def _not_in(encoding: str, path: Path, error: UnicodeError) -> ValueError:
+    return ValueError(
+        f"CSV file {str(path)!r} must be text in the encoding {encoding!r} "
+        f"(spreadsheets also write 'cp1252' and 'utf-16'). Received: {error}"
+    )
 
 
 def _delimiter(path: Path, header: str, columns: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,13 @@ from typing import Literal
 import numpy as np
 
 from tfmeta.datasets.class_table import ClassTable
+from tfmeta.datasets.reading.pictures import SUFFIXES as PICTURE_SUFFIXES
+
+Kind = Literal["pictures", "texts", "arrays"]
+
+# Of files of one array, and of one text.
+ARRAY_SUFFIXES = (".npy", ".npz")
+TEXT_SUFFIX = ".txt"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,23 +68,9 @@ class LabelledFiles:
         return tuple(f"{self.name}/{name}" for name in self.class_names)
 
     @property
-    def kind(self) -> Literal["pictures", "arrays"]:
-        """`"arrays"` when all files are `.npy` files, `"pictures"` when none is.
-
-        Raises:
-            ValueError: When some are and some are not; names one of each.
-        """
-        arrays = [f for f in self.files if f.suffix.lower() == ".npy"]
-        if not arrays:
-            return "pictures"
-        others = [f for f in self.files if f.suffix.lower() != ".npy"]
-        if others:
-            raise ValueError(
-                f"{str(self.source)!r} must hold pictures alone or .npy files alone. "
-                f"Received: {len(arrays)} .npy files, the first {str(arrays[0])!r}, "
-                f"and {len(others)} others, the first {str(others[0])!r}"
-            )
-        return "arrays"
+    def kind(self) -> Kind:
+        """What the files hold, as of `kind_of_files`."""
+        return kind_of_files(self.files, self.source)
 
     def take_classes(self, names: Collection[str]) -> LabelledFiles:
         """The files of some of the classes."""
@@ -111,3 +104,62 @@ class LabelledFiles:
             group_level=self.group_level,
             description=description,
         )
+
+
+def check_one_group(groups: dict[str, str], label: str, group: str, where: str) -> None:
+    """Keeps the group of a class.
+
+    Args:
+        groups: Group name by class name, of what came before; gets this one.
+        label: The class.
+        group: Its group.
+        where: Where that stands, for the message.
+
+    Raises:
+        ValueError: When the class has another group already.
+    """
+    if groups.setdefault(label, group) != group:
+        raise ValueError(
+            f"{where}: a class must have one group. Received: {label!r} with "
+            f"{groups[label]!r} before and {group!r} here"
+        )
+
+
+def kind_of_files(files: Sequence[Path], source: Path) -> Kind:
+    """What files hold, by their names.
+
+    `"arrays"` when all are `.npy` or `.npz` files, `"texts"` when all are `.txt`
+    files. Where some are named as pictures, what is none is found when it is read.
+
+    Args:
+        files: The files.
+        source: Where they were listed, for the message.
+
+    Raises:
+        ValueError: When some are arrays and some are not, or some are texts and others
+            neither texts nor pictures; names one of each.
+    """
+    suffixes = [file.suffix.lower() for file in files]
+    is_array = [suffix in ARRAY_SUFFIXES for suffix in suffixes]
+    is_text = [suffix == TEXT_SUFFIX for suffix in suffixes]
+    if any(is_array):
+        _check_alone(files, is_array, ".npy and .npz files", source)
+        return "arrays"
+    if any(is_text) and not set(suffixes) & set(PICTURE_SUFFIXES):
+        _check_alone(files, is_text, ".txt files", source)
+        return "texts"
+    return "pictures"
+
+
+def _check_alone(
+    files: Sequence[Path], fits: Sequence[bool], kind: str, source: Path
+) -> None:
+    if all(fits):
+        return
+    first = files[fits.index(True)]
+    other = files[fits.index(False)]
+    raise ValueError(
+        f"{str(source)!r} must hold pictures alone, .txt files alone or .npy and .npz "
+        f"files alone. Received: {sum(fits):,} {kind}, the first {str(first)!r}, and "
+        f"{len(fits) - sum(fits):,} others, the first {str(other)!r}"
+    )

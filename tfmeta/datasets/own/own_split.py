@@ -12,9 +12,15 @@ from tfmeta.datasets.class_splits import RATIOS, groups_with_origins
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.datasets.hash_splits import assign_by_hash
 from tfmeta.datasets.own.class_folders import list_class_files
+from tfmeta.datasets.own.csv_columns import CsvColumns
 from tfmeta.datasets.own.given_splits import given_splits
 from tfmeta.datasets.own.labelled_files import LabelledFiles
-from tfmeta.datasets.own.open_own import is_whole, list_own_files, open_own
+from tfmeta.datasets.own.open_own import (
+    check_columns,
+    is_whole,
+    list_own_files,
+    open_own,
+)
 from tfmeta.datasets.own.picture_files import PictureDtype, PictureSize
 from tfmeta.datasets.own.read_files import form_of_files, read_files
 from tfmeta.datasets.own.readable import naming_all_unreadable, without_unreadable
@@ -96,6 +102,10 @@ def split_own(
     channels: Literal[1, 3] | None = None,
     dtype: PictureDtype | None = None,
     skip_bad: bool = False,
+    text_column: str | None = None,
+    path_column: str | None = None,
+    label_column: str | None = None,
+    group_column: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> OwnSplits:
@@ -111,17 +121,25 @@ def split_own(
     ```
     """
     form: dict[str, Any] = {"size": size, "channels": channels, "dtype": dtype}
+    columns = CsvColumns(text_column, path_column, label_column, group_column)
+    check_columns(path, columns)
     whole: Own
     split_of: dict[str, str | None] = {}
-    given = {} if is_whole(path) else given_splits(path)
+    opens_whole = is_whole(path, columns)
+    given = {} if opens_whole else given_splits(path)
     if given:
         whole, split_of = _given(Path(path), given, skip_bad=skip_bad)
         names = tuple(given)
     else:
-        if is_whole(path):
-            whole = open_own(path, data_dir=data_dir, on_progress=on_progress, **form)
+        if opens_whole:
+            whole = open_own(
+                path,
+                data_dir=data_dir,
+                on_progress=on_progress,
+                **{**form, **columns.given},
+            )
         else:
-            whole = list_own_files(path, skip_bad=skip_bad)
+            whole = list_own_files(path, skip_bad=skip_bad, columns=columns)
         names = tuple(ratios)
     if kept is not None:
         names = tuple(dict.fromkeys([*kept, "test"]))
@@ -150,6 +168,10 @@ def load_own_split(
     channels: Literal[1, 3] | None = None,
     dtype: PictureDtype | None = None,
     skip_bad: bool = False,
+    text_column: str | None = None,
+    path_column: str | None = None,
+    label_column: str | None = None,
+    group_column: str | None = None,
     data_dir: str | os.PathLike[str] | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ClassTable:
@@ -177,6 +199,10 @@ def load_own_split(
         dtype: Likewise.
         skip_bad: Whether files, lines and class folders are left out that something is
             wrong with, as of `list_own_files`.
+        text_column: As of `open_own`.
+        path_column: Likewise.
+        label_column: Likewise.
+        group_column: Likewise.
         data_dir: Likewise.
         on_progress: Likewise.
 
@@ -206,6 +232,10 @@ def load_own_split(
         channels=channels,
         dtype=dtype,
         skip_bad=skip_bad,
+        text_column=text_column,
+        path_column=path_column,
+        label_column=label_column,
+        group_column=group_column,
         data_dir=data_dir,
         on_progress=on_progress,
     )

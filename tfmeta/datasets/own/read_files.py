@@ -1,4 +1,4 @@
-"""From labelled files, be they pictures or arrays, to a class table."""
+"""From labelled files, be they pictures, texts or arrays, to a class table."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ from tfmeta.datasets.own.picture_files import (
     read_picture_files,
     refuse_form,
 )
+from tfmeta.datasets.own.text_files import read_text_files
+
+# Of texts it is None: they have none to share.
+FileForm = PictureForm | ArrayForm | None
 
 
 def form_of_files(
@@ -28,7 +32,7 @@ def form_of_files(
     size: PictureSize | None = None,
     channels: Literal[1, 3] | None = None,
     dtype: PictureDtype | None = None,
-) -> PictureForm | ArrayForm:
+) -> FileForm:
     """The form that all files share or are brought into.
 
     Splits of one data set are read in the form of the whole, so that they fit
@@ -47,19 +51,24 @@ def form_of_files(
     Raises:
         FileNotFoundError: When a file is not there.
         ValueError: When a file cannot be read, when no form fits all, and when
-            `size`, `channels` or `dtype` is given for arrays.
+            `size`, `channels` or `dtype` is given for what is no picture.
     """
     if files.kind == "pictures":
         return common_form(files.files, size=size, channels=channels, dtype=dtype)
     refuse_form(
-        ".npy files, which stay as they are", size=size, channels=channels, dtype=dtype
+        "texts" if files.kind == "texts" else ".npy files, which stay as they are",
+        size=size,
+        channels=channels,
+        dtype=dtype,
     )
+    if files.kind == "texts":
+        return None
     return common_array_form(files.files)
 
 
 def read_files(
     files: LabelledFiles,
-    form: PictureForm | ArrayForm,
+    form: FileForm,
     *,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> ClassTable:
@@ -79,4 +88,6 @@ def read_files(
     """
     if isinstance(form, PictureForm):
         return read_picture_files(files, form, on_progress=on_progress)
+    if form is None:
+        return read_text_files(files, on_progress=on_progress)
     return read_array_files(files, form, on_progress=on_progress)

@@ -9,8 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tfmeta.datasets.own.array_files import ACCEPTED_ARRAY, open_array
+from tfmeta.datasets.own.array_files import ACCEPTED_ARRAY, read_array
 from tfmeta.datasets.own.labelled_files import LabelledFiles
+from tfmeta.datasets.own.text_files import ACCEPTED_TEXT, read_text_file
 from tfmeta.datasets.reading.pictures import ACCEPTED_PICTURE, read_picture
 from tfmeta.datasets.reading.unreadable import (
     UnreadableFile,
@@ -72,7 +73,9 @@ def _kind_of(files: LabelledFiles) -> tuple[str, str, Callable[[Path], Any]]:
     """What a file is called, what it must be, and what reads it."""
     if files.kind == "pictures":
         return "picture", ACCEPTED_PICTURE, read_picture
-    return "array", ACCEPTED_ARRAY, open_array
+    if files.kind == "texts":
+        return "text", ACCEPTED_TEXT, read_text_file
+    return "array", ACCEPTED_ARRAY, read_array
 
 
 def _stamp(path: Path) -> tuple[int, int]:
