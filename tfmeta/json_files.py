@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ _MOST_BYTES = 2**30
 def json_text(value: Any, source: object, *, indent: int | None = None) -> str:
     """A value as JSON, which has no NaN and no infinity.
 
-    Python would write them all the same, as words that other readers refuse.
+    Python would write them all the same, as words that other readers refuse. Bytes of
+    file names that are no UTF-8, which come as lone surrogates, become escapes.
 
     Args:
         value: Plain values.
@@ -39,7 +41,8 @@ def json_text(value: Any, source: object, *, indent: int | None = None) -> str:
     ```
     """
     try:
-        return json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, indent=indent, ensure_ascii=False, allow_nan=False)
+        return re.sub("[\ud800-\udfff]", lambda one: f"\\u{ord(one[0]):04x}", text)
     except ValueError as error:
         found = _first_not_finite(value, "")
         if found is None:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from tfmeta.cli.gallery_options import ClassName
 from tfmeta.cli.main import tfmeta
-from tfmeta.cli.options import AnyPath, PictureFile, Shots, Word
+from tfmeta.cli.options import AnyPath, Shots, Word, WrittenFile
 from tfmeta.gallery import GalleryStore
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.run_folder import RunFolder
@@ -62,6 +62,7 @@ def usual(path, place):
     return {
         ("train",): {"run_path": place / "new"},
         ("classify",): {"support": place / "support", "query": place / "support"},
+        ("expect",): {"source": place / "support"},
         ("reproduce",): {"table": "omniglot"},
         ("gallery", "enrol"): {"gallery": place / "new", "support": place / "support"},
         ("gallery", "forget"): {**gallery, "names": "a"},
@@ -90,10 +91,11 @@ def words(command, values):
 def bad_values(parameter, place):
     """What a parameter cannot take, by its type."""
     kind = parameter.type
-    if isinstance(kind, PictureFile):
-        taken = place / "taken.png"
+    if isinstance(kind, WrittenFile):
+        name = f"x{kind.suffix}"
+        taken = place / f"taken{kind.suffix}"
         taken.mkdir(exist_ok=True)
-        return ["", taken, place / "no" / "x.png", place / "x.jpg", "/proc/x.png"]
+        return ["", taken, place / "no" / name, place / "x.jpg", f"/proc/{name}"]
     if isinstance(kind, AnyPath):
         values = [""]
         values += [place / "nope"] if kind.exists else []

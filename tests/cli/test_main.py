@@ -12,7 +12,8 @@ import pytest
 import tfmeta.cli.main
 from tfmeta import __version__
 
-COMMANDS = ["train", "evaluate", "export", "classify", "gallery", "datasets"]
+COMMANDS = ["train", "evaluate", "export", "expect", "classify"]
+COMMANDS += ["gallery", "datasets"]
 
 HEAVY = ("tensorflow", "keras", "rich", "matplotlib", "tensorflow_datasets")
 HELP = f"""
@@ -28,7 +29,7 @@ print("imported:", [name for name in {HEAVY} if name in sys.modules])
     "arguments",
     [
         *((), ("train",), ("evaluate",), ("datasets", "import")),
-        *(("gallery",), ("gallery", "enrol")),
+        *(("expect",), ("gallery",), ("gallery", "enrol")),
     ],
     ids=" ".join,
 )

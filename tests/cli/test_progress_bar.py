@@ -4,7 +4,7 @@ import re
 import pytest
 from rich.console import Console
 
-from tfmeta.cli.progress import RepeatedProgress, progress_bar
+from tfmeta.cli.progress import RepeatedProgress, progress_bar, progress_bars
 
 
 def shown(console):
@@ -55,3 +55,16 @@ def test_a_repeated_one_is_shown_while_there_is_work():
     report.stop()
     written = console.file.getvalue()
     assert written.count("\x1b[?25h") == written.count("\x1b[?25l") == 3
+
+
+def test_kinds_of_work_have_a_bar_each_and_leave_none_behind():
+    console = Console(file=io.StringIO(), force_terminal=True, width=80)
+    with pytest.raises(KeyboardInterrupt), progress_bars(console) as report:
+        report("choosing", 1, 2)
+        report("choosing", 2, 2)
+        report("leaving out", 1, 3)
+        raise KeyboardInterrupt
+    assert "Choosing" in shown(console)
+    assert "Leaving out" in shown(console)
+    written = console.file.getvalue()
+    assert written.rindex("\x1b[?25h") > written.rindex("\x1b[?25l")

@@ -11,8 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tfmeta.classifying.answers import Answers
-from tfmeta.datasets.reading.photographs import read_photograph
-from tfmeta.datasets.reading.pictures import picture_kind
+from tfmeta.datasets.reading.thumbnails import read_thumbnail
 from tfmeta.printable import short_name
 from tfmeta.runs.pictures import RIGHT, WRONG, save_figure
 
@@ -54,7 +53,7 @@ def draw_answers(answers: Answers, files: Sequence[Path], path: Path) -> None:
         axes.set_yticks([])
         axes.spines[:].set_visible(False)
     for axes, row in zip(grid, shown, strict=False):
-        _show(axes, answers, row, _small(files[row]))
+        _show(axes, answers, row, read_thumbnail(files[row], pixels=_PIXELS))
     save_figure(figure, path)
 
 
@@ -65,15 +64,6 @@ def _title(answers: Answers, count: int) -> str:
     if checked is None:
         return title
     return f"{title}; {checked.summary()}"
-
-
-def _small(file: Path) -> np.ndarray:
-    """The picture in its own proportions."""
-    kind = picture_kind(file)
-    # One that is smaller is not blurred.
-    ratio = min(1, _PIXELS / max(kind.height, kind.width))
-    size = (max(1, round(kind.height * ratio)), max(1, round(kind.width * ratio)))
-    return read_photograph(file, size=size)
 
 
 def _show(axes: Axes, answers: Answers, row: int, picture: np.ndarray) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -129,9 +128,7 @@ def _short(probability: float) -> str:
 
 
 def _json(value: Any) -> str:
-    # Bytes of a file name that are not UTF-8 come as lone surrogates.
-    text = json_text(value, "an answer")
-    return re.sub("[\ud800-\udfff]", lambda found: f"\\u{ord(found[0]):04x}", text)
+    return json_text(value, "an answer")
 
 
 def _figures(answers: Answers) -> dict[str, Any]:

@@ -52,27 +52,55 @@ def embed_files(
         ValueError: When pictures cannot be read and `skip_bad` is False; names all.
             When the encoder takes no pictures.
     """
+    files = [*task.support, *task.query]
+    features, unreadable = features_of_files(
+        encoder, files, skip_bad=skip_bad, cache_dir=cache_dir, on_progress=on_progress
+    )
+    if not unreadable:
+        return task, features, []
+    return task.without(unreadable), features, [left_out(unreadable, len(files))]
+
+
+def features_of_files(
+    encoder: keras.Model,
+    files: Sequence[Path],
+    *,
+    skip_bad: bool,
+    cache_dir: str | os.PathLike[str] | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> tuple[np.ndarray, dict[Path, str]]:
+    """What an encoder makes of pictures, but for those that cannot be read.
+
+    Args:
+        encoder: As of `embed_files`.
+        files: The pictures.
+        skip_bad: Likewise.
+        cache_dir: Likewise.
+        on_progress: Likewise.
+
+    Returns:
+        Float32 `(readable files, features)`, and what is wrong with the others, by
+        file.
+
+    Raises:
+        ValueError: As `embed_files`.
+    """
     read = photograph_reader(encoder)
 
-    def features(task: Task[Path]) -> np.ndarray:
+    def features(files: Sequence[Path]) -> np.ndarray:
         return features_of_photographs(
-            encoder,
-            [*task.support, *task.query],
-            cache_dir=cache_dir,
-            on_progress=on_progress,
+            encoder, files, cache_dir=cache_dir, on_progress=on_progress
         )
 
     try:
-        return task, features(task), []
+        return features(files), {}
     except (UnreadablePicture, OSError):
-        files = [*task.support, *task.query]
         unreadable = find_unreadable(files, read)
         if not unreadable:
             raise
     if not skip_bad:
         refuse_unreadable(unreadable, len(files), ACCEPTED_PICTURE)
-    task = task.without(unreadable)
-    return task, features(task), [left_out(unreadable, len(files))]
+    return features([file for file in files if file not in unreadable]), unreadable
 
 
 def features_of_photographs(

@@ -19,7 +19,7 @@ from tfmeta.cli.options import (
     WORD,
     AnyPath,
     FiniteRange,
-    PictureFile,
+    WrittenFile,
 )
 from tfmeta.cli.output import say, write_lines
 from tfmeta.gallery.database import is_gallery
@@ -102,14 +102,14 @@ _WITH_GALLERY = {
 )
 @click.option(
     "--picture",
-    type=PictureFile(new=True),
+    type=WrittenFile(".png", new=True),
     metavar="FILE.png",
     help="Draw the pictures with their answers (some, where they are many) into a new "
     "file.",
 )
 @click.option(
     "--confusion",
-    type=PictureFile(new=False),
+    type=WrittenFile(".png", new=False),
     metavar="FILE.png",
     help="Where the answers are checked: draw which class was taken for which.",
 )

@@ -10,7 +10,7 @@ import click
 
 from tfmeta.cli.column_options import column_options
 from tfmeta.cli.command import Command
-from tfmeta.cli.options import DATA_DIR, SEED, WORD, PictureFile, WholeRange
+from tfmeta.cli.options import DATA_DIR, SEED, WORD, WholeRange, WrittenFile
 from tfmeta.cli.output import say
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.printable import shell_word
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--contact-sheet",
-    type=PictureFile(new=True),
+    type=WrittenFile(".png", new=True),
     metavar="FILE.png",
     help="Draw some classes with a few examples each into a new file.",
 )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PICTURES, TEXTS = "efficientnet_lite0", "wordllama"
 LEARNER = "simple_shot"
 
-_HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothing"]
+HEADS = [name for name, entry in LEARNERS.items() if entry.trains_on == "nothing"]
 
 
 def head_options(
@@ -35,44 +35,45 @@ def head_options(
         encoder_default: Whether there is an encoder where none is named.
         several: Where `--encoder` may be repeated, what its help says of that.
     """
+    learner = click.option(
+        "--learner",
+        type=click.Choice(HEADS),
+        help=_help_of(when, "what compares the encoder's features.")
+        + f" [default: {LEARNER}]",
+    )
+    encoder = encoder_options(when, default=encoder_default, several=several)
+    return lambda function: encoder(learner(function))
 
-    def help_of(text: str) -> str:
-        return f"{when}{text}" if when else f"{text[0].upper()}{text[1:]}"
 
-    default = f" [default: {PICTURES} for pictures, {TEXTS} for texts]"
-    made = [
-        click.option(
-            "--encoder",
-            type=WORD,
-            metavar="NAME",
-            multiple=several is not None,
-            help=help_of("the pre-trained encoder, a name or a file of Keras.")
-            + (several or "")
-            + (default if encoder_default else ""),
+def encoder_options(
+    when: str = "", *, default: bool = True, several: str | None = None
+) -> Decorator:
+    """The options `--encoder` and `--size`; arguments as of `head_options`."""
+    named = f" [default: {PICTURES} for pictures, {TEXTS} for texts]"
+    encoder = click.option(
+        "--encoder",
+        type=WORD,
+        metavar="NAME",
+        multiple=several is not None,
+        help=_help_of(when, "the pre-trained encoder, a name or a file of Keras.")
+        + (several or "")
+        + (named if default else ""),
+    )
+    size = click.option(
+        "--size",
+        type=WholeRange(1, MOST_PIXELS),
+        metavar="PIXELS",
+        help=_help_of(
+            when,
+            "side in pixels that pictures are brought to; 128 is two and a half "
+            "times as fast. [default: the encoder's, 224]",
         ),
-        click.option(
-            "--size",
-            type=WholeRange(1, MOST_PIXELS),
-            metavar="PIXELS",
-            help=help_of(
-                "side in pixels that pictures are brought to; 128 is two and a half "
-                "times as fast. [default: the encoder's, 224]"
-            ),
-        ),
-        click.option(
-            "--learner",
-            type=click.Choice(_HEADS),
-            help=help_of("what compares the encoder's features.")
-            + f" [default: {LEARNER}]",
-        ),
-    ]
+    )
+    return lambda function: encoder(size(function))
 
-    def decorate(function: Any) -> Any:
-        for option in reversed(made):
-            function = option(function)
-        return function
 
-    return decorate
+def _help_of(when: str, text: str) -> str:
+    return f"{when}{text}" if when else f"{text[0].upper()}{text[1:]}"
 
 
 def check_run(run: Path | None, pretrained: Mapping[str, Any]) -> None:

@@ -34,6 +34,7 @@ _COMMANDS = {
     "compare": "Compare two trained runs on identical test episodes.",
     "reproduce": "Reproduce a published table row by row.",
     "export": "Write a run's SavedModel, ONNX or LiteRT files.",
+    "expect": "Say how well classes of a few examples will be told apart.",
     "classify": "Classify pictures from a few labelled ones.",
     "gallery": "Enrol classes from a few examples, and keep them.",
     "datasets": "List, import and describe data sets.",

@@ -66,15 +66,17 @@ class AnyPath(click.Path):
         return path
 
 
-class PictureFile(AnyPath):
-    """A PNG file to draw, which is looked at before there is anything to draw.
+class WrittenFile(AnyPath):
+    """A file to write, which is looked at before there is anything to write.
 
     Args:
+        suffix: What its name must end in, in lower case.
         new: Whether nothing may be there.
     """
 
-    def __init__(self, *, new: bool) -> None:
+    def __init__(self, suffix: str, *, new: bool) -> None:
         super().__init__(dir_okay=False)
+        self.suffix = suffix
         self._new = new
 
     def convert(
@@ -85,8 +87,8 @@ class PictureFile(AnyPath):
     ) -> Any:
         """The path."""
         path = super().convert(value, param, ctx)
-        if path.suffix.lower() != ".png":
-            self.fail(f"must name a .png file. Received: {path}", param, ctx)
+        if path.suffix.lower() != self.suffix:
+            self.fail(f"must name a {self.suffix} file. Received: {path}", param, ctx)
         try:
             check_writable(path, new=self._new)
         except OSError as error:

@@ -66,3 +66,20 @@ class RepeatedProgress:
         """Removes the bar; whoever leaves the work by an exception calls it."""
         self._report = None
         self._shown.close()
+
+
+@contextmanager
+def progress_bars(console: Console) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each kind of work; yields `report(what, done, of_all)`."""
+    bars: dict[str, RepeatedProgress] = {}
+
+    def report(what: str, done: int, of_all: int) -> None:
+        if what not in bars:
+            bars[what] = RepeatedProgress(console, what.capitalize())
+        bars[what](done, of_all)
+
+    try:
+        yield report
+    finally:
+        for bar in bars.values():
+            bar.stop()

@@ -29,9 +29,17 @@ class Share:
     count: int
 
     @classmethod
-    def of(cls, hits: int, count: int) -> Share:
-        """Of independent trials, by Wilson's interval."""
-        return cls(hits / count, *over_trials(hits, count), count)
+    def of(cls, hits: float, count: int, *, effective: float = 1.0) -> Share:
+        """By Wilson's interval.
+
+        Args:
+            hits: How many; not whole where it is a mean of several counts.
+            count: Of how many.
+            effective: Share of `count` that tells as much as independent trials do.
+        """
+        share = hits / count
+        trials = count * effective
+        return cls(share, *over_trials(share * trials, trials), count)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +133,7 @@ class Double:
 
 @dataclasses.dataclass(frozen=True)
 class Rejection:
-    """ "None of these": a threshold from the same folds, and what it does.
+    """The threshold of "none of these", from the same folds, and what it does.
 
     Attributes:
         threshold: From which score on a query counts as of a known class.
@@ -174,8 +182,12 @@ class Expectation:
         labels: Int32 `(examples,)`.
         class_names: By label.
         probabilities: Float32 `(examples, ways)`, of each example when it was left
-            out; NaN for the only example of a class.
-        accuracy: What is expected of the head that learns from all examples.
+            out, the mean where it was so several times; NaN for the only example of a
+            class.
+        accuracy: What is expected of the head that learns from all examples: the
+            mean of all answers, and what the curve adds for those that each fold
+            lacks. `confusion` counts one answer an example, that of the mean
+            probabilities, and may differ by an example or two.
         curve: By shots, ascending.
         classes: By label.
         confused: The most frequent first.

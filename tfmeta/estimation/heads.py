@@ -16,13 +16,15 @@ from tfmeta.registry import LEARNERS, resolve
 AUTO = "auto"
 
 # By the name that people read: a learner and the arguments of its constructor. Few, as
-# a choice among many would fit the folds by luck.
+# a choice among many would fit the folds by luck; of equally good ones the first.
 HEADS: dict[str, tuple[str, Mapping[str, Any]]] = {
-    "simple_shot": ("simple_shot", {}),
     "logistic_regression": ("logistic_regression", {}),
     "logistic_regression, C=1": ("logistic_regression", {"C": 1.0}),
     "logistic_regression, C=100": ("logistic_regression", {"C": 100.0}),
+    "simple_shot": ("simple_shot", {}),
 }
+# Where none can be tried: it is fitted at once, to any number of examples.
+UNTRIED = "simple_shot"
 
 
 def learners_without_training() -> tuple[str, ...]:

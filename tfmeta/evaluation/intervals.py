@@ -30,7 +30,7 @@ def over_episode_draws(accuracies: np.ndarray) -> float:
     return float(1.96 * np.std(accuracies, ddof=1) / np.sqrt(len(accuracies)))
 
 
-def over_trials(count: int, trials: int) -> tuple[float, float]:
+def over_trials(count: float, trials: float) -> tuple[float, float]:
     """95 % interval of a share of independent trials: Wilson's.
 
     Unlike a multiple of the standard deviation it stays between 0 and 1, and has
@@ -38,7 +38,7 @@ def over_trials(count: int, trials: int) -> tuple[float, float]:
     of Succession, and Statistical Inference*).
 
     Args:
-        count: The trials with a certain outcome.
+        count: The trials with a certain outcome; not whole where it is a mean.
         trials: All trials, at least one.
 
     Returns:

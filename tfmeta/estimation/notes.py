@@ -1,0 +1,76 @@
+"""What has to be known of the figures of an expectation, in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tfmeta.estimation.doubles import MOST_ROWS, Links
+from tfmeta.estimation.expectation import Share
+from tfmeta.estimation.rejection import LEAST_EXAMPLES, LEAST_WAYS
+
+# Names that a sentence shows of many.
+_MOST_NAMES = 5
+
+
+def notes_of(
+    accuracy: Share,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    links: Links,
+) -> tuple[str, ...]:
+    """One sentence each.
+
+    Args:
+        accuracy: What is expected.
+        labels: Int `(examples,)`.
+        class_names: By label.
+        links: Doubles.
+    """
+    ways = len(class_names)
+    sizes = np.bincount(labels, minlength=ways)
+    alone = [class_names[label] for label in np.flatnonzero(sizes == 1).tolist()]
+    notes = []
+    if accuracy.low <= 1 / ways:
+        notes.append(
+            f"Guessing would be right in {_percent(1 / ways)}, which these examples "
+            "do not rule out."
+        )
+    if alone:
+        notes.append(
+            f"{_listed(alone)} {'has' if len(alone) == 1 else 'have'} a single "
+            "example: it is learned, and never asked."
+        )
+    if sizes.max() >= 2 * sizes.min():
+        notes.append(
+            f"Classes have from {sizes.min()} to {sizes.max()} examples: the accuracy "
+            "is of new examples in the same proportions, and shots are a mean."
+        )
+    twice = len(links.twice)
+    if twice:
+        notes.append(
+            f"{twice} example{' is' if twice == 1 else 's are'} there before, or "
+            "nearly so: doubles are asked together, never by each other."
+        )
+    if len(labels) > MOST_ROWS:
+        notes.append(
+            f"Of more than {MOST_ROWS:,} examples only equal ones are found to be "
+            "doubles, not those that are nearly so."
+        )
+    if ways < LEAST_WAYS or accuracy.count < LEAST_EXAMPLES:
+        notes.append(
+            f'No threshold for "none of these": it takes {LEAST_WAYS} classes and '
+            f"{LEAST_EXAMPLES} examples that can be left out."
+        )
+    return tuple(notes)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.0f} %"
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_MOST_NAMES]))
+    more = len(names) - _MOST_NAMES
+    return f"{shown} and {more} more" if more > 0 else shown
