@@ -38,6 +38,8 @@ class LearnerEntry:
             of its first learning rate and the number of training steps.
         defaults: Options of `tfmeta train` that it has other defaults for, whatever
             the data set.
+        regression: Options of `tfmeta train` that it has other defaults for where it
+            regresses rows of numbers; `None` for one that does not.
         search: Arguments of its constructor that `tfmeta.tuning` searches by default,
             and their choices.
     """
@@ -53,6 +55,7 @@ class LearnerEntry:
     trains_on: Literal["episodes", "examples", "nothing"] = "episodes"
     optimizer: str = "tfmeta.runs.outer_optimizers:cosine_adam"
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    regression: Mapping[str, Any] | None = None
     search: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -101,6 +104,16 @@ _METRIC = "tfmeta.learners.metric_based"
 _OPTIMIZATION = "tfmeta.learners.optimization_based"
 # As MAML's paper trains on 5-way 1-shot tasks; chosen on the data of none.
 _INNER_LOOP = {"ways": 5, "shots": 1, "train_tasks": 16}
+# Of numbers whose deviation is 1; ten rows are those of the paper's sine waves.
+_REGRESSION = {
+    **{"shots": 10, "queries": 10, "train_queries": 10, "train_tasks": 16},
+    **{"steps_per_epoch": 200, "validation_episodes": 200},
+}
+
+
+def _regression(**arguments: Any) -> Mapping[str, Any]:
+    return {**_REGRESSION, "learner_arguments": arguments}
+
 
 LEARNERS: dict[str, LearnerEntry] = {
     "prototypical": LearnerEntry(
@@ -193,6 +206,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "without (Finn 2017)",
         family="optimization",
         defaults=_INNER_LOOP,
+        regression=_regression(inner_learning_rate=0.05, inner_steps=5),
     ),
     "anil": LearnerEntry(
         f"{_OPTIMIZATION}.anil:ANIL",
@@ -200,6 +214,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "the same; only the head is adapted (Raghu 2020)",
         family="optimization",
         defaults=_INNER_LOOP,
+        regression=_regression(inner_learning_rate=0.05, inner_steps=5),
     ),
     "meta_sgd": LearnerEntry(
         f"{_OPTIMIZATION}.meta_sgd:MetaSGD",
@@ -207,6 +222,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "also a rate for every weight (Li 2017)",
         family="optimization",
         defaults=_INNER_LOOP,
+        regression=_regression(inner_steps=2),
     ),
     "maml_plus_plus": LearnerEntry(
         f"{_OPTIMIZATION}.maml_plus_plus:MAMLPlusPlus",
@@ -215,6 +231,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "first: each an argument (Antoniou 2019)",
         family="optimization",
         defaults=_INNER_LOOP,
+        regression=_regression(inner_learning_rate=0.05, inner_steps=5),
     ),
     "reptile": LearnerEntry(
         f"{_OPTIMIZATION}.reptile:Reptile",
@@ -226,6 +243,10 @@ LEARNERS: dict[str, LearnerEntry] = {
             **_INNER_LOOP,
             **{"train_shots": 10, "train_tasks": 5, "learning_rate": 1.0},
         },
+        regression={
+            **_regression(inner_learning_rate=0.02, inner_steps=10),
+            **{"learning_rate": 1.0},
+        },
     ),
     "lstm": LearnerEntry(
         f"{_OPTIMIZATION}.lstm_meta_learner:LSTMMetaLearner",
@@ -234,6 +255,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         family="optimization",
         optimizer="tfmeta.runs.outer_optimizers:clipped_adam",
         defaults=_INNER_LOOP,
+        regression=_regression(inner_steps=5),
     ),
 }
 
@@ -301,6 +323,11 @@ def takes_one_number_of_ways(learner: str, arguments: Mapping[str, Any]) -> bool
     head = arguments.get("head", "linear")
     any_ways = head in HEADS and HEADS[head].any_ways
     return learner_entry(learner).family == "optimization" and not any_ways
+
+
+def regressing_learners() -> tuple[str, ...]:
+    """Names of the learners that regress, the usual one first."""
+    return tuple(n for n, entry in LEARNERS.items() if entry.regression is not None)
 
 
 def is_pretrained(encoder: str | None) -> bool:

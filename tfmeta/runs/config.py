@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from tfmeta.registry import (
     learner_entry,
@@ -12,104 +12,13 @@ from tfmeta.registry import (
     named_learners,
     usual_encoders,
 )
+from tfmeta.runs.episode_config import EpisodeConfig, HeldOutEpisodeConfig
 from tfmeta.runs.parameter import Place, parameter, part, parts, places
 
 # No encoder was trained on more; pictures of some 10,000 do not fit into memory.
 MOST_PIXELS = 2048
 # What data bound besides, as soon as they are read.
 _MOST = 1_000_000
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class EpisodeConfig:
-    """What a task consists of, as `Episodes(table, **config)` takes it.
-
-    A pair `(smallest, largest)` of shots lets them vary from task to task. What the
-    fields are is said by their `help`, which `tfmeta train --help` prints.
-    """
-
-    ways: int = parameter(
-        5, "Classes per {where} task.", unit="classes", at_least=2, at_most=_MOST
-    )
-    shots: int | tuple[int, int] = parameter(
-        1,
-        "Support examples per class of a {where} task; 1-5 lets them vary from task "
-        "to task.",
-        unit="examples",
-        at_least=1,
-        at_most=_MOST,
-    )
-    queries: int = parameter(
-        15,
-        "Queries per class of a {where} task.",
-        unit="examples",
-        at_least=1,
-        at_most=_MOST,
-    )
-    unlabelled: int = parameter(
-        0,
-        "Unlabelled examples per class in every task.",
-        unit="examples",
-        at_least=0,
-        at_most=_MOST,
-        of_all_tasks=True,
-    )
-    distractors: int = parameter(
-        0,
-        "Classes per task with unlabelled examples alone.",
-        unit="classes",
-        at_least=0,
-        at_most=_MOST,
-        of_all_tasks=True,
-    )
-    same_group: bool = parameter(
-        False,
-        "Draw all classes of a task from one group (alphabet, domain, superclass).",
-        opposite="any_group",
-        of_all_tasks=True,
-    )
-
-    def __post_init__(self) -> None:
-        if isinstance(self.shots, list):  # as JSON has it
-            object.__setattr__(self, "shots", tuple(self.shots))
-
-    @property
-    def least_shots(self) -> int:
-        """The smallest number of shots of a task."""
-        return self.shots if isinstance(self.shots, int) else min(self.shots)
-
-    @property
-    def most_shots(self) -> int:
-        """The largest number of shots of a task."""
-        return self.shots if isinstance(self.shots, int) else max(self.shots)
-
-    def keys(self) -> list[str]:
-        """Names of the arguments of `Episodes`, for `**`."""
-        return [field.name for field in dataclasses.fields(self)]
-
-    def __getitem__(self, name: str) -> Any:
-        """The value of an argument, for `**`."""
-        return getattr(self, name)
-
-
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class HeldOutEpisodeConfig(EpisodeConfig):
-    """What a task of classes that are held out consists of: all have equal shots."""
-
-    shots: int = parameter(
-        1,
-        "Support examples per class of a {where} task.",
-        unit="examples",
-        at_least=1,
-        at_most=_MOST,
-    )
-
-    def with_given(self, **values: int | None) -> HeldOutEpisodeConfig:
-        """The same with other values; those that are `None` stay."""
-        given: dict[str, Any] = {
-            name: value for name, value in values.items() if value is not None
-        }
-        return dataclasses.replace(self, **given)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -136,6 +45,7 @@ class TrainConfig:
         "banking77: new_intents, all_intents).",
         unit="name",
         without="the first of these",
+        of_task="classification",
     )
     size: int | None = parameter(
         None,
@@ -144,12 +54,35 @@ class TrainConfig:
         at_least=1,
         at_most=MOST_PIXELS,
         without="28 for omniglot; the pictures' own",
+        of_task="classification",
     )
     skip_bad: bool = parameter(
         False,
         "Leave out your own files that cannot be read, and class folders and lines of "
         "a CSV file that something is wrong with.",
         opposite="no_skip_bad",
+    )
+    task_column: str | None = parameter(
+        None,
+        "Trains regression of your own CSV file: the column that says which task a row "
+        "is of, as prices of houses have a town.",
+        unit="column",
+        without="none, classification",
+        of_task="regression",
+    )
+    target_column: str | None = parameter(
+        None,
+        "The column to predict, beside --task-column; several are separated by commas.",
+        unit="column",
+        without="none",
+        of_task="regression",
+    )
+    feature_column: str | None = parameter(
+        None,
+        "The columns to predict from, beside --task-column, separated by commas.",
+        unit="column",
+        without="all others",
+        of_task="regression",
     )
     learner: str = parameter(
         "prototypical",
@@ -188,6 +121,7 @@ class TrainConfig:
         at_least=1,
         at_most=_MOST,
         trains_on="examples",
+        of_task="classification",
     )
     validation: HeldOutEpisodeConfig = part(
         HeldOutEpisodeConfig(), "validation or test"
@@ -200,6 +134,7 @@ class TrainConfig:
         at_least=1,
         at_most=1024,
         of_training=True,
+        of_task="classification",
     )
     encoder: str | None = parameter(
         None,
@@ -208,6 +143,7 @@ class TrainConfig:
         "that is trained already, a projection of its features is trained.",
         unit="name|path",
         without=usual_encoders(),
+        of_task="classification",
     )
     dtype_policy: str = parameter(
         "float32",
@@ -220,6 +156,7 @@ class TrainConfig:
         "Distort training pictures.",
         opposite="no_augment",
         of_training=True,
+        of_task="classification",
     )
     epochs: int = parameter(
         10,
@@ -256,8 +193,8 @@ class TrainConfig:
     )
     splits: dict[str, Any] | None = parameter(
         None,
-        "Of data of your own: the origins of the classes of each split, as they were "
-        "when the run began.",
+        "Of data of your own: the origins of the classes, or tasks, of each split, as "
+        "they were when the run began.",
         has_option=False,
     )
     characters: bool = parameter(
@@ -270,6 +207,25 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for place in places(type(self)):
             place.check(place.value_in(self))
+        if (self.task_column is None) != (self.target_column is None) or (
+            self.feature_column is not None and self.task_column is None
+        ):
+            raise ValueError(
+                "`task_column` and `target_column` must come together, and "
+                "`feature_column` with both. Received: task_column="
+                f"{self.task_column!r}, target_column={self.target_column!r}, "
+                f"feature_column={self.feature_column!r}"
+            )
+
+    @property
+    def task(self) -> Literal["classification", "regression"]:
+        """What the run's learner does, as `LearnerContract.task` has it."""
+        return "classification" if self.task_column is None else "regression"
+
+    @property
+    def figure(self) -> str:
+        """Name of the figure that validation goes by."""
+        return "accuracy" if self.task == "classification" else "mean_squared_error"
 
     @property
     def steps(self) -> int:
