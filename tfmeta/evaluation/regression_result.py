@@ -44,9 +44,18 @@ class TaskMean:
         return cls(mean, student_t(count - 1) * spread)
 
     def text(self, *, sign: str = "") -> str:
-        """E.g. "12.3 ± 1.1"."""
-        ends = "" if self.half_width is None else f" ± {self.half_width:.2g}"
-        return f"{self.mean:{sign}.4g}{ends}"
+        """With two digits of the half-width, e.g. "12.3 ± 1.1" or "28,400 ± 2,300"."""
+        half = self.half_width
+        if not half:
+            return f"{self.mean:{sign},.4g}"
+        digits = 1 - math.floor(math.log10(half))
+        if not -9 < digits < 9:
+            return f"{self.mean:{sign}.4g} ± {half:.2g}"
+        shown = max(digits, 0)
+        return (
+            f"{round(self.mean, digits):{sign},.{shown}f} ± "
+            f"{round(half, digits):,.{shown}f}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -192,18 +201,22 @@ class RegressionResult:
             f"episodes, seed {p['seed']}",
         ]
         for place, target in enumerate(self.targets):
-            lines.append(f"  {target}, mean over tasks: RMSE, and mean absolute error")
+            lines.append(f"  {target}, mean over tasks")
+            lines.append(f"    {'':22}{'RMSE':22}{'MAE':22}RMSE below it")
             for method, words in METHODS.items():
-                name = self.learner if method == "learner" else words
+                own = method == "learner"
+                name = self.learner if own else words
                 rmse = self.rmse(place, method=method).text()
                 mae = self.mae(place, method=method).text()
-                lines.append(f"    {name:25} {rmse:22} {mae}")
-            for method, words in METHODS.items():
-                if method != "learner":
-                    below = self.rmse_below(method, place).text(sign="+")
-                    lines.append(f"    RMSE below {words:22} {below}")
+                line = f"    {name:22}{rmse:22}{mae:22}"
+                if not own:
+                    line += self.rmse_below(method, place).text(sign="+")
+                lines.append(line.rstrip())
         if count > 1:
-            lines.append(f"  ± is 95 % over test tasks ({count:,}, Student's t)")
+            lines.append(
+                f"  ± is 95 % over test tasks ({count:,}, Student's t); below it: how "
+                f"far {self.learner} is, task by task"
+            )
         else:
             lines.append("  no interval: one test task says nothing of others")
         return "\n".join(map(one_line, lines))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from tfmeta.evaluation.regression_result import TaskMean
 from tfmeta.export.card_text import first_names, free_text, short_text
 from tfmeta.export.described_run import DescribedRun, OverTasks, RegressionFigure
 from tfmeta.printable import markdown_text
@@ -65,6 +66,14 @@ def _training_data(run: DescribedRun) -> Iterator[str]:
     ]
     said = "; ".join(counted) or "the run does not say"
     yield f"- **Tasks:** {said}"
+    if "columns" in run:
+        columns = run["columns"]
+        for what, names in (
+            ("A row is", columns["features"]),
+            ("Targets are", columns["targets"]),
+        ):
+            named = ", ".join(map(short_text, names))
+            yield f"- **{what}**, in this order: {named}"
     yield f"- **Training:** {markdown_text(run['training'])}"
 
 
@@ -107,5 +116,4 @@ def _caveats(figures: Sequence[RegressionFigure]) -> Iterator[str]:
 
 
 def _mean(found: OverTasks) -> str:
-    ends = found["half_width"]
-    return f"{found['mean']:.4g}" + ("" if ends is None else f" ± {ends:.2g}")
+    return TaskMean(found["mean"], found["half_width"]).text()

@@ -109,6 +109,14 @@ class OverTasks(TypedDict):
     half_width: float | None
 
 
+class Columns(TypedDict):
+    """Which column of a file is what; features and targets in their order."""
+
+    task: str
+    features: list[str]
+    targets: list[str]
+
+
 class RegressionFigure(TypedDict):
     """Errors on test tasks, of one target."""
 
@@ -143,8 +151,9 @@ class _OfEveryRun(TypedDict):
 
 
 class DescribedRun(_OfEveryRun, total=False):
-    """All of it; `regression` is there for runs of that, whose classes are tasks."""
+    """All of it; the last two are of runs of regression, whose classes are tasks."""
 
+    columns: Columns
     regression: list[RegressionFigure]
 
 

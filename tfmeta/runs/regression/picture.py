@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tfmeta.datasets.task_table import TaskTable
 from tfmeta.episodes import TaskEpisodes
@@ -47,6 +48,7 @@ def draw_fits(
             draw(axes, learner, _Rows(episodes, int(task)), row)
             axes.tick_params(labelsize=6)
             axes.grid(alpha=0.3)
+            axes.xaxis.set_major_locator(MaxNLocator(4))
         name = short_name(table.task_names[task], 22)
         grid[0, column].set_title(name, fontsize=8, parse_math=False)
     for row, target in enumerate(targets):
