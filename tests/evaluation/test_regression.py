@@ -87,9 +87,7 @@ def test_a_ridge_on_the_support_is_that_of_the_closed_form():
             np.mean(
                 [
                     (
-                        solved(
-                            np.delete(x, n, 0), np.delete(target, n), x[n], penalty
-                        )
+                        solved(np.delete(x, n, 0), np.delete(target, n), x[n], penalty)
                         - target[n]
                     )
                     ** 2

@@ -11,7 +11,7 @@ from tfmeta.argument_names import renamed_arguments
 from tfmeta.datasets.splits import SPLITS
 from tfmeta.datasets.task_table import Standardization, TaskTable
 from tfmeta.episodes import TaskEpisodes
-from tfmeta.learners import FewShotLearner, Standardized
+from tfmeta.learners import FewShotLearner, StandardizedLearner
 from tfmeta.runs.building import build_regression_learner
 from tfmeta.runs.config import EpisodeConfig, TrainConfig, names_of_options
 from tfmeta.runs.regression.data import load_whole, split_tasks, with_task_splits
@@ -51,9 +51,9 @@ class TasksPlan(TrainingPlan):
         )
 
 
-def in_units(learner: FewShotLearner, *, by: Standardization) -> Standardized:
+def in_units(learner: FewShotLearner, *, by: Standardization) -> StandardizedLearner:
     """The learner as it takes rows and targets of the data."""
-    return Standardized(learner, *by)
+    return StandardizedLearner(learner, *by)
 
 
 def plan_regression(config: TrainConfig) -> TasksPlan:
@@ -100,7 +100,7 @@ def plan_regression(config: TrainConfig) -> TasksPlan:
     )
 
 
-def untrained(config: TrainConfig) -> Standardized:
+def untrained(config: TrainConfig) -> StandardizedLearner:
     """The learner of a run as it is before training.
 
     Raises:

@@ -22,7 +22,7 @@ _NAMES = ("feature_mean", "feature_scale", "target_mean", "target_scale")
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
-class Standardized(FewShotLearner):
+class StandardizedLearner(FewShotLearner):
     """Takes rows and targets in their own units, and answers in those of the targets.
 
     Networks learn numbers of about 0 to 1; prices are others. Rows and targets go to
@@ -50,7 +50,7 @@ class Standardized(FewShotLearner):
     ```python
     by = table.standardization()
     learner.fit(TaskEpisodes(table.standardized(by)).as_dataset(), steps_per_epoch=100)
-    in_euros = tfmeta.learners.Standardized(learner, *by)
+    in_euros = tfmeta.learners.StandardizedLearner(learner, *by)
     state = in_euros.adapt(houses, prices)
     ```
     """
@@ -190,7 +190,7 @@ class Standardized(FewShotLearner):
         raise ValueError(
             "`fit` must be that of the learner inside: write learner.learner.fit("
             "tfmeta.episodes.TaskEpisodes(table.standardized(by)).as_dataset(), ...). "
-            "Received: Standardized.fit"
+            "Received: StandardizedLearner.fit"
         )
 
     def get_config(self) -> dict:

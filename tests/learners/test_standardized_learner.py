@@ -9,7 +9,7 @@ import tfmeta
 from tfmeta.datasets.task_table import TaskTable
 from tfmeta.encoders import MLP
 from tfmeta.episodes import TaskEpisodes
-from tfmeta.learners import MAML, PrototypicalNetwork, Standardized
+from tfmeta.learners import MAML, PrototypicalNetwork, StandardizedLearner
 
 FORM = {"shots": 5, "queries": 6, "tasks": 3}
 
@@ -43,7 +43,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def standardized(inside, table):
-    return Standardized(inside, *table.standardization())
+    return StandardizedLearner(inside, *table.standardization())
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,7 @@ def test_units_change_nothing(inside, expected):
     """The same data in other units give the same predictions in those."""
     inputs, answers = expected
     other = make_table(scale=2.0, offset=0.0)
-    learner = Standardized(inside, *other.standardization())
+    learner = StandardizedLearner(inside, *other.standardization())
     raw, _ = TaskEpisodes(other, **FORM).batch(0)
     np.testing.assert_allclose(
         learner.episode_logits(raw), (answers - 1e6) / 1e5, atol=1e-5
@@ -102,14 +102,14 @@ def test_it_is_saved_and_served_with_its_numbers(standardized, expected, tmp_pat
 def test_what_it_cannot_take_is_refused(inside, standardized):
     ones = np.ones(2)
     with pytest.raises(TypeError, match="`learner` must be a FewShotLearner.*Seq"):
-        Standardized(keras.Sequential(), ones, ones, ones, ones)
+        StandardizedLearner(keras.Sequential(), ones, ones, ones, ones)
     with pytest.raises(ValueError, match="must be one of regression.*Prototypical"):
-        Standardized(PrototypicalNetwork(MLP((2,))), ones, ones, ones, ones)
+        StandardizedLearner(PrototypicalNetwork(MLP((2,))), ones, ones, ones, ones)
     with pytest.raises(ValueError, match=r"`feature_mean` must be one number for"):
-        Standardized(inside, np.ones(3), ones, ones, ones)
+        StandardizedLearner(inside, np.ones(3), ones, ones, ones)
     with pytest.raises(ValueError, match="`target_scale` must be above 0.*0.0"):
-        Standardized(inside, ones, ones, ones, [1, 0])
+        StandardizedLearner(inside, ones, ones, ones, [1, 0])
     with pytest.raises(ValueError, match="`feature_mean` must be finite"):
-        Standardized(inside, [1, np.nan], ones, ones, ones)
+        StandardizedLearner(inside, [1, np.nan], ones, ones, ones)
     with pytest.raises(ValueError, match="`fit` must be that of the learner inside"):
         standardized.fit(None)
