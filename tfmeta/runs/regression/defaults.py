@@ -54,7 +54,8 @@ def regression_config(dataset: str, chosen: Mapping[str, Any]) -> TrainConfig:
 
     Raises:
         FileNotFoundError: When the file is not there.
-        ValueError: As `usual_regression`, and when the file cannot be read.
+        ValueError: As `usual_regression`, when the file cannot be read, and when no
+            task has so many rows.
     """
     config = usual_regression(dataset, chosen)
     tables = split_tasks(load_whole(config), None)
@@ -67,4 +68,14 @@ def regression_config(dataset: str, chosen: Mapping[str, Any]) -> TrainConfig:
             taken = lowered[shots] = min(taken, room // 2)
         if queries not in chosen:
             lowered[queries] = max(1, min(task.queries, room - taken))
-    return with_task_splits(config.with_options(lowered), tables)
+    config = config.with_options(lowered)
+    # What is measured first: training has its numbers from there.
+    for prefix, task in (("", config.test), ("train_", config.training)):
+        most = max(int(table.task_sizes.max()) for table in tables.values())
+        if task.most_shots + task.queries > most:
+            raise ValueError(
+                f"`{prefix}shots` + `{prefix}queries` must be at most the number of "
+                f"rows of some tasks, the most being {most}. Received: {prefix}shots="
+                f"{task.most_shots}, {prefix}queries={task.queries}"
+            )
+    return with_task_splits(config, tables)
