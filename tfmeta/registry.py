@@ -38,8 +38,7 @@ class LearnerEntry:
             of its first learning rate and the number of training steps.
         defaults: Options of `tfmeta train` that it has other defaults for, whatever
             the data set.
-        regression: Options of `tfmeta train` that it has other defaults for where it
-            regresses rows of numbers; `None` for one that does not.
+        regression: As `defaults`, where it regresses; `None` for one that does not.
         search: Arguments of its constructor that `tfmeta.tuning` searches by default,
             and their choices.
     """
@@ -105,15 +104,10 @@ _OPTIMIZATION = "tfmeta.learners.optimization_based"
 # As MAML's paper trains on 5-way 1-shot tasks; chosen on the data of none.
 _INNER_LOOP = {"ways": 5, "shots": 1, "train_tasks": 16}
 # Of numbers whose deviation is 1; ten rows are those of the paper's sine waves.
-_REGRESSION = {
-    **{"shots": 10, "queries": 10, "train_queries": 10, "train_tasks": 16},
-    **{"steps_per_epoch": 200, "validation_episodes": 200},
-}
-
-
-def _regression(**arguments: Any) -> Mapping[str, Any]:
-    return {**_REGRESSION, "learner_arguments": arguments}
-
+_ROWS = {"shots": 10, "queries": 10, "train_queries": 10, "train_tasks": 16}
+_ROWS |= {"steps_per_epoch": 200, "validation_episodes": 200}
+_STEPS = {"inner_learning_rate": 0.05, "inner_steps": 5}
+_REGRESSION = {**_ROWS, "learner_arguments": _STEPS}
 
 LEARNERS: dict[str, LearnerEntry] = {
     "prototypical": LearnerEntry(
@@ -206,7 +200,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "without (Finn 2017)",
         family="optimization",
         defaults=_INNER_LOOP,
-        regression=_regression(inner_learning_rate=0.05, inner_steps=5),
+        regression=_REGRESSION,
     ),
     "anil": LearnerEntry(
         f"{_OPTIMIZATION}.anil:ANIL",
@@ -214,7 +208,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "the same; only the head is adapted (Raghu 2020)",
         family="optimization",
         defaults=_INNER_LOOP,
-        regression=_regression(inner_learning_rate=0.05, inner_steps=5),
+        regression=_REGRESSION,
     ),
     "meta_sgd": LearnerEntry(
         f"{_OPTIMIZATION}.meta_sgd:MetaSGD",
@@ -222,7 +216,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "also a rate for every weight (Li 2017)",
         family="optimization",
         defaults=_INNER_LOOP,
-        regression=_regression(inner_steps=2),
+        regression={**_ROWS, "learner_arguments": {"inner_steps": 2}},
     ),
     "maml_plus_plus": LearnerEntry(
         f"{_OPTIMIZATION}.maml_plus_plus:MAMLPlusPlus",
@@ -231,7 +225,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "first: each an argument (Antoniou 2019)",
         family="optimization",
         defaults=_INNER_LOOP,
-        regression=_regression(inner_learning_rate=0.05, inner_steps=5),
+        regression=_REGRESSION,
     ),
     "reptile": LearnerEntry(
         f"{_OPTIMIZATION}.reptile:Reptile",
@@ -243,10 +237,7 @@ LEARNERS: dict[str, LearnerEntry] = {
             **_INNER_LOOP,
             **{"train_shots": 10, "train_tasks": 5, "learning_rate": 1.0},
         },
-        regression={
-            **_regression(inner_learning_rate=0.02, inner_steps=10),
-            **{"learning_rate": 1.0},
-        },
+        regression={**_REGRESSION, "learning_rate": 1.0},
     ),
     "lstm": LearnerEntry(
         f"{_OPTIMIZATION}.lstm_meta_learner:LSTMMetaLearner",
@@ -255,7 +246,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         family="optimization",
         optimizer="tfmeta.runs.outer_optimizers:clipped_adam",
         defaults=_INNER_LOOP,
-        regression=_regression(inner_steps=5),
+        regression={**_ROWS, "learner_arguments": {"inner_steps": 5}},
     ),
 }
 
