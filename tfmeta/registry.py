@@ -39,6 +39,7 @@ class LearnerEntry:
             of its first learning rate and the number of training steps.
         defaults: Options of `tfmeta train` that it has other defaults for, whatever
             the data set.
+        regression: As `defaults`, where it regresses; `None` for one that does not.
         search: Arguments of its constructor that `tfmeta.tuning` searches by default,
             and their choices.
     """
@@ -54,6 +55,7 @@ class LearnerEntry:
     trains_on: Literal["episodes", "examples", "nothing"] = "episodes"
     optimizer: str = "tfmeta.runs.outer_optimizers:cosine_adam"
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    regression: Mapping[str, Any] | None = None
     search: Mapping[str, tuple[Any, ...]] = dataclasses.field(default_factory=dict)
 
     @property
@@ -105,6 +107,11 @@ _OPTIMIZATION = "tfmeta.learners.optimization_based"
 _INNER_LOOP = {"ways": 5, "shots": 1, "train_tasks": 16}
 # What convolutions of two dimensions take.
 _GRIDS: tuple[Kind, ...] = ("pictures", "arrays")
+# Of numbers whose deviation is 1; ten rows are those of the paper's sine waves.
+_ROWS = {"shots": 10, "queries": 10, "train_queries": 10, "train_tasks": 16}
+_ROWS |= {"steps_per_epoch": 200, "validation_episodes": 200}
+_STEPS = {"inner_learning_rate": 0.05, "inner_steps": 5}
+_REGRESSION = {**_ROWS, "learner_arguments": _STEPS}
 
 LEARNERS: dict[str, LearnerEntry] = {
     "prototypical": LearnerEntry(
@@ -197,6 +204,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "without (Finn 2017)",
         family="optimization",
         defaults=_INNER_LOOP,
+        regression=_REGRESSION,
     ),
     "anil": LearnerEntry(
         f"{_OPTIMIZATION}.anil:ANIL",
@@ -204,6 +212,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "the same; only the head is adapted (Raghu 2020)",
         family="optimization",
         defaults=_INNER_LOOP,
+        regression=_REGRESSION,
     ),
     "meta_sgd": LearnerEntry(
         f"{_OPTIMIZATION}.meta_sgd:MetaSGD",
@@ -211,6 +220,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "also a rate for every weight (Li 2017)",
         family="optimization",
         defaults=_INNER_LOOP,
+        regression={**_ROWS, "learner_arguments": {"inner_steps": 2}},
     ),
     "maml_plus_plus": LearnerEntry(
         f"{_OPTIMIZATION}.maml_plus_plus:MAMLPlusPlus",
@@ -219,6 +229,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "first: each an argument (Antoniou 2019)",
         family="optimization",
         defaults=_INNER_LOOP,
+        regression=_REGRESSION,
     ),
     "reptile": LearnerEntry(
         f"{_OPTIMIZATION}.reptile:Reptile",
@@ -230,6 +241,7 @@ LEARNERS: dict[str, LearnerEntry] = {
             **_INNER_LOOP,
             **{"train_shots": 10, "train_tasks": 5, "learning_rate": 1.0},
         },
+        regression={**_REGRESSION, "learning_rate": 1.0},
     ),
     "lstm": LearnerEntry(
         f"{_OPTIMIZATION}.lstm_meta_learner:LSTMMetaLearner",
@@ -238,6 +250,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         family="optimization",
         optimizer="tfmeta.runs.outer_optimizers:clipped_adam",
         defaults=_INNER_LOOP,
+        regression={**_ROWS, "learner_arguments": {"inner_steps": 5}},
     ),
 }
 
@@ -322,6 +335,11 @@ def takes_one_number_of_ways(learner: str, arguments: Mapping[str, Any]) -> bool
     head = arguments.get("head", "linear")
     any_ways = head in HEADS and HEADS[head].any_ways
     return learner_entry(learner).family == "optimization" and not any_ways
+
+
+def regressing_learners() -> tuple[str, ...]:
+    """Names of the learners that regress, the usual one first."""
+    return tuple(n for n, entry in LEARNERS.items() if entry.regression is not None)
 
 
 def is_pretrained(encoder: str | None) -> bool:

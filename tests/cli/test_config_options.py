@@ -12,7 +12,8 @@ from tfmeta.runs.defaults import DEFAULTS, default_config, defaults_in_words
 # As they were before they were made from the fields.
 OPTIONS = (
     "--dataset --protocol --run --size --skip-bad/--no-skip-bad --text-column "
-    "--path-column --label-column --group-column --learner "
+    "--path-column --label-column --group-column "
+    "--task-column --target-column --feature-column --learner "
     "--argument --resume --seed --seeds "
     "--train-ways --train-shots --train-queries --train-tasks --batch-size --ways "
     "--shots --queries --unlabelled --distractors --same-group/--any-group --filters "
@@ -49,7 +50,7 @@ def test_values_in_the_help_are_those_that_are_taken():
     words = defaults_in_words()
     assert words["seed"] == "0"
     usual, *others = words["learner"].split("; ")
-    assert usual == "prototypical" and len(others) == 2
+    assert usual == "prototypical" and len(others) == 3
     for other in others:
         learner, _, names = other.partition(" for ")
         for name in {*names.split(", ")} & {*DEFAULTS}:

@@ -52,11 +52,16 @@ def find_saved_model(path: Path) -> Path:
     Raises:
         FileNotFoundError: When `path` is neither a run with a SavedModel nor a
             version folder that `tfmeta` wrote.
+        ValueError: When it is a run of regression.
     """
     if (path / "saved_model.pb").is_file():
         return path
     folder = RunFolder(path)
-    folder.read_config()
+    if folder.read_config().task == "regression":
+        raise ValueError(
+            f"{path} must be a run of classification, which has classes. Received: one "
+            "of regression; the signature `predict` of its SavedModel predicts"
+        )
     newest = newest_version(folder.saved_model)
     if newest is None:
         folder.check_has_learner()

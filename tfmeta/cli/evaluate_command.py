@@ -75,17 +75,16 @@ def evaluate(
 
     folders = [RunFolder(run) for run in runs]
     check_same_but_seed(folders)
-    protocol = chosen_protocol(context)
+    configs = [folder.read_config() for folder in folders]
+    protocol = chosen_protocol(context, configs[0].task)
     start_tensorflow("metric")
 
     from tfmeta.console import Console
-    from tfmeta.runs.building import build_learner
     from tfmeta.runs.changed_data import changes_of_data
-    from tfmeta.runs.data import load_split
+    from tfmeta.runs.plan import untrained_learner
     from tfmeta.runs.train import load_learner
 
     console = Console()
-    configs = [folder.read_config() for folder in folders]
     # All before the first is measured: what cannot be is said at once.
     for folder, config in () if untrained else zip(folders, configs, strict=True):
         folder.check_has_learner()
@@ -99,7 +98,7 @@ def evaluate(
         if len(folders) > 1 and protocol.names_runs:
             console.say(f"{folder.path}, training seed {config.seed}")
         if untrained:
-            learner = build_learner(config, load_split(config, "train", data_dir))
+            learner = untrained_learner(config, data_dir)
         else:
             learner = load_learner(folder)
         measured.append(

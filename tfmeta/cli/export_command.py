@@ -55,7 +55,12 @@ def export(
     from tfmeta.runs.run_folder import RunFolder
 
     folder = RunFolder(run)
-    folder.read_config()
+    config = folder.read_config()
+    if config.task == "regression" and form != "saved_model":
+        raise ValueError(
+            "`--format` must be saved_model for a run of regression. Received: "
+            f"--format {form}"
+        )
     start_tensorflow("metric")
 
     from tfmeta.argument_names import renamed_arguments
@@ -63,17 +68,22 @@ def export(
     from tfmeta.runs.data import load_split
     from tfmeta.runs.edge_export import export_run_to_litert, export_run_to_onnx
     from tfmeta.runs.export import export_run
+    from tfmeta.runs.regression.data import load_tasks
     from tfmeta.runs.train import load_learner
 
     split = "train" if precision == "int8" else "test"
-    table = load_split(folder.read_config(), split, data_dir)
     learner = load_learner(folder)
     with renamed_arguments({"path": "to"}):
-        if form == "saved_model":
+        if config.task == "regression":
+            version = export_run(folder, learner, load_tasks(config, split), to)
+        elif form == "saved_model":
+            table = load_split(config, split, data_dir)
             version = export_run(folder, learner, table, to)
         elif form == "onnx":
+            table = load_split(config, split, data_dir)
             version = export_run_to_onnx(folder, learner, table, to)
         else:
+            table = load_split(config, split, data_dir)
             version = export_run_to_litert(
                 folder, learner, table, to, precision=precision or "float32"
             )

@@ -115,12 +115,14 @@ def _rows(
 def _installed(kinds: Collection[str]) -> list[str]:
     """Encoders that others have trained and pip has brought, of some examples."""
     entries = {
-        n: e for n, e in ENCODERS.items() if e.pretrained and e.examples in kinds
+        name: entry
+        for name, entry in ENCODERS.items()
+        if entry.pretrained and set(entry.examples) & set(kinds)
     }
     found = [n for n, e in entries.items() if e.package and is_installed(e.package)]
     if not found:
         extras = {"pictures": "photos", "text": "texts"}
-        extra = next((extras[e.examples] for e in entries.values()), "photos")
+        extra = next((extras[e.examples[0]] for e in entries.values()), "photos")
         raise ValueError(
             "`encoder` must be named, or a RUN, where none of "
             f"{', '.join(entries) or 'them'} is installed or takes such examples. "

@@ -47,13 +47,24 @@ def protocol_options(function: Any) -> Any:
     return function
 
 
-def chosen_protocol(context: click.Context) -> MeasuringProtocol[Any, Any]:
+def chosen_protocol(
+    context: click.Context, task: str = "classification"
+) -> MeasuringProtocol[Any, Any]:
     """The protocol that a command line asks for, with its options.
 
+    Args:
+        context: Of the command.
+        task: What the learners of the runs do, which says what they are measured by.
+
     Raises:
-        click.UsageError: When it asks for two, or gives one what is another's.
+        click.UsageError: When it asks for two, or for one of other runs, or gives one
+            what is another's.
     """
     given = context.params
+    usual = _usual(task)
+    for protocol in PROTOCOLS:
+        if protocol.measures != task:
+            _refuse_of_other_runs(context, protocol, usual)
     for protocol in PROTOCOLS:
         if protocol.asked == "choice" and protocol.name == given["protocol"]:
             _refuse_other_options(context, protocol)
@@ -65,9 +76,9 @@ def chosen_protocol(context: click.Context) -> MeasuringProtocol[Any, Any]:
             f"{' and '.join(flags)} must be given one at a time. Received: "
             f"{'both' if len(flags) == 2 else 'all of them'}"
         )
-    chosen = flagged[0] if flagged else _usual()
+    chosen = flagged[0] if flagged else usual
     others = [*flags, *(["--untrained"] if given["untrained"] else [])]
-    for protocol in PROTOCOLS:
+    for protocol in (p for p in PROTOCOLS if p.measures == task):
         for place in declared(protocol):
             value = given[place.name]
             if value is not None and value is not False:
@@ -93,6 +104,27 @@ def _check_own_option(
         raise click.UsageError(f"{option} needs {asked}. Received: {shown} without")
 
 
+def _refuse_of_other_runs(
+    context: click.Context, protocol: _Protocol, usual: _Protocol
+) -> None:
+    """Refuses what asks for a protocol of other runs, and the options of it alone."""
+    taken = _OF_ALL | {field.name for field in dataclasses.fields(usual)}
+    own = {field.name for field in dataclasses.fields(protocol)} - taken
+    if protocol.asked == "flag":
+        own.add(_parameter_of(protocol))
+    if protocol.asked == "choice" and context.params["protocol"] == protocol.name:
+        own.add("protocol")
+    for parameter in context.command.params:
+        name = parameter.name or ""
+        source = context.get_parameter_source(name)
+        if name in own and source is ParameterSource.COMMANDLINE:
+            raise click.UsageError(
+                f"{parameter.opts[0]} must be left out for a run of {usual.measures}. "
+                f"Received: {parameter.opts[0]}",
+                context,
+            )
+
+
 def _refuse_other_options(context: click.Context, protocol: _Protocol) -> None:
     taken = _OF_ALL | {field.name for field in dataclasses.fields(protocol)}
     for parameter in context.command.params:
@@ -113,8 +145,9 @@ def _made(protocol: _Protocol, given: dict[str, Any]) -> MeasuringProtocol[Any, 
     return protocol(**chosen)
 
 
-def _usual() -> _Protocol:
-    return next(protocol for protocol in PROTOCOLS if protocol.asked == "default")
+def _usual(task: str) -> _Protocol:
+    usual = (p for p in PROTOCOLS if p.asked == "default")
+    return next(protocol for protocol in usual if protocol.measures == task)
 
 
 def _parameter_of(protocol: _Protocol) -> str:

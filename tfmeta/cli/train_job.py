@@ -8,9 +8,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tfmeta.callbacks import TrainingProgress
 from tfmeta.classifying.saved_model import find_saved_model, read_description
-from tfmeta.cli.progress import RepeatedProgress, progress_bar
+from tfmeta.cli.progress import progress_bar
+from tfmeta.cli.regression_job import (
+    train_and_measure_tasks,
+    train_seeds_of_tasks,
+)
+from tfmeta.cli.training_steps import train_with_progress
 from tfmeta.console import Console
 from tfmeta.datasets import ClassTable
 from tfmeta.datasets.registry import DATASETS
@@ -25,11 +29,16 @@ from tfmeta.runs.data import are_photographs, kind_of, own_splits
 from tfmeta.runs.defaults import unused_by, usual_learners
 from tfmeta.runs.export import export_run
 from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run
-from tfmeta.runs.pictures import draw_curve, draw_episodes
-from tfmeta.runs.plan import plan_training
+from tfmeta.runs.pictures import draw_episodes
+from tfmeta.runs.plan import plan_classification
 from tfmeta.runs.run_folder import RunFolder
-from tfmeta.runs.run_in_words import describe_training, describe_validation
-from tfmeta.runs.train import train
+from tfmeta.runs.run_in_words import describe_training
+
+# What `metrics.json` holds.
+_FIGURES = {
+    "classification": "the figures, per episode and per class",
+    "regression": "the errors, task by task",
+}
 
 
 def run_training(
@@ -44,15 +53,20 @@ def run_training(
     """Trains, evaluates, draws, exports, and says what to type next."""
     console = Console()
     folder = RunFolder(path)
-    _train_and_measure(
-        console,
-        config,
-        folder,
-        chosen=chosen,
-        resume=resume,
-        test_episodes_count=test_episodes_count,
-        data_dir=data_dir,
-    )
+    if config.task == "regression":
+        train_and_measure_tasks(
+            console, config, folder, resume=resume, num_episodes=test_episodes_count
+        )
+    else:
+        _train_and_measure(
+            console,
+            config,
+            folder,
+            chosen=chosen,
+            resume=resume,
+            test_episodes_count=test_episodes_count,
+            data_dir=data_dir,
+        )
     _say_what_is_there(console, folder)
 
 
@@ -76,6 +90,11 @@ def run_trainings(
         data_dir: Where data sets are kept, `None` for the default.
     """
     console = Console()
+    if config.task == "regression":
+        train_seeds_of_tasks(
+            console, config, paths, resume=resume, num_episodes=test_episodes_count
+        )
+        return
     results = []
     for seed, path in paths.items():
         results.append(
@@ -106,7 +125,7 @@ def _train_and_measure(
     data_dir: Path | None,
 ) -> EvaluationResult:
     # All of it before the first line: nothing is announced that is then refused.
-    plan = plan_training(config, chosen=chosen, data_dir=data_dir)
+    plan = plan_classification(config, chosen=chosen, data_dir=data_dir)
     config, table = plan.config, plan.train_table
     episodes = draw_test_episodes(config, chosen=chosen, data_dir=data_dir)
     why = None if folder.exists else _why_no_other(config, chosen, table)
@@ -116,38 +135,14 @@ def _train_and_measure(
     if config.skip_bad:
         for note in own_splits(config, data_dir).whole_notes:
             console.say(f"Note: {note}")
-    verb = "Going on with" if resume and folder.exists else "Training"
-    if resume and not folder.exists:
-        console.say(f"Note: there is nothing to go on with in {folder.path}")
-    entry = learner_entry(config.learner)
-    training = describe_training(config, table)
-    work = f"{training}, {config.steps:,} steps"
-    if entry.trains_on == "nothing":
-        verb, work = "Making", "nothing to train"
-    console.say(
-        f"{verb} a {entry.title} on {config.dataset}: {work}, into {folder.path}"
+    learner = train_with_progress(
+        console,
+        plan,
+        folder,
+        training=describe_training(config, table),
+        resume=resume,
+        data_dir=data_dir,
     )
-    bar = TrainingProgress(
-        console, training=training, validation=describe_validation(config)
-    )
-    features = RepeatedProgress(console, "computing features")
-    try:
-        learner = train(
-            config,
-            folder,
-            resume=resume,
-            data_dir=data_dir,
-            callbacks=[bar],
-            plan=plan,
-            on_features=features,
-        )
-    finally:
-        # Ctrl-C must not leave a terminal without its cursor.
-        bar.stop()
-        features.stop()
-    history = folder.read_history()
-    if history:
-        draw_curve(history, config, folder.curve_picture)
 
     with progress_bar(console, "evaluating") as report:
         result = evaluate_run(
@@ -169,6 +164,7 @@ def _train_and_measure(
 
 def _say_what_is_there(console: Console, folder: RunFolder) -> None:
     path, pictures = folder.path, folder.episodes_picture.exists()
+    config = folder.read_config()
     console.say("")
     console.say(f"The run is in {path}:")
     for name, what in (
@@ -176,7 +172,7 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
             folder.learner_file.name,
             "the learner, for tfmeta.load",
         ),
-        (folder.metrics_file.name, "the figures, per episode and per class"),
+        (folder.metrics_file.name, _FIGURES[config.task]),
         *(
             [
                 (
@@ -185,6 +181,11 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
                 )
             ]
             if pictures
+            else []
+        ),
+        *(
+            [(folder.fits_picture.name, "test tasks, predicted against true")]
+            if folder.fits_picture.exists()
             else []
         ),
         *(
@@ -197,18 +198,25 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
         console.say(f"  {name:16} {what}")
     console.say("")
     console.say("What to type next:")
-    by_names = folder.read_config().support == "attributes"
-    labelled, query = _files_of(folder)
-    known = '--classes "CAT,DOG"' if by_names else f"--support {labelled}"
+    by_names = config.support == "attributes"
+    regression = config.task == "regression"
+    # Of several ways to measure only classification has a choice.
+    plain = by_names or regression
     others = ["tfmeta train --dataset omniglot   (see tfmeta datasets --help)"]
     word = shell_word(path)
-    classify = [f"tfmeta classify {word} {known} --query {query}"]
     for command in (
-        f"tfmeta evaluate {word}{'' if by_names else ' --realistic'}",
-        *([] if by_names and not pictures else classify),
-        *(others if folder.read_config().dataset in DATASETS else []),
+        f"tfmeta evaluate {word}{'' if plain else ' --realistic'}",
+        *([] if regression or (by_names and not pictures) else _classify(folder)),
+        *(others if config.dataset in DATASETS else []),
     ):
         console.say(f"  {command}")
+
+
+def _classify(folder: RunFolder) -> list[str]:
+    labelled, query = _files_of(folder)
+    by_names = folder.read_config().support == "attributes"
+    known = '--classes "CAT,DOG"' if by_names else f"--support {labelled}"
+    return [f"tfmeta classify {shell_word(folder.path)} {known} --query {query}"]
 
 
 def _files_of(folder: RunFolder) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from tfmeta.episodes.keras_augmentation import KerasAugmentation
 from tfmeta.episodes.mixture import Mixture
 from tfmeta.episodes.sinusoids import Sinusoids
 from tfmeta.episodes.supervised import as_supervised
+from tfmeta.episodes.task_episodes import TaskEpisodes
 from tfmeta.episodes.task_sequence import TaskSequence
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "RandomAffine",
     "Sinusoids",
     "as_supervised",
+    "TaskEpisodes",
     "TaskSequence",
 ]

@@ -16,6 +16,8 @@ from tfmeta.evaluation.open_set import evaluate_open_set
 from tfmeta.evaluation.open_set_result import OpenSetResult
 from tfmeta.evaluation.pretraining import Pretraining
 from tfmeta.evaluation.realistic import RealisticEpisodes, realistic_episodes
+from tfmeta.evaluation.regression import evaluate_regression
+from tfmeta.evaluation.regression_result import RegressionResult
 from tfmeta.evaluation.result import EvaluationResult
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.evaluation.training_seeds import TrainingSeeds, over_training_seeds
@@ -31,6 +33,7 @@ __all__ = [
     "PairedComparison",
     "Pretraining",
     "RealisticEpisodes",
+    "RegressionResult",
     "Reliability",
     "Threshold",
     "TrainingSeeds",
@@ -43,6 +46,7 @@ __all__ = [
     "evaluate_modified_hausdorff",
     "modified_hausdorff_distance",
     "evaluate_open_set",
+    "evaluate_regression",
     "evaluation_protocol",
     "over_episode_draws",
     "over_test_classes",

@@ -102,8 +102,38 @@ class OpenSetFigure(Episodes):
     threshold: Threshold
 
 
-class DescribedRun(TypedDict):
-    """All of it."""
+class OverTasks(TypedDict):
+    """A mean over test tasks, and the half-width of its interval over them."""
+
+    mean: float
+    half_width: float | None
+
+
+class Columns(TypedDict):
+    """Which column of a file is what; features and targets in their order."""
+
+    task: str
+    features: list[str]
+    targets: list[str]
+
+
+class RegressionFigure(TypedDict):
+    """Errors on test tasks, of one target."""
+
+    target: str
+    data: str
+    shots: int
+    queries: int
+    episodes: int
+    seed: int
+    test_tasks: int
+    transductive: bool
+    rmse: dict[str, OverTasks]
+    mae: dict[str, OverTasks]
+
+
+class _OfEveryRun(TypedDict):
+    """What every run says."""
 
     learner: Learner
     training_data: str
@@ -118,6 +148,13 @@ class DescribedRun(TypedDict):
     failure: str | None
     test_figures: list[AccuracyFigure]
     open_set: list[OpenSetFigure]
+
+
+class DescribedRun(_OfEveryRun, total=False):
+    """All of it; the last two are of runs of regression, whose classes are tasks."""
+
+    columns: Columns
+    regression: list[RegressionFigure]
 
 
 def as_described_run(description: Any) -> DescribedRun | None:

@@ -12,6 +12,7 @@ from typing import Any
 
 from tfmeta.datasets.imagenet.dataset import LICENCE
 from tfmeta.export.card_figures import figures_of, tasks_in_words, ways_and_shots
+from tfmeta.export.card_regression import regression_sections
 from tfmeta.export.card_text import (
     as_code,
     example_in_words,
@@ -57,18 +58,21 @@ def model_card(content: Mapping[str, Any]) -> str:
         "known of this model. The sections are those of Mitchell et al. (2019), "
         "*Model Cards for Model Reporting*.",
     ]
-    for title, section in (
-        ("Model details", _details(content, run)),
-        ("How to call it", _signatures(content)),
-        ("Intended use", _use(content, run)),
-        ("Factors", _factors(run)),
-        ("Metrics", _metrics(run)),
-        ("Evaluation data", _evaluation_data(content, run)),
-        ("Training data", _training_data(content, run)),
-        ("Quantitative analyses", _analyses(run)),
-        ("Ethical considerations", _ethics(content)),
-        ("Caveats and recommendations", _caveats(content, run)),
-    ):
+    sections = {
+        "Model details": _details(content, run),
+        "How to call it": _signatures(content),
+        "Intended use": _use(content, run),
+        "Factors": _factors(run),
+        "Metrics": _metrics(run),
+        "Evaluation data": _evaluation_data(content, run),
+        "Training data": _training_data(content, run),
+        "Quantitative analyses": _analyses(run),
+        "Ethical considerations": _ethics(content),
+        "Caveats and recommendations": _caveats(content, run),
+    }
+    if run is not None and "regression" in run:
+        sections |= regression_sections(run, run["regression"])
+    for title, section in sections.items():
         blocks += [f"## {title}", *_joined(section)]
     return "\n\n".join(blocks) + "\n"
 

@@ -49,8 +49,9 @@ class Trials:
         if state is None:
             return
         files = endpoint.takes_files
+        given = {**endpoint.trial, **state}
         request = {
-            spec.name: state[spec.name] if spec.name in state else _made_up(spec, files)
+            spec.name: given[spec.name] if spec.name in given else _made_up(spec, files)
             for spec in endpoint.inputs
         }
         ours = [spec for spec in endpoint.inputs if spec.name not in state]

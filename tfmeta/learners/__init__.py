@@ -34,6 +34,7 @@ from tfmeta.learners.optimization_based.reptile import Reptile
 from tfmeta.learners.optimization_based.training_memory import (
     predict_training_memory,
 )
+from tfmeta.learners.standardized_learner import StandardizedLearner
 
 __all__ = [
     "ANIL",
@@ -56,5 +57,6 @@ __all__ = [
     "Reptile",
     "SiameseNetwork",
     "SimpleShot",
+    "StandardizedLearner",
     "predict_training_memory",
 ]

@@ -13,9 +13,9 @@ from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.earlier_results import complete_results
 from tfmeta.runs.measuring.measure import measure
 from tfmeta.runs.pictures import draw_curve
-from tfmeta.runs.plan import TrainingPlan
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner, train
+from tfmeta.runs.training_plan import TrainingPlan
 
 
 def train_row(

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import inspect
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 
 from tfmeta.argument_names import renamed_arguments
 from tfmeta.datasets import ClassTable
-from tfmeta.encoders import KochConvNet, TextEncoder
+from tfmeta.datasets.task_table import TaskTable
+from tfmeta.encoders import MLP, KochConvNet, TextEncoder
 from tfmeta.episodes import KerasAugmentation, RandomAffine
 from tfmeta.learners import FewShotLearner
 from tfmeta.registry import (
@@ -19,6 +21,7 @@ from tfmeta.registry import (
     LearnerEntry,
     is_pretrained,
     learner_entry,
+    regressing_learners,
     resolve,
 )
 from tfmeta.runs.array_encoder import build_array_encoder
@@ -71,7 +74,7 @@ def make_learner(config: TrainConfig, train_table: ClassTable) -> FewShotLearner
     try:
         with renamed_arguments({"input_shape": "pictures"}):
             encoder = build_encoder(config, train_table)
-        return _of_encoder(entry, config, encoder, train_table)
+        return _of_encoder(entry, config, encoder, _known(config, encoder, train_table))
     finally:
         keras.config.set_dtype_policy(policy)
 
@@ -83,11 +86,62 @@ _GIVEN = (
 )
 
 
+def build_regression_learner(config: TrainConfig, table: TaskTable) -> FewShotLearner:
+    """A compiled, untrained learner of regression, of rows of numbers.
+
+    Args:
+        config: The run.
+        table: The training tasks: how many features and outputs there are.
+
+    Raises:
+        ValueError: As `make_learner`, and when the learner does not regress.
+    """
+    entry, policy = learner_entry(config.learner), keras.config.dtype_policy()
+    keras.config.set_dtype_policy(config.dtype_policy)
+    try:
+        encoder = MLP((len(table.feature_names),), seed=config.seed)
+        known = {
+            "seed": config.seed,
+            "ways": len(table.target_names),
+            "task": "regression",
+        }
+        learner = _of_encoder(entry, config, encoder, known)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    if learner.task != "regression":
+        raise ValueError(
+            "`learner` must be one that regresses where there is a `target_column`: "
+            f"{', '.join(regressing_learners())}, or of your own one that declares "
+            f"task = 'regression'. Received: learner={config.learner!r}, with "
+            f"task={learner.task!r}"
+        )
+    compile_learner(config, learner)
+    return learner
+
+
+def _known(
+    config: TrainConfig, encoder: keras.Model, train_table: ClassTable
+) -> dict[str, Any]:
+    """Arguments of a learner of classes that follow from the rest of a run."""
+    entry = learner_entry(config.learner)
+    head = HEADS.get(str(config.learner_arguments.get("head")))
+    known: dict[str, Any] = {
+        "seed": config.seed,
+        "base_classes": train_table.num_classes,
+        "ways": None if head is not None and head.any_ways else config.training.ways,
+    }
+    if entry.attribute_encoder is not None:
+        known["attribute_encoder"] = build_attribute_encoder(
+            entry, config, train_table, encoder.output_shape[-1]
+        )
+    return known
+
+
 def _of_encoder(
     entry: LearnerEntry,
     config: TrainConfig,
     encoder: keras.Model,
-    train_table: ClassTable,
+    known: Mapping[str, Any],
 ) -> FewShotLearner:
     """The untrained learner: of its encoder, its arguments, and what a run knows."""
     make = resolve(entry.path)
@@ -104,17 +158,7 @@ def _of_encoder(
             f"`learner_arguments` must be among those of a {entry.title}, "
             f"{', '.join(accepted)}. Received: learner_arguments={arguments!r}"
         )
-    head = HEADS.get(str(arguments.get("head")))
-    known: dict[str, Any] = {
-        "seed": config.seed,
-        "base_classes": train_table.num_classes,
-        "ways": None if head is not None and head.any_ways else config.training.ways,
-    }
     known = {name: value for name, value in known.items() if name in names}
-    if entry.attribute_encoder is not None:
-        known["attribute_encoder"] = build_attribute_encoder(
-            entry, config, train_table, encoder.output_shape[-1]
-        )
     with warnings.catch_warnings():
         # Which layers of a copy are other ones concerns who holds the first encoder.
         warnings.filterwarnings("ignore", message="The learner's `encoder` is a copy")

@@ -12,6 +12,7 @@ from tfmeta.datasets.own.own_split import OwnSplits
 from tfmeta.datasets.registry import DATASETS
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import own_splits
+from tfmeta.runs.regression.data import changes_of_tasks
 
 _MOST_NAMED = 5
 
@@ -19,7 +20,7 @@ _MOST_NAMED = 5
 def changes_of_data(
     config: TrainConfig, data_dir: str | os.PathLike[str] | None = None
 ) -> str | None:
-    """What is other about the classes than when a run began, in one sentence.
+    """What is other about the classes or tasks than when a run began, in a sentence.
 
     Args:
         config: Of the run's folder.
@@ -31,6 +32,8 @@ def changes_of_data(
     Raises:
         FileNotFoundError, ValueError: When the data cannot be opened.
     """
+    if config.task == "regression":
+        return changes_of_tasks(config)
     kept = config.splits
     # What others have prepared, by its name, stays as it is.
     if config.dataset in DATASETS or kept is None or is_tfds(config.dataset):

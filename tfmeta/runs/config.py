@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from tfmeta.registry import learner_entry
 from tfmeta.registry_in_words import named_encoders, named_learners, usual_encoders
@@ -42,6 +42,7 @@ class TrainConfig:
         "banking77: new_intents, all_intents).",
         unit="name",
         without="the first of these",
+        of_task="classification",
     )
     size: int | None = parameter(
         None,
@@ -50,6 +51,7 @@ class TrainConfig:
         at_least=1,
         at_most=MOST_PIXELS,
         without="28 for omniglot; the pictures' own",
+        of_task="classification",
     )
     skip_bad: bool = parameter(
         False,
@@ -62,18 +64,21 @@ class TrainConfig:
         "Of a CSV file of texts: the column that holds them.",
         unit="name",
         without="text, where the file has it",
+        of_task="classification",
     )
     path_column: str | None = parameter(
         None,
         "Of a CSV file that lists files: the column of their paths.",
         unit="name",
         without="path, where the file has no texts",
+        of_task="classification",
     )
     label_column: str | None = parameter(
         None,
         "Of a CSV file: the column of the names of classes.",
         unit="name",
         without="label",
+        of_task="classification",
     )
     group_column: str | None = parameter(
         None,
@@ -81,6 +86,29 @@ class TrainConfig:
         "--same-group.",
         unit="name",
         without="no groups",
+        of_task="classification",
+    )
+    task_column: str | None = parameter(
+        None,
+        "Trains regression of your own CSV file: the column that says which task a row "
+        "is of, as prices of houses have a town.",
+        unit="column",
+        without="none, classification",
+        of_task="regression",
+    )
+    target_column: str | None = parameter(
+        None,
+        "The column to predict, beside --task-column; several are separated by commas.",
+        unit="column",
+        without="none",
+        of_task="regression",
+    )
+    feature_column: str | None = parameter(
+        None,
+        "The columns to predict from, beside --task-column, separated by commas.",
+        unit="column",
+        without="all others",
+        of_task="regression",
     )
     learner: str = parameter(
         "prototypical",
@@ -119,6 +147,7 @@ class TrainConfig:
         at_least=1,
         at_most=MOST,
         trains_on="examples",
+        of_task="classification",
     )
     validation: HeldOutEpisodeConfig = part(
         HeldOutEpisodeConfig(), "validation or test"
@@ -132,6 +161,7 @@ class TrainConfig:
         at_least=1,
         at_most=1024,
         of_training=True,
+        of_task="classification",
     )
     encoder: str | None = parameter(
         None,
@@ -140,6 +170,7 @@ class TrainConfig:
         "that is trained already, a projection of its features is trained.",
         unit="name|path",
         without=usual_encoders(),
+        of_task="classification",
     )
     dtype_policy: str = parameter(
         "float32",
@@ -152,6 +183,7 @@ class TrainConfig:
         "Distort training pictures.",
         opposite="no_augment",
         of_training=True,
+        of_task="classification",
     )
     epochs: int = parameter(
         10,
@@ -188,8 +220,8 @@ class TrainConfig:
     )
     splits: dict[str, Any] | None = parameter(
         None,
-        "Of data of your own: the origins of the classes of each split, as they were "
-        "when the run began.",
+        "Of data of your own: the origins of the classes, or tasks, of each split, as "
+        "they were when the run began.",
         has_option=False,
     )
     characters: bool = parameter(
@@ -202,6 +234,25 @@ class TrainConfig:
     def __post_init__(self) -> None:
         for place in places(type(self)):
             place.check(place.value_in(self))
+        if (self.task_column is None) != (self.target_column is None) or (
+            self.feature_column is not None and self.task_column is None
+        ):
+            raise ValueError(
+                "`task_column` and `target_column` must come together, and "
+                "`feature_column` with both. Received: task_column="
+                f"{self.task_column!r}, target_column={self.target_column!r}, "
+                f"feature_column={self.feature_column!r}"
+            )
+
+    @property
+    def task(self) -> Literal["classification", "regression"]:
+        """What the run's learner does, as `LearnerContract.task` has it."""
+        return "classification" if self.task_column is None else "regression"
+
+    @property
+    def figure(self) -> str:
+        """Name of the figure that validation goes by."""
+        return "accuracy" if self.task == "classification" else "mean_squared_error"
 
     @property
     def steps(self) -> int:

@@ -38,7 +38,15 @@ def load_split(
     Returns:
         Its table. Where classes are known by their attributes and the data set has
         none, these are the names of the classes.
+
+    Raises:
+        ValueError: For a run of regression, which has no classes.
     """
+    if config.task != "classification":
+        raise ValueError(
+            "this takes a run of classification, which has classes. Received: one of "
+            f"{config.task}, of {config.target_column!r} by {config.task_column!r}"
+        )
     table = _load(config, split, data_dir)
     if config.support != "attributes" or table.class_attributes is not None:
         return table

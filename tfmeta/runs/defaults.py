@@ -21,6 +21,7 @@ from tfmeta.registry import (
 )
 from tfmeta.runs.config import TrainConfig, check_no_columns, options
 from tfmeta.runs.parameter import Place
+from tfmeta.runs.regression.defaults import regression_config, usual_regression
 from tfmeta.runs.sizing import check_splits, check_tasks, lowered_to_data
 
 # What is other than `TrainConfig`'s, by option.
@@ -61,6 +62,9 @@ def default_config(
     """
     chosen = with_full_paths(chosen)
     dataset = with_full_paths({"dataset": dataset})["dataset"]
+    columns = _columns_of(chosen)
+    if columns:
+        return _of_tasks(dataset, columns, chosen)
     if dataset in DATASETS:
         check_no_columns(dataset, chosen)
         chosen = _with_learner(chosen, DATASETS[dataset].learners)
@@ -71,14 +75,50 @@ def default_config(
             "`protocol` must be left out for data of your own, which have none. "
             f"Received: protocol={chosen['protocol']!r}"
         )
-    if not dataset.startswith("tfds:") and not Path(dataset).exists():
+    if not dataset.startswith("tfds:"):
+        _check_there(dataset)
+    check_used(chosen)
+    return _of_own(dataset, chosen, data_dir)
+
+
+def _check_there(dataset: str) -> None:
+    if not Path(dataset).exists():
         raise ValueError(
             f"`dataset` must be one of {', '.join(DATASETS)}, or the path of a "
             "folder, CSV or .npz file of your own, or tfds:NAME for a data set of "
             f"TensorFlow Datasets. Received: {dataset!r}, and there is no such path"
         )
+
+
+def _columns_of(chosen: Mapping[str, Any]) -> list[str]:
+    """Those of what is chosen that make a run one of regression."""
+    return [p.name for p in options() if _is_of_regression(p) and p.name in chosen]
+
+
+def _is_of_regression(place: Place) -> bool:
+    return place.parameter.of_task == "regression"
+
+
+def _of_tasks(
+    dataset: str, columns: Sequence[str], chosen: Mapping[str, Any]
+) -> TrainConfig:
+    """The configuration of a run of regression."""
+    first = columns[0]
+    if dataset in DATASETS or dataset.startswith("tfds:"):
+        raise ValueError(
+            f"`{first}` must be left out but for a CSV file of your own. Received: "
+            f"{first}={chosen[first]!r} for {dataset}"
+        )
+    _check_there(dataset)
+    for name in ("task_column", "target_column"):
+        if name not in chosen:
+            raise ValueError(
+                f"`{name}` must be given with `{first}`: one says which task a row is "
+                f"of, the other what is predicted. Received: {first}="
+                f"{chosen[first]!r} alone"
+            )
     check_used(chosen)
-    return _of_own(dataset, chosen, data_dir)
+    return regression_config(dataset, chosen)
 
 
 def usual_config(dataset: str, chosen: Mapping[str, Any]) -> TrainConfig:
@@ -91,6 +131,8 @@ def usual_config(dataset: str, chosen: Mapping[str, Any]) -> TrainConfig:
     Raises:
         ValueError: When values are out of their bounds or do not fit each other.
     """
+    if _columns_of(chosen):
+        return usual_regression(dataset, chosen)
     return _config(dataset, DEFAULTS.get(dataset, _OWN), chosen)
 
 
@@ -135,6 +177,7 @@ def defaults_in_words() -> dict[str, str]:
     of_data["your own photographs"] = _config(
         "", _OWN, _with_learner({}, PHOTOGRAPH_LEARNERS)
     )
+    of_data["your own regression"] = usual_regression("", {})
     of_learners = {name: learner_defaults({"learner": name}) for name in LEARNERS}
     words = {}
     for place in options():
@@ -195,6 +238,13 @@ def _in_words(place: Place, config: TrainConfig) -> str:
 
 def check_used(chosen: Mapping[str, Any]) -> None:
     """Refuses choices that say how another sort of learner is trained."""
+    task = "regression" if _columns_of(chosen) else "classification"
+    for place in options():
+        if place.name in chosen and place.parameter.of_task not in (None, task):
+            raise ValueError(
+                f"`{place.name}` must be left out for {task}, which makes no use of "
+                f"it. Received: {place.name}={chosen[place.name]!r}"
+            )
     learner = chosen.get("learner", TrainConfig.learner)
     trains_on = learner_entry(learner).trains_on
     _check_used_by_encoder(chosen)

@@ -20,19 +20,24 @@ class EpisodeConfig:
     """
 
     ways: int = parameter(
-        5, "Classes per {where} task.", unit="classes", at_least=2, at_most=MOST
+        5,
+        "Classes per {where} task.",
+        unit="classes",
+        at_least=2,
+        at_most=MOST,
+        of_task="classification",
     )
     shots: int | tuple[int, int] = parameter(
         1,
-        "Support examples per class of a {where} task; 1-5 lets them vary from task "
-        "to task.",
+        "Support examples per class of a {where} task, of regression per task; 1-5 "
+        "lets them vary from task to task.",
         unit="examples",
         at_least=1,
         at_most=MOST,
     )
     queries: int = parameter(
         15,
-        "Queries per class of a {where} task.",
+        "Queries per class of a {where} task, of regression per task.",
         unit="examples",
         at_least=1,
         at_most=MOST,
@@ -44,6 +49,7 @@ class EpisodeConfig:
         at_least=0,
         at_most=MOST,
         of_all_tasks=True,
+        of_task="classification",
     )
     distractors: int = parameter(
         0,
@@ -52,12 +58,14 @@ class EpisodeConfig:
         at_least=0,
         at_most=MOST,
         of_all_tasks=True,
+        of_task="classification",
     )
     same_group: bool = parameter(
         False,
         "Draw all classes of a task from one group (alphabet, domain, superclass).",
         opposite="any_group",
         of_all_tasks=True,
+        of_task="classification",
     )
 
     def __post_init__(self) -> None:
@@ -89,7 +97,7 @@ class HeldOutEpisodeConfig(EpisodeConfig):
 
     shots: int = parameter(
         1,
-        "Support examples per class of a {where} task.",
+        "Support examples per class of a {where} task, of regression per task.",
         unit="examples",
         at_least=1,
         at_most=MOST,

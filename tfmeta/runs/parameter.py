@@ -35,6 +35,7 @@ class Parameter:
         of_training: Whether it says how something is trained, and so nothing of a
             learner without training steps.
         has_option: Whether the command line has an option for it.
+        of_task: Which runs it is for, by what their learners do; `None` for all.
     """
 
     help: str
@@ -50,6 +51,7 @@ class Parameter:
     trains_on: Literal["episodes", "examples"] | None = None
     of_training: bool = False
     has_option: bool = True
+    of_task: Literal["classification", "regression"] | None = None
 
 
 def parameter(default: Any, help: str, **known: Any) -> Any:

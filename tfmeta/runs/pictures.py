@@ -16,6 +16,7 @@ from tfmeta.evaluation.checks import (
     answered_ways,
     present_ways,
 )
+from tfmeta.evaluation.figure import figure_of
 from tfmeta.learners import FewShotLearner
 from tfmeta.printable import short_name
 from tfmeta.runs.config import TrainConfig
@@ -29,7 +30,8 @@ _MOST_QUERIES = 8
 def draw_curve(
     history: dict[str, list[float | None]], config: TrainConfig, path: Path
 ) -> None:
-    """Loss and accuracy by epoch, of training and of validation."""
+    """Loss and figure by epoch, of training and of validation."""
+    shown = figure_of(config.task)
     # Training usually has more ways, and so the lower accuracy.
     training = f"training, {describe_training(config, None)}"
     validation = f"validation, {describe_validation(config)}"
@@ -38,14 +40,15 @@ def draw_curve(
     epochs = np.arange(1, len(history["loss"]) + 1)
     # None where the answers were no numbers.
     values = {name: np.asarray(given, np.float64) for name, given in history.items()}
-    for axes, name in ((left, "loss"), (right, "accuracy")):
+    for axes, name in ((left, "loss"), (right, shown.name)):
         axes.plot(epochs, values[name], marker=".", label=training)
         axes.plot(epochs, values[f"val_{name}"], marker=".", label=validation)
         axes.set_xlabel("epoch")
-        axes.set_ylabel(name)
+        axes.set_ylabel(name.replace("_", " "))
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
-    best = int(np.nanargmax(values["val_accuracy"]))
+    choose = np.nanargmax if shown.higher_is_better else np.nanargmin
+    best = int(choose(values[f"val_{shown.name}"]))
     right.axvline(best + 1, color="grey", linestyle=":", label="selected epoch")
     left.legend()
     right.legend()

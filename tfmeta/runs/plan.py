@@ -17,35 +17,64 @@ from tfmeta.registry import is_pretrained, learner_entry
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.data import kind_of, load_split, own_splits, with_splits
+from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
 from tfmeta.runs.pretrained_encoder import encoder_name
+from tfmeta.runs.regression.plan import plan_regression, untrained
 from tfmeta.runs.seen_classes import classes_seen
 from tfmeta.runs.sizing import check_tasks
 from tfmeta.runs.training_data import open_training, validation_episodes
+from tfmeta.runs.training_plan import Prepared, TrainingPlan
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingPlan:
-    """All that a training begins with.
+class ClassesPlan(TrainingPlan):
+    """All that a training on classes begins with.
 
     Attributes:
-        config: The run; of the user's own data it says how they are split.
         train_table: The training classes.
         validation_table: The validation classes.
         validation: The validation episodes.
-        validation_steps: In how many steps they come.
         training: The training batches from a step on; `None` without training steps.
         learner: The untrained learner, compiled.
-        classes: What training sees, as `classes_seen` says it.
     """
 
-    config: TrainConfig
     train_table: ClassTable
     validation_table: ClassTable
     validation: Episodes
-    validation_steps: int
     training: Callable[[int], tf.data.Dataset] | None
     learner: FewShotLearner
-    classes: dict[str, list[str]]
+
+    def prepared(
+        self,
+        *,
+        data_dir: str | os.PathLike[str] | None = None,
+        on_features: Callable[[int, int], None] | None = None,
+    ) -> Prepared:
+        """The learner, or what is trained behind a frozen encoder in its place."""
+        config, learner = self.config, self.learner
+        usual = Prepared(learner, self.training, self.validation)
+        if self.training is None:
+            prepare_untrained(
+                learner, self.train_table, data_dir=data_dir, on_progress=on_features
+            )
+            return usual
+        behind = BehindFrozen.of(
+            config,
+            learner,
+            self.train_table,
+            self.validation_table,
+            data_dir=data_dir,
+            on_progress=on_features,
+        )
+        if behind is None:
+            return usual
+        validation, _ = validation_episodes(config, behind.validation_table)
+        return Prepared(
+            behind.learner,
+            open_training(config, behind.train_table, validation),
+            validation,
+            whole=lambda _: behind.whole(config),
+        )
 
 
 def plan_training(
@@ -66,6 +95,18 @@ def plan_training(
         ValueError: When the data do not allow such tasks or batches, there is no such
             learner or encoder, or they do not fit each other.
     """
+    if config.task == "regression":
+        return plan_regression(config)
+    return plan_classification(config, chosen=chosen, data_dir=data_dir)
+
+
+def plan_classification(
+    config: TrainConfig,
+    *,
+    chosen: Collection[str] | None = None,
+    data_dir: str | os.PathLike[str] | None = None,
+) -> ClassesPlan:
+    """As `plan_training`, of a run of classes."""
     if config.dataset not in DATASETS and config.splits is None:
         config = with_splits(config, own_splits(config, data_dir))
     train_table = load_split(config, "train", data_dir)
@@ -83,7 +124,7 @@ def plan_training(
     trains = learner_entry(config.learner).trains_on != "nothing"
     training = open_training(config, train_table, validation) if trains else None
     learner = build_learner(config, train_table)
-    return TrainingPlan(
+    return ClassesPlan(
         config=config,
         train_table=train_table,
         validation_table=validation_table,
@@ -97,6 +138,19 @@ def plan_training(
             learns_from_them=trains or _learns_untrained(config, learner, train_table),
         ),
     )
+
+
+def untrained_learner(
+    config: TrainConfig, data_dir: str | os.PathLike[str] | None = None
+) -> FewShotLearner:
+    """The learner of a run with its first weights, of the examples of its data set.
+
+    Raises:
+        FileNotFoundError, ValueError: As `plan_training`.
+    """
+    if config.task == "regression":
+        return untrained(config)
+    return build_learner(config, load_split(config, "train", data_dir))
 
 
 def _learns_untrained(

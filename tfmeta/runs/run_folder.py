@@ -101,17 +101,18 @@ class RunFolder:
     | `learner.keras` | the learner with those weights |
     | `failure.json` | why training stopped before its end |
     | `timing.json` | seconds of training, over all resumes |
-    | `history.json`, `curve.png` | losses and accuracies by epoch |
+    | `history.json`, `curve.png` | losses and accuracies by epoch; of regression squared errors, in deviations of the target |
     | `metrics.json` | the test figures |
     | `episodes.png` | test episodes, predictions right and wrong |
     | `lake.json`, `lake.png` | the answers in Lake's one-shot test, right and wrong |
     | `confusion.png` | which test classes were taken for which |
+    | `fits.png` | of regression, test tasks: predicted against true |
     | `open_set.json` | figures and threshold of unknown classes |
     | `saved_model/1/` | the SavedModel to serve |
 
     Args:
         path: The folder; it need not exist.
-    """
+    """  # noqa: E501
 
     def __init__(self, path: str | os.PathLike) -> None:
         self.path = Path(path)
@@ -129,6 +130,7 @@ class RunFolder:
         self.lake_file = self.path / "lake.json"
         self.lake_picture = self.path / "lake.png"
         self.confusion_picture = self.path / "confusion.png"
+        self.fits_picture = self.path / "fits.png"
         self.open_set_file = self.path / "open_set.json"
         self.saved_model = self.path / "saved_model"
 
@@ -169,14 +171,15 @@ class RunFolder:
         return read_json(self.timing_file, _Timing)["training_seconds"]
 
     def read_history(self) -> History:
-        """Losses and accuracies by epoch; empty where nothing was trained.
+        """Losses and figures by epoch; empty where nothing was trained.
 
         Raises:
             FileNotFoundError: When training has not ended.
             ValueError: When the file that holds them is damaged.
         """
         history = read_json(self.history_file, History)
-        wanted = ("loss", "accuracy", "val_loss", "val_accuracy")
+        figure = self.read_config().figure
+        wanted = ("loss", figure, "val_loss", f"val_{figure}")
         missing = [name for name in wanted if name not in history]
         lengths = {len(values) for values in history.values()}
         if history and (missing or len(lengths) > 1 or 0 in lengths):
@@ -186,10 +189,10 @@ class RunFolder:
             )
         if history and not any(
             value is not None and math.isfinite(value)
-            for value in history["val_accuracy"]
+            for value in history[f"val_{figure}"]
         ):
             raise ValueError(
-                f"`val_accuracy` in {self.history_file} must be a number for one epoch "
+                f"`val_{figure}` in {self.history_file} must be a number for one epoch "
                 "or more. Received: none"
             )
         return history

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.registry import learner_entry
-from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.config import EpisodeConfig, TrainConfig
 
 
 def describe_training(config: TrainConfig, train_table: ClassTable | None) -> str:
@@ -15,6 +15,8 @@ def describe_training(config: TrainConfig, train_table: ClassTable | None) -> st
         train_table: The training classes, of which a learner of examples sees
             all; where it is `None` their number is left out.
     """
+    if config.task == "regression":
+        return _rows_in_words(config.training)
     if learner_entry(config.learner).trains_on == "episodes":
         least, most = config.training.least_shots, config.training.most_shots
         shots = f"{most}-shot" if least == most else f"{least}- to {most}-shot"
@@ -27,6 +29,8 @@ def describe_training(config: TrainConfig, train_table: ClassTable | None) -> st
 
 def describe_validation(config: TrainConfig) -> str:
     """What is validated on, e.g. "5-way 1-shot"."""
+    if config.task == "regression":
+        return _rows_in_words(config.validation)
     return f"{config.validation.ways}-way {config.validation.shots}-shot"
 
 
@@ -37,6 +41,12 @@ def describe_run(config: TrainConfig) -> str:
         config: The run.
     """
     entry, test = learner_entry(config.learner), config.test
+    if config.task == "regression":
+        return (
+            f"trains a {entry.title} to predict {config.target_column} by "
+            f"{config.task_column}, on tasks of {_rows_in_words(config.training)}, and "
+            f"is tested on tasks of {_rows_in_words(test)}"
+        )
     made = f"trains a {entry.title} on {describe_training(config, None)}"
     if entry.trains_on == "episodes":
         made += f" tasks with {_queries(config.training.queries)} a class"
@@ -46,6 +56,11 @@ def describe_run(config: TrainConfig) -> str:
         f"{made}, and is tested on {test.ways}-way {test.shots}-shot tasks with "
         f"{_queries(test.queries)} a class"
     )
+
+
+def _rows_in_words(task: EpisodeConfig) -> str:
+    """E.g. "10 rows, 15 queries"."""
+    return f"{task.shots} row{'' if task.shots == 1 else 's'}, {_queries(task.queries)}"
 
 
 def _queries(count: int) -> str:

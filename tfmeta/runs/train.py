@@ -19,6 +19,7 @@ from tfmeta.callbacks import (
 )
 from tfmeta.callbacks.environment import describe_environment
 from tfmeta.durable import writing
+from tfmeta.evaluation.figure import figure_of
 from tfmeta.json_files import null_where_not_finite, write_json
 from tfmeta.learners import FewShotLearner
 from tfmeta.model_files import (
@@ -29,12 +30,11 @@ from tfmeta.model_files import (
 )
 from tfmeta.registry import learner_entry, resolve
 from tfmeta.runs.config import TrainConfig
-from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
-from tfmeta.runs.plan import TrainingPlan, plan_training
+from tfmeta.runs.plan import plan_training
 from tfmeta.runs.provenance import git_commit
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.seen_classes import keep_classes
-from tfmeta.runs.training_data import open_training, validation_episodes
+from tfmeta.runs.training_plan import Prepared, TrainingPlan
 
 
 def train(
@@ -106,46 +106,28 @@ def _train_alone(
         folder.check_startable(resume=False)
     # Before the folder is begun: what cannot be built must leave none behind.
     plan = plan or plan_training(config, data_dir=data_dir)
-    config, learner, training = plan.config, plan.learner, plan.training
-    validation, validation_steps = plan.validation, plan.validation_steps
-    behind = None
-    if training is None:
-        prepare_untrained(
-            learner, plan.train_table, data_dir=data_dir, on_progress=on_features
-        )
-    elif not folder.is_trained:
-        behind = BehindFrozen.of(
-            config,
-            learner,
-            plan.train_table,
-            plan.validation_table,
-            data_dir=data_dir,
-            on_progress=on_features,
-        )
-    if behind is not None:
-        learner = behind.learner
-        validation, _ = validation_episodes(config, behind.validation_table)
-        training = open_training(config, behind.train_table, validation)
-
+    config = plan.config
+    if folder.is_trained:
+        keep_classes(folder, plan.classes)
+        return load_learner(folder)
+    prepared = plan.prepared(data_dir=data_dir, on_features=on_features)
+    learner, training = prepared.learner, prepared.training
     if not goes_on:
         program = {"tfmeta": __version__, "commit": git_commit()}
         folder.create(config, {**program, **describe_environment(learner)})
     keep_classes(folder, plan.classes)
-
-    if folder.is_trained:
-        return load_learner(folder)
     if training is None:
         write_json(folder.history_file, {})
-        _save_learner(folder, learner)
-        return learner
+        return _save_learner(folder, prepared.whole(learner))
+    figure = figure_of(learner.task)
     best = WholeModelCheckpoint(
         str(folder.best_weights),
-        monitor="val_accuracy",
-        mode="max",
+        monitor=f"val_{figure.name}",
+        mode="max" if figure.higher_is_better else "min",
         save_best_only=True,
         save_weights_only=True,
         # Without it the first figure would be the best, NaN too.
-        initial_value_threshold=-math.inf,
+        initial_value_threshold=-math.inf if figure.higher_is_better else math.inf,
     )
     keep = Resume(folder.checkpoints, callbacks=[best])
     keep.restore(learner)
@@ -155,7 +137,7 @@ def _train_alone(
             initial_epoch=keep.initial_epoch,
             epochs=config.epochs,
             steps_per_epoch=config.steps_per_epoch,
-            validation_data=validation.as_dataset(steps=validation_steps),
+            validation_data=prepared.validation.as_dataset(steps=plan.validation_steps),
             callbacks=[
                 StopAtNonFinite(training),
                 best,
@@ -173,21 +155,13 @@ def _train_alone(
                 "loss stayed finite"
             )
     except NonFiniteTrainingError as error:
-        raise _keep_what_was_finite(
-            config, folder, learner, behind, keep, best, error
-        ) from error
-    learner = _save_best(config, folder, learner, behind, keep)
+        raise _keep_what_was_finite(folder, prepared, keep, best, error) from error
+    learner = _save_best(folder, prepared, keep)
     folder.failure_file.unlink(missing_ok=True)
     return learner
 
 
-def _save_best(
-    config: TrainConfig,
-    folder: RunFolder,
-    learner: FewShotLearner,
-    behind: BehindFrozen | None,
-    keep: Resume,
-) -> FewShotLearner:
+def _save_best(folder: RunFolder, prepared: Prepared, keep: Resume) -> FewShotLearner:
     """Writes the history, and the learner with the weights of the best epoch.
 
     Returns:
@@ -197,16 +171,15 @@ def _save_best(
     advice = f"remove it and {folder.checkpoints} to train anew"
     with loading("the weights of this run", folder.best_weights, advice):
         check_model_file(folder.best_weights)
-        learner.load_weights(folder.best_weights)
-    whole = learner if behind is None else behind.whole(config)
-    _save_learner(folder, whole)
-    return whole
+        prepared.learner.load_weights(folder.best_weights)
+    return _save_learner(folder, prepared.whole(prepared.learner))
 
 
-def _save_learner(folder: RunFolder, learner: FewShotLearner) -> None:
+def _save_learner(folder: RunFolder, learner: FewShotLearner) -> FewShotLearner:
     """Writes the learner of a run, whole or not at all."""
     with writing(folder.learner_file) as building:
         learner.save(building)
+    return learner
 
 
 def _has_best(best: keras.callbacks.ModelCheckpoint) -> bool:
@@ -215,10 +188,8 @@ def _has_best(best: keras.callbacks.ModelCheckpoint) -> bool:
 
 
 def _keep_what_was_finite(
-    config: TrainConfig,
     folder: RunFolder,
-    learner: FewShotLearner,
-    behind: BehindFrozen | None,
+    prepared: Prepared,
     keep: Resume,
     best: keras.callbacks.ModelCheckpoint,
     error: NonFiniteTrainingError,
@@ -241,8 +212,8 @@ def _keep_what_was_finite(
     )
     folder.learner_file.unlink(missing_ok=True)
     if has_best:
-        keep.restore(learner)  # Its optimizer is not finite either.
-        _save_best(config, folder, learner, behind, keep)
+        keep.restore(prepared.learner)  # Its optimizer is not finite either.
+        _save_best(folder, prepared, keep)
     return NonFiniteTrainingError(f"training in {folder.path} failed: {error}. {kept}")
 
 

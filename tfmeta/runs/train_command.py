@@ -35,7 +35,8 @@ def train_command(config: TrainConfig) -> str | None:
     places = {place.name: place for place in options()}
     chosen = {name: places[name].value_in(config) for name in _SAID}
     wanted = dataclasses.replace(config, splits=None)
-    for name in ("encoder", "learner_arguments"):
+    columns = [n for n, p in places.items() if p.parameter.of_task == "regression"]
+    for name in ("encoder", "learner_arguments", *columns):
         if places[name].value_in(config):
             chosen[name] = places[name].value_in(config)
     # What is chosen may change defaults of the rest.

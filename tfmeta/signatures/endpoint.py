@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import tensorflow as tf
 
@@ -22,6 +22,8 @@ class Endpoint:
         batchable: Whether a server may join requests of several clients along the
             first dimension: every input and output has it, it is free, and a row's
             answer depends on no other row.
+        trial: Two examples of inputs by their names, to try the endpoint with, where
+            numbers from 0 to 1 would be far from all that it knows.
     """
 
     name: str
@@ -30,3 +32,4 @@ class Endpoint:
     takes_state: bool = False
     takes_files: bool = False
     batchable: bool = False
+    trial: Mapping[str, tf.Tensor] = dataclasses.field(default_factory=dict)

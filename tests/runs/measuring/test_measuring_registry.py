@@ -3,6 +3,7 @@ import dataclasses
 from tfmeta.runs.measuring.lake import Lake
 from tfmeta.runs.measuring.on_episodes import OnEpisodes
 from tfmeta.runs.measuring.registry import PROTOCOLS, protocols_in_tables
+from tfmeta.runs.measuring.regression import Regression
 from tfmeta.runs.measuring.standard import Standard
 from tfmeta.runs.parameter import declared
 from tfmeta.runs.run_folder import RunFolder
@@ -12,13 +13,21 @@ def test_every_protocol_can_be_asked_for_by_a_name_of_its_own():
     names = [protocol.name for protocol in PROTOCOLS]
     assert len(set(names)) == len(names)
     by_nothing = [p for p in PROTOCOLS if p.asked == "default"]
-    assert by_nothing == [Standard]
+    # One for the runs of each task.
+    assert {p.measures: p for p in by_nothing} == {
+        "classification": Standard,
+        "regression": Regression,
+    }
+    assert len(by_nothing) == 2
     for protocol in PROTOCOLS:
-        assert (protocol.help is None) == (protocol is Standard)
+        assert (protocol.help is None) == (protocol in by_nothing)
         shared = {"ways", "shots", "queries", "num_episodes", "seed"}
         fields = {field.name for field in dataclasses.fields(protocol)}
         own = {place.name for place in declared(protocol)}
-        assert fields - own == (shared if issubclass(protocol, OnEpisodes) else set())
+        usual = shared if issubclass(protocol, OnEpisodes) else set()
+        if protocol is Regression:  # Its tasks have no classes.
+            usual = shared - {"ways"}
+        assert fields - own == usual
 
 
 def test_no_two_protocols_have_an_option_of_one_name():
@@ -32,6 +41,7 @@ def test_figures_of_different_kinds_are_kept_apart(tmp_path):
     assert {name: (file.path.name, file.single) for name, file in files.items()} == {
         "standard": ("metrics.json", False),
         "realistic": ("metrics.json", False),
+        "regression": ("metrics.json", False),
         "open-set": ("open_set.json", False),
         "lake": ("lake.json", True),
     }

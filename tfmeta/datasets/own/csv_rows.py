@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from tfmeta.datasets.reading.unreadable import Problems
@@ -19,6 +19,7 @@ def csv_rows(
     *,
     optional: Sequence[str] = (),
     problems: Problems | None = None,
+    may_be_empty: bool = False,
 ) -> Iterator[tuple[int, list[str]]]:
     """The rows of a CSV file whose first line names its columns.
 
@@ -33,6 +34,7 @@ def csv_rows(
         optional: Columns that are given after those, where the file has all of them.
         problems: Keeps what is wrong with rows, which are passed over; `None` to raise
             it at once.
+        may_be_empty: Whether fields may be empty.
 
     Yields:
         The number of the line that ends the row, and its fields in the order of
@@ -61,10 +63,11 @@ def csv_rows(
             if set(optional) <= set(names):
                 columns = [*columns, *optional]
             places = [names.index(c) for c in columns]
+            wanted = dict(zip(columns, places, strict=True))
             for row in reader:
                 if not any(field.strip() for field in row):
                     continue
-                wrong = _wrong(row, names, columns, places)
+                wrong = _wrong(row, names, {} if may_be_empty else wanted)
                 if wrong is not None:
                     error = ValueError(f"{path}, line {reader.line_num}: {wrong}")
                     if problems is None:
@@ -86,15 +89,13 @@ def csv_rows(
         ) from error
 
 
-def _wrong(
-    row: list[str], names: list[str], columns: Sequence[str], places: list[int]
-) -> str | None:
-    """What is wrong with a row, if anything is."""
+def _wrong(row: list[str], names: list[str], wanted: Mapping[str, int]) -> str | None:
+    """What is wrong with a row, if anything is; what is wanted must not be empty."""
     if len(row) != len(names):
         return (
             f"there must be {len(names)} fields, as in the header. Received: {len(row)}"
         )
-    for column, place in zip(columns, places, strict=True):
+    for column, place in wanted.items():
         if not row[place].strip():
             return f"{column!r} must not be empty. Received: nothing"
     return None
@@ -161,3 +162,23 @@ def _find_delimiter(header: str, columns: Sequence[str]) -> str | None:
         if set(columns) <= {n.strip() for n in names}:
             return delimiter
     return None
+
+
+def column_names(
+    path: Path, columns: Sequence[str], encoding: str = "utf-8-sig"
+) -> list[str]:
+    """The names of all columns of a CSV file.
+
+    Args:
+        path: The file.
+        columns: Those that it must have.
+        encoding: Its encoding; what is not in it is no name.
+
+    Raises:
+        OSError: When there is no such file.
+        ValueError: When it lacks one of `columns`.
+    """
+    with path.open(encoding=encoding, errors="replace", newline="") as file:
+        header = file.readline(2**20)
+    delimiter = _delimiter(path, header, columns)
+    return [n.strip() for n in next(csv.reader([header], delimiter=delimiter))]

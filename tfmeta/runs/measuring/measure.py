@@ -82,4 +82,5 @@ def measure_part(
     if keep:
         with folder.only_writer(wait=True):
             protocol.keep(folder, part, result)
+            protocol.illustrate(folder, learner, part)
     return result

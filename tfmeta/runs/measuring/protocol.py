@@ -47,6 +47,7 @@ class MeasuringProtocol(abc.ABC, Generic[PartT, ResultT]):
 
     Attributes:
         name: What it is called on the command line.
+        measures: The runs that it is for, by what their learners do.
         asked: How `tfmeta evaluate` is asked for it: by nothing, by a flag of its
             name, or by `--protocol` and its name.
         help: What it is, for `--help`; `None` for one that is asked for by nothing.
@@ -58,6 +59,7 @@ class MeasuringProtocol(abc.ABC, Generic[PartT, ResultT]):
     """
 
     name: ClassVar[str]
+    measures: ClassVar[Literal["classification", "regression"]] = "classification"
     asked: ClassVar[Literal["default", "flag", "choice"]]
     help: ClassVar[str | None] = None
     takes_no_more: ClassVar[str] = "which does not take it"
@@ -102,6 +104,12 @@ class MeasuringProtocol(abc.ABC, Generic[PartT, ResultT]):
     def keep(self, folder: RunFolder, part: PartT, result: ResultT) -> None:
         """Keeps a result; one of the same protocol is replaced."""
         self.kept_in(folder).keep(result)
+
+    def illustrate(
+        self, folder: RunFolder, learner: FewShotLearner, part: PartT
+    ) -> None:
+        """Draws what is kept beside the results and needs the learner."""
+        return None
 
     def pictures(self, folder: RunFolder, config: TrainConfig) -> list[Path]:
         """The pictures that are drawn into a run folder beside the results."""

@@ -13,6 +13,7 @@ from tfmeta.runs.measuring.lake import Lake
 from tfmeta.runs.measuring.open_set import OpenSet
 from tfmeta.runs.measuring.protocol import MeasuringProtocol
 from tfmeta.runs.measuring.realistic import Realistic
+from tfmeta.runs.measuring.regression import Regression
 from tfmeta.runs.measuring.standard import Standard
 
 # In the order of `--help`.
@@ -20,6 +21,7 @@ PROTOCOLS: list[type[MeasuringProtocol[Any, Any]]] = [
     Realistic,
     OpenSet,
     Standard,
+    Regression,
     Lake,
 ]
 

@@ -1,0 +1,1 @@
+"""Runs of regression: of rows by task, where others have examples by class."""
