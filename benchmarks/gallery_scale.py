@@ -58,7 +58,10 @@ LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
     "SimpleShot, cosine": ("SimpleShot", {"distance": "cosine"}),
     "PrototypicalNetwork": ("PrototypicalNetwork", {}),
 }
-LARGER = ((100_000, 1280), (1_000_000, 256))
+# Classes, features, and whether an index is built: of a million that takes more than
+# half an hour on two cores.
+GALLERIES = ((CLASSES, 256, True),)
+LARGER = ((CLASSES, 1280, False), (1_000_000, 256, False))
 ASKED = 500
 
 
@@ -178,7 +181,7 @@ def prepare_tfmeta(
 
 
 def gallery_facts(
-    *, threads: int, classes: int, features: int, folder: str
+    *, threads: int, classes: int, features: int, indexed: bool, folder: str
 ) -> dict[str, Any]:
     """A gallery of SimpleShot from end to end."""
     os.environ["OMP_NUM_THREADS"] = str(threads)
@@ -227,6 +230,20 @@ def gallery_facts(
         _timed_after(enrol, gallery.threshold) for _ in range(3)
     )
 
+    if indexed:
+        _index_facts(facts, gallery, path, asked)
+    gallery.close()
+    if indexed:
+        start = time.perf_counter()
+        with Gallery(path) as gallery:
+            gallery.search(asked[:1], TOP, index=True)
+            facts["open and first answer by the index, s"] = time.perf_counter() - start
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    facts["peak memory, MiB"] = peak / 2**10
+    return facts
+
+
+def _index_facts(facts: dict[str, Any], gallery: Any, path: Path, asked: Any) -> None:
     start = time.perf_counter()
     gallery.build_index()
     facts["build the index, s"] = time.perf_counter() - start
@@ -245,14 +262,6 @@ def gallery_facts(
     same = exact.class_names[:, 0] == found.class_names[:, 0]
     ratios = found.probabilities[same, 0] / exact.probabilities[same, 0]
     facts["probability by the index over that by all"] = spread(ratios.tolist())
-    gallery.close()
-    start = time.perf_counter()
-    with Gallery(path) as gallery:
-        gallery.search(asked[:1], TOP, index=True)
-        facts["open and first answer by the index, s"] = time.perf_counter() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    facts["peak memory, MiB"] = peak / 2**10
-    return facts
 
 
 def _timed_after(before: Callable[[], Any], step: Callable[[], Any]) -> float:
@@ -359,11 +368,15 @@ def markdown(result: dict[str, Any]) -> str:
     lines += ["", f"| a gallery of SimpleShot | {' | '.join(heads)} |"]
     lines.append("|---" * (len(heads) + 1) + "|")
     for row in galleries[0]["facts"]:
-        cells = [_cell(g["facts"][row]) for g in galleries]
+        cells = [
+            _cell(g["facts"][row]) if row in g["facts"] else "–" for g in galleries
+        ]
         lines.append(f"| {row} | {' | '.join(cells)} |")
     lines += ["", "| recall of the index | classes | @1 | @10 |", "|---|---|---|---|"]
     rows = [
-        ("random, in clusters", g["classes"], g["facts"]["recall"]) for g in galleries
+        ("random, in clusters", g["classes"], g["facts"]["recall"])
+        for g in galleries
+        if "recall" in g["facts"]
     ]
     others = [g for g in result["groups"] if "recall" in g]
     rows += [(g["kind"], g["classes"], g["recall"]) for g in others]
@@ -442,14 +455,15 @@ def _measure(arguments: argparse.Namespace) -> None:
                 )
                 for name in LEARNERS
             ]
-    galleries = [(CLASSES, 256), *(LARGER if arguments.million else ())]
-    for classes, features in galleries:
+    galleries = [*GALLERIES, *(LARGER if arguments.million else ())]
+    for classes, features, indexed in galleries:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             facts = in_own_process(
                 gallery_facts,
                 threads=arguments.threads,
                 classes=classes,
                 features=features,
+                indexed=indexed,
                 folder=folder,
             )
         groups.append({"classes": classes, "features": features, "facts": facts})

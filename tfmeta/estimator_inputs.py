@@ -112,7 +112,7 @@ def input_rank(encoder: Encoder) -> int:
         taken = getattr(encoder, "inputs", None)
         return len(taken[0].shape) if taken else 4
     entry = ENCODERS.get(str(encoder))
-    return 1 if entry is not None and entry.examples == "text" else 4
+    return 1 if entry is not None and "text" in entry.examples else 4
 
 
 def _load(encoder: Encoder, size: int | None) -> tuple[keras.Model, str | None]:
