@@ -276,7 +276,7 @@ def test_texts(call, tmp_path, tiny_text_encoder):
     assert [a["text"] for a in document["answers"]] == ["my bill", "ship"]
     without = json.loads(ask("new.csv", "--format", "json", "--prior-shots", 0).out)
     assert document["answers"] != without["answers"]
-    assert "must hold .txt files" in ask(".").error
+    assert "must hold pictures alone, .txt files alone" in ask(".").error
     assert "--picture shows" in ask("new.txt", "--picture", tmp_path / "a.png").err
     (tmp_path / "other.csv").write_text("words,kind\na,b\n")
     assert (

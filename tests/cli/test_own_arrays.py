@@ -14,8 +14,9 @@ SHORT = (
     *("--epochs", "1", "--steps-per-epoch", "12", "--filters", "8"),
     *("--validation-episodes", "8", "--test-episodes", "600"),
 )
-# Units of very different sizes, and a channel that says nothing.
-UNITS, START = np.array([1e-6, 1.0, 1e5, 0.0]), np.array([0, 1e3, -5e5, 7])
+# Units of very different sizes, a channel that float32 would round away, and one that
+# says nothing.
+UNITS, START = np.array([1e-6, 1.0, 1e5, 0.0]), np.array([0, 1e8, -5e5, 7])
 
 
 @pytest.fixture(scope="module")
@@ -51,8 +52,9 @@ def test_a_run_of_vectors(call, vectors, run):
     learner_file = run / "learner.keras"
     encoder = keras.saving.load_model(learner_file).encoder
     layer = encoder.layers[0]
+    assert layer.needs_float64 and encoder.inputs[0].dtype == "float64"
     np.testing.assert_allclose(layer.mean, rows.mean(axis=0), rtol=1e-9)
-    np.testing.assert_allclose(layer.deviation[:3], rows.std(axis=0)[:3], rtol=1e-9)
+    np.testing.assert_allclose(layer.deviation[:3], rows.std(axis=0)[:3], rtol=1e-6)
     assert layer.deviation[3] == 1
 
     again = call("evaluate", run, "--episodes", 600)
@@ -76,7 +78,7 @@ def test_the_run_classifies_arrays(call, vectors, run):
     # Any shape that holds the same: one example, several, a folder.
     new = vectors.parent / "new"
     new.mkdir()
-    np.save(new / "1.npy", examples[5].astype(np.float32))
+    np.save(new / "1.npy", examples[5])
     np.savez(new / "2.npz", examples[9])
     one = call("classify", run, "--support", vectors, "--query", new / "1.npy")
     name, answer, probability = one.out.rstrip("\n").split("\t")

@@ -19,7 +19,7 @@ def make_array_task(
     Args:
         support: Arrays with their classes.
         source: Where they come from, for the message.
-        query: As of `tfmeta.classifying.query_arrays.QueryArrays.found`.
+        query: As of `QueryArrays.found`.
         skip_bad: Likewise.
 
     Raises:

@@ -27,7 +27,7 @@ def make_text_task(
     Args:
         support: Texts with their classes.
         source: Where they come from, for the message.
-        query: As of `tfmeta.classifying.query_texts.QueryTexts.found`.
+        query: As of `QueryTexts.found`.
         columns: What the columns of CSV files are called.
         skip_bad: As of `QueryTexts.found`.
 
