@@ -24,7 +24,7 @@ from tfmeta.estimation.expectation import (
     Share,
 )
 from tfmeta.estimation.folds import stratified_folds
-from tfmeta.estimation.heads import AUTO, shared_head
+from tfmeta.estimation.heads import AUTO, in_their_span, shared_head
 from tfmeta.estimation.leaving_out import leave_out
 from tfmeta.estimation.notes import notes_of
 from tfmeta.estimation.refits import Refits
@@ -105,9 +105,10 @@ def expect(
     links = find_links(features, digests)
     groups = check_links(links, numbers, class_names)
     report = on_progress or (lambda what, done, of_all: None)
+    turned = in_their_span(features)
     if head == AUTO:
         choice = choose_head(
-            features,
+            turned,
             numbers,
             seed=seed,
             on_progress=functools.partial(report, "choosing a head"),
@@ -116,8 +117,8 @@ def expect(
     else:
         choice = Choice(head, reason="as given")
     refits = Refits(
-        shared_head(choice.head, features.shape[1]),
-        features,
+        shared_head(choice.head, turned.shape[1]),
+        turned,
         numbers,
         len(class_names),
     )
