@@ -86,7 +86,7 @@ def test_a_head_that_gives_no_numbers_is_refused(task):
 
 
 def test_an_unknown_head_is_refused():
-    with pytest.raises(ValueError, match="`head` must be one of 'logistic_regression',"):
+    with pytest.raises(ValueError, match="`head` must be one of 'simple_shot'"):
         head_on_features("maml", FEATURES)
 
 

@@ -55,7 +55,7 @@ def head_on_features(name: str, features: int, **arguments: Any) -> Any:
     """
     learner, usual = HEADS.get(name, (name, {}))
     if learner not in learners_without_training():
-        every = dict.fromkeys((*HEADS, *learners_without_training()))
+        every = dict.fromkeys((*learners_without_training(), *HEADS))
         names = ", ".join(map(repr, every))
         raise ValueError(f"`head` must be one of {names}. Received: head={name!r}")
     given = keras.Input((features,), dtype="float32")
