@@ -6,7 +6,7 @@ import pytest
 from tfmeta.datasets import load
 from tfmeta.datasets.registry import import_dataset
 from tfmeta.estimation import expect, to_label
-from tfmeta.estimation.to_label import cover_of, label_next, worth
+from tfmeta.estimation.to_label import cover_of, label_next, notes_on_gain, worth
 
 WAYS = 4
 
@@ -148,8 +148,20 @@ def test_an_expectation_names_them(clusters):
     )
     assert expected.to_label == found
     assert {one.row // 8 for one in found[:2]} == {0, 1}
+    assert expected.notes[-1].startswith("With 2 labels of each class, ten chosen so")
     first = expected.to_json()["to_label"][0]
     assert (first["row"], first["answer"]) == (found[0].row, found[0].answer)
+
+
+def test_what_is_said_of_the_gain(clusters):
+    centres, points = clusters
+    found = ask(centres, range(WAYS), points[:1])
+    assert notes_on_gain(np.arange(WAYS), ()) == ()
+    for shots, said in ((1, "1 label of"), (3, "2 labels of"), (5, "5 labels of")):
+        (note,) = notes_on_gain(np.repeat(np.arange(WAYS), shots), found)
+        assert f"With {said} each class, ten chosen so took" in note
+    (note,) = notes_on_gain(np.repeat(np.arange(WAYS), 6), found)
+    assert "With more than 5 labels of each class it was not measured" in note
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])

@@ -30,7 +30,7 @@ from tfmeta.estimation.notes import notes_of
 from tfmeta.estimation.refits import Refits
 from tfmeta.estimation.rejection import find_rejection
 from tfmeta.estimation.suspects import find_suspects
-from tfmeta.estimation.to_label import label_next
+from tfmeta.estimation.to_label import label_next, notes_on_gain
 
 # Few folds for the estimate (Dumitrescu and others, 2023), dealt anew several times:
 # by one dealing of 5 x 10 examples the mean error was half as large again, on tasks of
@@ -173,7 +173,10 @@ def expect(
         doubles=doubles_of(links, numbers, class_names, names, _MOST_DOUBLES),
         rejection=find_rejection(refits, known, numbers, recall=recall, seed=seed),
         to_label=next_ones,
-        notes=notes_of(accuracy, numbers, class_names, links),
+        notes=(
+            *notes_of(accuracy, numbers, class_names, links),
+            *notes_on_gain(numbers, next_ones),
+        ),
     )
 
 

@@ -20,8 +20,11 @@ _BLOCK = 1024
 _FEW = 512
 _MOST = 1000
 # What an example weighs that is answered without a doubt. Chosen on validation classes
-# of miniImageNet, CLINC150 and Omniglot (benchmarks/label_next.py).
+# of CLINC150 (benchmarks/label_next.py); from 0.2 to 0.5 it makes little difference.
 _CERTAIN = 0.3
+# Labels of each of five classes before, and the points that ten more gained over ten at
+# random: the least and the most of three data sets (benchmarks/RESULTS.md).
+_GAINS = ((1, "3 to 9"), (2, "2 to 5"), (5, "1 to 3"))
 # Above it the reason names a second class.
 _DOUBT = 0.5
 
@@ -107,6 +110,30 @@ def label_next(
     return tuple(
         _named(int(rows[point]), probabilities[point], share, class_names, names)
         for point, share in found
+    )
+
+
+def notes_on_gain(labels: np.ndarray, chosen: Sequence[NextToLabel]) -> tuple[str, ...]:
+    """What labels that are chosen so have been worth elsewhere, in a sentence.
+
+    Args:
+        labels: Int `(examples,)`, those that are there.
+        chosen: What was named; nothing is said where that is nothing.
+    """
+    if not chosen:
+        return ()
+    shots = len(labels) / len(np.unique(labels))
+    most, _ = _GAINS[-1]
+    if shots > most:
+        return (
+            f"With more than {most} labels of each class it was not measured what the "
+            "choice of the next is worth: it may be no more than labels at random.",
+        )
+    count, points = min(_GAINS, key=lambda gain: abs(gain[0] - shots))
+    return (
+        f"With {count} label{'s' * (count > 1)} of each class, ten chosen so took "
+        f"{points} points further than ten at random, on tasks of five classes; from a "
+        "pool with few of some classes not before twenty.",
     )
 
 
