@@ -58,7 +58,9 @@ def checks():
             marks = []
             if name in not_here:
                 marks.append(pytest.mark.xfail(reason=not_here[name], strict=True))
-            if head != "simple_shot" or name not in BY_DEFAULT:
+            if head == "logistic_regression":
+                marks.append(pytest.mark.exhaustive)
+            elif head == "auto" or name not in BY_DEFAULT:
                 marks.append(pytest.mark.slow)
             yield pytest.param(
                 classifier, check, marks=marks, id=f"{head}-{number}-{name}"
@@ -326,14 +328,11 @@ def test_its_example_runs():
     assert eval(last, names).tolist() == ["high", "low", "right"]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_other_processes_find_the_same():
-    x, y = blobs(3, 6)
-    alone = cross_val_score(on_features("auto"), x, y, cv=3)
-    with joblib.parallel_backend("loky", n_jobs=2):
-        np.testing.assert_array_equal(
-            cross_val_score(on_features("auto"), x, y, cv=3), alone
-        )
+    alone = cross_val_score(on_features(), X, NAMES, cv=2)
+    together = cross_val_score(on_features(), X, NAMES, cv=2, n_jobs=2)
+    np.testing.assert_array_equal(together, alone)
 
 
 WRONG = {

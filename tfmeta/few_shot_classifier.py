@@ -45,8 +45,8 @@ class FewShotClassifier(ClassifierMixin, BaseEstimator):
 
     Everything is computed in float64 from the features on, and depends on the data and
     the arguments alone. A pickle holds arrays, and of an encoder its name, or the model
-    as Keras saves it. With `encoder=None` it passes scikit-learn's checks of estimators;
-    one does not apply to `head="auto"`, that a weight of 2 is an example that is there
+    as Keras saves it. With `encoder=None` scikit-learn's checks of estimators pass. One
+    does not apply to `head="auto"`, that a weight of 2 is an example that is there
     twice: the two may be in two of the folds that the head is chosen by.
 
     Args:
