@@ -34,8 +34,8 @@ from tfmeta.estimation.to_label import label_next, notes_on_gain
 
 # Few folds for the estimate (Dumitrescu and others, 2023), dealt anew several times: by
 # one dealing of 5 x 10 examples the mean error was a tenth larger on validation classes
-# of miniImageNet, and half as large again on those of CLINC150. Of many examples, counted
-# by classes, one will do.
+# of miniImageNet, and half as large again on those of CLINC150. Of many examples,
+# counted by classes, one will do.
 _FOLDS, _REPEATS, _ONCE_ABOVE = 5, 3, 10_000
 _MOST_PAIRS = 10
 _MOST_DOUBLES = 100

@@ -78,7 +78,7 @@ def in_their_span(features: np.ndarray) -> np.ndarray:
     if len(features) >= features.shape[1]:
         return features
     # With R from the rows as columns, features = Rᵀ Qᵀ, and Q keeps all products.
-    triangle = np.linalg.qr(features.astype(np.float64).T, mode="r")
+    _, triangle = np.linalg.qr(features.astype(np.float64).T)
     return triangle.T.astype(np.float32)
 
 
