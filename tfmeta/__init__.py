@@ -20,6 +20,7 @@ _SUBPACKAGES = (
     "layers",
     "learners",
     "losses",
+    "pages",
     "registry",
     "reproduction",
     "runs",

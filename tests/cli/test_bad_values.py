@@ -39,9 +39,9 @@ def place(tmp_path_factory):
     RunFolder(root / "run").create(TrainConfig(), {})
     for label in ("a", "b"):
         (root / "support" / label).mkdir(parents=True)
-        Image.fromarray(np.zeros((8, 8), np.uint8)).save(
-            root / "support" / label / "1.png"
-        )
+        for shade in (1, 2):
+            picture = Image.fromarray(np.full((8, 8), shade, np.uint8))
+            picture.save(root / "support" / label / f"{shade}.png")
     (root / "file").write_text("no picture")
     (root / "gallery").mkdir()
     facts = {

@@ -137,27 +137,26 @@ def measured_curve(
     asked = sum(len(split.test) for split in splits)
     draws = int(np.clip(_ANSWERS // max(asked, 1), 1, _MOST_DRAWS))
     shots = [number for number in SHOTS if number < learned]
+    # All at once: a fit of few examples takes as long for one as for hundreds.
     drawn = [
-        [
-            with_shots(split, labels, number, seed=seed + draw)
-            for draw in range(draws)
-            for split in splits
-        ]
+        with_shots(split, labels, number, seed=seed + draw)
         for number in shots
+        for draw in range(draws)
+        for split in splits
     ]
-    found = []
-    done, of_all = 0, sum(map(len, drawn))
-    for number, parts in zip(shots, drawn, strict=True):
-        right = 0
-        for place, logits in refits.logits(parts):
-            truth = labels[parts[place].test]
-            right += int((logits.argmax(axis=1) == truth).sum())
-            done += 1
-            if on_progress is not None:
-                on_progress(done, of_all)
-        mean = mean_shots(parts, labels)
-        found.append(Measured(number, mean, right / (asked * draws)))
-    return found
+    right = np.zeros(len(drawn))
+    for place, logits in refits.logits(drawn, on_progress=on_progress):
+        truth = labels[drawn[place].test]
+        right[place] = (logits.argmax(axis=1) == truth).sum()
+    each = draws * len(splits)
+    return [
+        Measured(
+            number,
+            mean_shots(drawn[start : start + each], labels),
+            float(right[start : start + each].sum()) / (asked * draws),
+        )
+        for number, start in zip(shots, range(0, len(drawn), each), strict=True)
+    ]
 
 
 def mean_shots(splits: Sequence[Split], labels: np.ndarray) -> float:

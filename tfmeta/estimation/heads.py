@@ -9,6 +9,7 @@ from typing import Any
 
 import joblib
 import keras
+import numpy as np
 
 from tfmeta.registry import LEARNERS, resolve
 
@@ -54,11 +55,31 @@ def head_on_features(name: str, features: int, **arguments: Any) -> Any:
     """
     learner, usual = HEADS.get(name, (name, {}))
     if learner not in learners_without_training():
-        names = ", ".join(map(repr, (*HEADS, *learners_without_training())))
+        every = dict.fromkeys((*learners_without_training(), *HEADS))
+        names = ", ".join(map(repr, every))
         raise ValueError(f"`head` must be one of {names}. Received: head={name!r}")
     given = keras.Input((features,), dtype="float32")
     same = keras.Model(given, keras.layers.Identity()(given), name="features")
     return resolve(LEARNERS[learner].path)(same, **{**usual, **arguments})
+
+
+def in_their_span(features: np.ndarray) -> np.ndarray:
+    """The same examples in fewer numbers, where there are less of them than numbers.
+
+    Heads without training know features by their products alone, distances and lengths
+    among them, and these stay: 50 examples of 1,280 numbers each are 50 examples of 50.
+
+    Args:
+        features: Float32 `(examples, features)`.
+
+    Returns:
+        Float32 `(examples, numbers)`.
+    """
+    if len(features) >= features.shape[1]:
+        return features
+    # With R from the rows as columns, features = Rᵀ Qᵀ, and Q keeps all products.
+    _, triangle = np.linalg.qr(features.astype(np.float64).T)
+    return triangle.T.astype(np.float32)
 
 
 def shared_head(name: str, features: int, **arguments: Any) -> Any:

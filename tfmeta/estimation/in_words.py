@@ -99,7 +99,7 @@ def encoder(expected: Expectation, pretraining: str | None = None) -> str:
     Args:
         expected: The expectation.
         pretraining: What the encoder saw before, as
-            `tfmeta.encoders.pretrained.pretraining_data` says.
+            `tfmeta.encoders.pretraining_data` says.
     """
     if expected.encoder is None:
         return "none, the examples are features; the estimate is of these alone"

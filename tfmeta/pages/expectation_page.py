@@ -47,7 +47,7 @@ def write_expectation_page(
         unlabelled_files: Likewise of the unlabelled examples.
         source: Where the examples come from, in words.
         pretraining: What the encoder was trained on before, as
-            `tfmeta.encoders.pretrained.pretraining_data` says.
+            `tfmeta.encoders.pretraining_data` says.
         next_steps: What to type next, a line each.
 
     Raises:
