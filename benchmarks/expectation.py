@@ -12,7 +12,9 @@ the data.
 from __future__ import annotations
 
 import argparse
+import functools
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ from report import (
 import tfmeta
 from tfmeta.datasets import ClassTable
 from tfmeta.estimation import Expectation, expect
-from tfmeta.estimation.heads import shared_head
+from tfmeta.estimation.heads import in_their_span, shared_head
 from tfmeta.estimation.refits import Refits, Split
 from tfmeta.evaluation.intervals import over_episode_draws, over_trials
 from tfmeta.features import features_dir, features_of
@@ -40,8 +42,8 @@ NAME = "expectation"
 WAYS, SHOTS, SIZE = 5, 10, 128
 # Tasks, classes (all where there are fewer) and examples of each that are encoded.
 SETTINGS = {
-    "mini_imagenet": ("miniImageNet (seen)", "efficientnet_lite0", 100, 20, 200),
-    "omniglot": ("Omniglot", "efficientnet_lite0", 100, 100, 20),
+    "mini_imagenet": ("miniImageNet (seen)", "efficientnet_lite0", 100, 20, 60),
+    "omniglot": ("Omniglot", "efficientnet_lite0", 100, 60, 20),
     "clinc150": ("CLINC150", "wordllama", 200, 150, 150),
 }
 
@@ -73,8 +75,13 @@ def chosen_rows(table: ClassTable, classes: int, most: int) -> np.ndarray:
     return np.sort(starts[drawn])[:, None] + np.arange(min(most, sizes.min()))
 
 
-def measure(features: np.ndarray, tasks: int, seed: int) -> list[dict[str, Any]]:
-    """Estimate and truth of each task."""
+def measure(
+    features: np.ndarray,
+    tasks: int,
+    seed: int,
+    keep: Callable[[list[dict[str, Any]]], None],
+) -> None:
+    """Estimate and truth of each task, kept after every ten."""
     found = []
     for number in range(tasks):
         rng = np.random.default_rng([seed, number])
@@ -99,9 +106,9 @@ def measure(features: np.ndarray, tasks: int, seed: int) -> list[dict[str, Any]]
                 ],
             }
         )
-        if number % 20 == 19:
+        if number % 10 == 9 or number == tasks - 1:
+            keep(found)
             print(number + 1, summary(found), flush=True)
-    return found
 
 
 def truth_of(by_class: np.ndarray, expected: Expectation) -> dict[str, Any]:
@@ -111,7 +118,7 @@ def truth_of(by_class: np.ndarray, expected: Expectation) -> dict[str, Any]:
     than as many again.
     """
     per_class = by_class.shape[1]
-    flat = by_class.reshape(-1, by_class.shape[-1])
+    flat = in_their_span(by_class.reshape(-1, by_class.shape[-1]))
     labels = np.repeat(np.arange(WAYS), per_class)
     place = np.tile(np.arange(per_class), WAYS)
     refits = Refits(
@@ -224,6 +231,7 @@ def markdown(content: dict[str, Any]) -> str:
             f"| {_percent(found['coverage'])} "
             f"| {_percent(found['coverage_of_counted'])} |"
         )
+    first = next(iter(content["data_sets"].values()))
     twice = [
         f"{SETTINGS[name][0]} {_points(found['gain_estimated'], '+')} expected, "
         f"{_points(found['gain_true'], '+')} found, the interval holds the truth in "
@@ -249,8 +257,8 @@ def markdown(content: dict[str, Any]) -> str:
         + f". Features by EfficientNet-Lite0 at {SIZE} pixels, trained on ImageNet, "
         "**of which miniImageNet's classes are a part**, and not on characters; of "
         "texts by WordLlama. The picture of all tasks is "
-        f"[results/{NAME}.png](results/{NAME}.png). Seed {content['seed']}, "
-        f"`{content['command']}`, commit {(content['commit'] or 'unknown')[:12]}.",
+        f"[results/{NAME}.png](results/{NAME}.png). Seed {first['seed']}, "
+        f"`{first['command']}`, commit {(first['commit'] or 'unknown')[:12]}.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -309,6 +317,33 @@ def draw(content: dict[str, Any], path: Path) -> None:
     plt.close(figure)
 
 
+def write_tasks(
+    file: Path,
+    arguments: argparse.Namespace,
+    name: str,
+    classes: int,
+    tasks: list[dict[str, Any]],
+) -> None:
+    """Writes what there is of one data set; what the file has of others stays."""
+    found = read_json(file)["data_sets"] if file.exists() else {}
+    found[name] = {
+        "command": command_line(),
+        "commit": git_commit(),
+        "machine": describe_machine(),
+        "seed": arguments.seed,
+        "split": arguments.split,
+        "classes": classes,
+        "summary": summary(tasks),
+        "tasks": tasks,
+    }
+    content = {
+        "format_version": 1,
+        "benchmark": NAME,
+        "data_sets": {key: found[key] for key in SETTINGS if key in found},
+    }
+    write_json(file, content)
+
+
 def main() -> None:
     """Measures, writes the table and the picture."""
     parser = argparse.ArgumentParser(
@@ -316,7 +351,7 @@ def main() -> None:
     )
     parser.add_argument("--data-dir", type=Path, help="where data sets are kept")
     parser.add_argument(
-        "--only", choices=SETTINGS, help="one data set, without writing anything"
+        "--only", choices=SETTINGS, help="one data set; the others stay as they are"
     )
     parser.add_argument("--split", default="test", help="whose classes")
     parser.add_argument("--tasks", type=int, help="so many of each data set")
@@ -330,36 +365,15 @@ def main() -> None:
     parser.add_argument("--update-tables", action="store_true")
     arguments = parser.parse_args()
     file = arguments.results / f"{NAME}.json"
-    if arguments.table_only:
-        content = read_json(file)
-    else:
-        data_sets = {}
+    if not arguments.table_only:
         for name in [arguments.only] if arguments.only else SETTINGS:
             features = features_by_class(name, arguments.split, arguments.data_dir)
-            tasks = measure(
-                features, arguments.tasks or SETTINGS[name][2], arguments.seed
-            )
-            data_sets[name] = {
-                "classes": len(features),
-                "summary": summary(tasks),
-                "tasks": tasks,
-            }
-        content = {
-            "format_version": 1,
-            "benchmark": NAME,
-            "command": command_line(),
-            "commit": git_commit(),
-            "machine": describe_machine(),
-            "seed": arguments.seed,
-            "split": arguments.split,
-            "data_sets": data_sets,
-        }
+            keep = functools.partial(write_tasks, file, arguments, name, len(features))
+            count = arguments.tasks or SETTINGS[name][2]
+            measure(features, count, arguments.seed, keep)
+    content = read_json(file)
     text = markdown(content)
     print(text)
-    if arguments.only:
-        return
-    if not arguments.table_only:
-        write_json(file, content)
     draw(content, file.with_suffix(".png"))
     if arguments.update_tables:
         replace_table(NAME, text)

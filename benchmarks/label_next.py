@@ -2,7 +2,8 @@
 
 Tasks begin with a few labels; ten more are asked for at a time, by each strategy of
 label_strategies.py from the same pool. The strategy was chosen on validation classes
-(--validation), what it gains is measured on test classes. The encoder of pictures has
+of CLINC150 (--validation compares all on those of three data sets), what it gains is
+measured on test classes. The encoder of pictures has
 seen miniImageNet's classes in its pre-training on ImageNet.
 
     python benchmarks/label_next.py --update-tables
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -40,28 +42,37 @@ IN_BATCHES_OF = 10
 # As many ways as tasks of all strategies have.
 FEW_WAYS = 5
 BUDGETS = (5, 10, 20, 50)
-# Orders at random of each task, and the most labels that they are followed for.
-ORDERS, MOST = 3, 150
+# Orders at random of each task, and how many labels they are measured at.
+ORDERS = 3
+FOLLOWED = (0, 5, 10, 20, 30, 50, 75, 100, 150)
 PHOTOGRAPHS, TEXTS, CHARACTERS = "mini_imagenet", "clinc150", "omniglot"
 # Pictures of a class, and classes, that features are computed for; the first of each.
-LIMITS = {PHOTOGRAPHS: (100, 20), TEXTS: (150, 45), CHARACTERS: (20, 100)}
+LIMITS = {PHOTOGRAPHS: (60, 20), TEXTS: (150, 45), CHARACTERS: (20, 50)}
 ENCODERS = {
     PHOTOGRAPHS: "efficientnet_lite0",
     TEXTS: "wordllama",
     CHARACTERS: "efficientnet_lite0",
 }
-OF_CHARACTERS = {"pool": 10, "queries": 5}
-SETTINGS = tuple(
-    Setting(data, ways, shots, **(OF_CHARACTERS if data == CHARACTERS else {}))
-    for data in (PHOTOGRAPHS, TEXTS, CHARACTERS)
-    for ways, shots in ((5, 1), (5, 2), (5, 5), (20, 1), (20, 5))
-) + tuple(
-    Setting(data, 5, 2, kind=kind)
-    for data in (PHOTOGRAPHS, TEXTS)
-    for kind in ("unbalanced", "half unknown")
+SIZES = {
+    PHOTOGRAPHS: {"pool": 40, "queries": 15},
+    TEXTS: {"pool": 50, "queries": 20},
+    CHARACTERS: {"pool": 10, "queries": 5},
+}
+SETTINGS = (
+    *(
+        Setting(data, 5, shots, **SIZES[data])
+        for shots in (1, 2, 5)
+        for data in (PHOTOGRAPHS, TEXTS, CHARACTERS)
+    ),
+    *(
+        Setting(data, 5, 2, **SIZES[data], kind=kind)
+        for kind in ("unbalanced", "half unknown")
+        for data in (PHOTOGRAPHS, TEXTS)
+    ),
+    *(Setting(data, 20, 1, **SIZES[data]) for data in (CHARACTERS, TEXTS, PHOTOGRAPHS)),
 )
 # Where the fitted head is measured as well.
-FITTED = (Setting(PHOTOGRAPHS, 5, 1), Setting(TEXTS, 5, 1))
+FITTED = tuple(Setting(data, 5, 1, **SIZES[data]) for data in (PHOTOGRAPHS, TEXTS))
 FITTED_HEAD = "logistic_regression"
 
 
@@ -97,7 +108,7 @@ def follow(
     at = {name: np.zeros((tasks, len(budgets))) for name in names}
     start = np.zeros(tasks)
     pool = len(PoolTask.drawn(setting, labels, np.random.default_rng(0)).pool)
-    counts = [0, 5, *range(10, min(MOST, pool) + 1, 10)]
+    counts = [count for count in FOLLOWED if count <= pool]
     curve = np.zeros((tasks, len(counts)))
     unknown = dict.fromkeys(names, 0)
     seconds = dict.fromkeys(names, 0.0)
@@ -231,29 +242,35 @@ def follow_fitted(
     }
 
 
-def measure_chosen(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What `label_next` gains on test classes."""
-    names = [MARGIN, OURS]
+def measure_chosen(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """What `label_next` gains on test classes, after each setting all so far."""
+    settings: list[dict[str, Any]] = []
+    fitted: list[dict[str, Any]] = []
     kept = {
         data: features_by_class(data, "test", arguments.data_dir) for data in LIMITS
     }
-    settings = []
     for setting in SETTINGS:
         settings.append(
-            follow(setting, names, *kept[setting.data], arguments.tasks, arguments.seed)
+            follow(
+                setting,
+                [MARGIN, OURS],
+                *kept[setting.data],
+                arguments.tasks,
+                arguments.seed,
+            )
         )
-        print(settings[-1], flush=True)
-    fitted = [
-        follow_fitted(setting, *kept[setting.data], arguments.tasks, arguments.seed)
-        for setting in FITTED
-    ]
-    return {"settings": settings, "fitted": fitted}
+        yield {"settings": settings, "fitted": fitted}
+    for setting in FITTED:
+        fitted.append(
+            follow_fitted(setting, *kept[setting.data], arguments.tasks, arguments.seed)
+        )
+        yield {"settings": settings, "fitted": fitted}
 
 
-def measure_all_strategies(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What every strategy gains on validation classes."""
+def measure_all_strategies(arguments: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """What every strategy gains on validation classes, after each setting."""
     names = [name for name in STRATEGIES if name != RANDOM]
-    settings = []
+    settings: list[dict[str, Any]] = []
     for setting in SETTINGS:
         if setting.ways > FEW_WAYS or setting.kind != "balanced":
             continue
@@ -263,31 +280,27 @@ def measure_all_strategies(arguments: argparse.Namespace) -> dict[str, Any]:
         settings.append(
             follow(setting, names, features, labels, arguments.tasks, arguments.seed)
         )
-        print(settings[-1], flush=True)
-    return {"settings": settings}
+        yield {"settings": settings}
 
 
-def markdown(content: dict[str, Any], validation: dict[str, Any]) -> str:
+def markdown(content: dict[str, Any], validation: dict[str, Any] | None) -> str:
     """The tables, and under them what a reader needs to judge them."""
-    return "\n".join(
-        [
-            *_gains(content),
-            "",
-            *_conditions(content),
-            "",
-            *_fitted(content["fitted"]),
-            "",
+    lines = [*_gains(content), "", *_conditions(content), ""]
+    if content["fitted"]:
+        lines += [*_fitted(content["fitted"]), ""]
+    if validation is not None:
+        lines += [
             *_strategies(validation),
             "",
             f"Points over labelling at random on {FEW_WAYS}-way tasks of validation "
             f"classes, {validation['tasks']} of seed {validation['seed']} for each "
-            "data set and number of shots; mean over the three data sets and over "
+            "data set and number of shots; mean over data sets and over "
             f"{', '.join(map(str, BUDGETS))} labels (characters up to 20). "
             f"`{validation['command']}`, commit "
             f"{(validation['commit'] or 'unknown')[:12]}.",
             "",
         ]
-    )
+    return "\n".join(lines)
 
 
 def _gains(content: dict[str, Any]) -> list[str]:
@@ -337,12 +350,13 @@ def _conditions(content: dict[str, Any]) -> list[str]:
         f"the same tasks, with 95 % intervals over the drawing of {content['tasks']} "
         f"tasks of seed {content['seed']}; they say nothing of other classes. "
         f"{IN_BATCHES_OF} are chosen at a time (5 are the first half of that), from a "
-        f"pool of {photographs['pool']} examples of each class, {characters['pool']} "
-        "of characters; accuracy is that on other examples, "
-        f"{photographs['queries']} of each class, {texts['queries']} of texts, "
-        f'{characters["queries"]} of characters. "As many at random" is how many '
+        f"pool of {photographs['pool']} photographs of each class, {texts['pool']} "
+        f"texts or {characters['pool']} drawings; accuracy is that on "
+        f"{photographs['queries']}, {texts['queries']} or {characters['queries']} "
+        'others of each. "As many at random" is how many '
         "labels at random take to the same mean accuracy, by each of the numbers "
-        "before. Unbalanced: the pool has 50, 25, 12, 6 and 3 of the classes. Half "
+        "before. Unbalanced: of four classes the pool has a half, a quarter, an "
+        "eighth and a sixteenth of that. Half "
         "unknown: as many classes besides, whose examples cost a label and teach "
         "nothing; of the 50 that `label_next` chose "
         + " and ".join(
@@ -352,9 +366,9 @@ def _conditions(content: dict[str, Any]) -> list[str]:
             for line in content["settings"]
             if line["kind"] == "half unknown"
         )
-        + " were such. Pictures by EfficientNet-Lite0 at 128 pixels, the first 100 of "
+        + " were such. Pictures by EfficientNet-Lite0 at 128 pixels, the first 60 of "
         "each of miniImageNet's 20 test classes, **which the encoder has seen in its "
-        "pre-training on ImageNet**, and the drawings of the first 100 test "
+        "pre-training on ImageNet**, and the drawings of the first 50 test "
         "characters; texts of 45 test intents by WordLlama. "
         f"`{content['command']}`, commit {(content['commit'] or 'unknown')[:12]}.",
     ]
@@ -439,15 +453,16 @@ def main() -> None:
             "machine": describe_machine(),
             "tasks": arguments.tasks,
             "seed": arguments.seed,
-            **measure(arguments),
         }
-        content["seconds"] = time.perf_counter() - began
-        write_json(files["_validation" if arguments.validation else ""], content)
-    missing = [file.name for file in files.values() if not file.exists()]
-    if missing:
-        print(f"no table yet: {', '.join(missing)} is to be measured first")
+        for found in measure(arguments):
+            content |= {**found, "seconds": time.perf_counter() - began}
+            write_json(files["_validation" if arguments.validation else ""], content)
+            print(f"{content['seconds']:.0f} s", found["settings"][-1], flush=True)
+    found = [read_json(file) if file.exists() else None for file in files.values()]
+    if found[0] is None:
+        print("no table yet: the test classes are to be measured first")
         return
-    text = markdown(*(read_json(file) for file in files.values()))
+    text = markdown(*found)
     print(text)
     if arguments.update_tables:
         replace_table(NAME, text)

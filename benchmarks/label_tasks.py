@@ -11,7 +11,7 @@ from tfmeta.estimation.refits import softmax
 # Of SimpleShot with squared distances of unit vectors.
 TEMPERATURE = 0.06
 # Of an unbalanced pool the share of each class that is there, again and again.
-_SHARES = (1.0, 0.5, 0.25, 0.12, 0.06)
+_SHARES = (1.0, 1 / 2, 1 / 4, 1 / 8, 1 / 16)
 
 
 @dataclasses.dataclass(frozen=True)

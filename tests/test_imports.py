@@ -45,6 +45,7 @@ def test_layers_know_nothing_of_what_is_above_them():
     never = {
         "tfmeta.datasets": ("tfmeta.episodes", "tfmeta.learners"),
         "tfmeta.episodes": ("tfmeta.learners",),
+        "tfmeta.estimation": ("tfmeta.runs", "tfmeta.classifying", "tfmeta.cli"),
         "tfmeta.layers": ("tfmeta.learners", "tfmeta.encoders"),
         "tfmeta.learners": ("tfmeta.datasets", "tfmeta.evaluation", "tfmeta.export"),
         "tfmeta.learners.inner": (

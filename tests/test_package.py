@@ -35,13 +35,19 @@ def test_the_version_is_one():
 
 def test_subpackages_come_when_they_are_asked_for():
     packages = {m.name for m in pkgutil.iter_modules(tfmeta.__path__) if m.ispkg}
-    public = set(tfmeta.__all__) - {"Gallery", "__version__", "load"}
+    public = set(tfmeta.__all__) - {
+        "FewShotClassifier",
+        "Gallery",
+        "__version__",
+        "load",
+    }
     assert packages - {"cli"} <= public
     assert dir(tfmeta) == sorted(tfmeta.__all__)
     for name in public:
         assert getattr(tfmeta, name).__name__ == f"tfmeta.{name}"
     assert tfmeta.load.__module__ == "tfmeta.loading"
     assert tfmeta.Gallery is tfmeta.gallery.Gallery
+    assert tfmeta.FewShotClassifier.__module__ == "tfmeta.few_shot_classifier"
 
 
 def names_in_the_documentation():

@@ -29,7 +29,7 @@ _SUBPACKAGES = (
     "tuning",
 )
 
-__all__ = ["Gallery", "__version__", "load", *_SUBPACKAGES]
+__all__ = ["FewShotClassifier", "Gallery", "__version__", "load", *_SUBPACKAGES]
 
 _subpackage = on_demand(__name__, _SUBPACKAGES)
 
@@ -45,6 +45,10 @@ def __getattr__(name: str) -> Any:
         from tfmeta.gallery import Gallery
 
         return Gallery
+    if name == "FewShotClassifier":
+        from tfmeta.few_shot_classifier import FewShotClassifier
+
+        return FewShotClassifier
     return _subpackage(name)
 
 

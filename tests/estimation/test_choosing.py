@@ -69,8 +69,8 @@ def test_one_example_of_each_class_leaves_nothing_to_try():
     assert "no class has a second example" in choice.reason
 
 
-def test_very_many_examples_take_the_first_head(monkeypatch):
-    monkeypatch.setattr("tfmeta.estimation.choosing._FIRST_HEAD_ABOVE", 100)
+def test_very_many_examples_try_no_head(monkeypatch):
+    monkeypatch.setattr("tfmeta.estimation.choosing._NONE_ABOVE", 100)
     choice = choose_head(*make_task(10))
     assert (choice.head, choice.candidates) == ("simple_shot", ())
     assert "40 examples of 4 classes are too many" in choice.reason

@@ -5,8 +5,8 @@ import pytest
 import sklearn.linear_model
 
 from tfmeta.estimation.folds import stratified_folds, with_shots
-from tfmeta.estimation.heads import head_on_features, shared_head
-from tfmeta.estimation.refits import Refits, Split, ask_head, fit_head, softmax
+from tfmeta.estimation.heads import head_on_features, in_their_span, shared_head
+from tfmeta.estimation.refits import Refits, Split, softmax
 
 WAYS, FEATURES = 4, 16
 
@@ -63,17 +63,6 @@ def test_simple_shot_is_the_nearest_mean(task, splits):
         np.testing.assert_allclose(logits, expected, atol=1e-4)
 
 
-def test_one_fit_of_all_answers_as_a_split_does(task):
-    features, labels = task
-    head = head_on_features("simple_shot", FEATURES)
-    state = fit_head(head, features, labels, WAYS)
-    asked = Split(np.arange(len(labels)), np.arange(7))
-    ((_, expected),) = Refits(head, features, labels, WAYS).logits([asked])
-    found = ask_head(head, state, features[:7])
-    np.testing.assert_allclose(found, expected, atol=1e-5)
-    assert ask_head(head, state, features[:0]).shape == (0, WAYS)
-
-
 def test_batches_are_bounded_and_tell_of_progress(task, splits, monkeypatch):
     features, labels = task
     refits = Refits(shared_head("simple_shot", FEATURES), features, labels, WAYS)
@@ -99,3 +88,22 @@ def test_a_head_that_gives_no_numbers_is_refused(task):
 def test_an_unknown_head_is_refused():
     with pytest.raises(ValueError, match="`head` must be one of 'simple_shot'"):
         head_on_features("maml", FEATURES)
+
+
+@pytest.mark.parametrize("head", ["simple_shot", "logistic_regression"])
+def test_fewer_numbers_keep_what_heads_know(head):
+    rng = np.random.default_rng(0)
+    labels = np.repeat(np.arange(WAYS), 5)
+    features = rng.normal(size=(WAYS, 64))[labels] + rng.normal(size=(20, 64))
+    features = features.astype(np.float32)
+    turned = in_their_span(features)
+    assert turned.shape == (20, 20) and turned.dtype == np.float32
+    np.testing.assert_allclose(turned @ turned.T, features @ features.T, atol=1e-3)
+    split = [Split(np.arange(0, 20, 2), np.arange(1, 20, 2))]
+    logits = [
+        next(Refits(shared_head(head, rows.shape[1]), rows, labels, WAYS).logits(split))
+        for rows in (features, turned)
+    ]
+    np.testing.assert_allclose(logits[1][1], logits[0][1], atol=1e-3)
+    # As many examples as numbers, and nothing is gained.
+    assert in_their_span(turned) is turned

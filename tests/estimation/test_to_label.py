@@ -5,8 +5,8 @@ import pytest
 
 from tfmeta.datasets import load
 from tfmeta.datasets.registry import import_dataset
-from tfmeta.estimation import to_label
-from tfmeta.estimation.to_label import cover_of, label_next, worth
+from tfmeta.estimation import expect, to_label
+from tfmeta.estimation.to_label import cover_of, label_next, notes_on_gain, worth
 
 WAYS = 4
 
@@ -128,6 +128,42 @@ def test_names(clusters):
     assert {one.answer for one in found} <= {"cat", "dog"}
 
 
+def test_an_expectation_names_them(clusters):
+    centres, points = clusters
+    labelled = [row for row in range(len(points)) if row % 8 < 3 and row < 16]
+    names = [f"file {row}" for row in range(16)]
+    expected = expect(
+        points[labelled],
+        ["cat" if row < 8 else "dog" for row in labelled],
+        head="simple_shot",
+        unlabelled=points[16:],
+        unlabelled_names=names,
+    )
+    found = ask(
+        points[labelled],
+        [row // 8 for row in labelled],
+        points[16:],
+        names=names,
+        class_names=["cat", "dog"],
+    )
+    assert expected.to_label == found
+    assert {one.row // 8 for one in found[:2]} == {0, 1}
+    assert expected.notes[-1].startswith("With 2 labels of each class, ten chosen so")
+    first = expected.to_json()["to_label"][0]
+    assert (first["row"], first["answer"]) == (found[0].row, found[0].answer)
+
+
+def test_what_is_said_of_the_gain(clusters):
+    centres, points = clusters
+    found = ask(centres, range(WAYS), points[:1])
+    assert notes_on_gain(np.arange(WAYS), ()) == ()
+    for shots, said in ((1, "1 label of"), (3, "2 labels of"), (5, "5 labels of")):
+        (note,) = notes_on_gain(np.repeat(np.arange(WAYS), shots), found)
+        assert f"With {said} each class, ten chosen so took" in note
+    (note,) = notes_on_gain(np.repeat(np.arange(WAYS), 6), found)
+    assert "With more than 5 labels of each class it was not measured" in note
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 @pytest.mark.parametrize("name", ["features", "unlabelled", "rejected"])
 def test_what_is_not_finite_is_refused(clusters, name, bad):
@@ -141,12 +177,16 @@ def test_what_is_not_finite_is_refused(clusters, name, bad):
 
 def test_what_does_not_fit_is_refused(clusters):
     centres, points = clusters
-    with pytest.raises(ValueError, match=r"`labels` must be one .*shape \(2,\)"):
+    with pytest.raises(ValueError, match="`labels` must have one .*: 2 for 4"):
         ask(centres, [0, 1], points)
-    with pytest.raises(ValueError, match="at least one"):
+    with pytest.raises(ValueError, match="`labels` must be of at least 1"):
         ask(centres[:0], [], points)
-    with pytest.raises(ValueError, match=r"`unlabelled` must be .*\(examples, 8\)"):
-        ask(centres, range(WAYS), points[:, :3])
+    with pytest.raises(ValueError, match="`names` must have one .*: 1 for 32"):
+        ask(centres, range(WAYS), points, names=["one"])
+    for name in ("unlabelled", "rejected"):
+        with pytest.raises(ValueError, match=f"`{name}` must have 8 .*: 3"):
+            given = {"unlabelled": points, name: points[:, :3]}
+            ask(centres, range(WAYS), **given)
     with pytest.raises(ValueError, match=r"`count` must be from 1 to 1,000.*: 0"):
         ask(centres, range(WAYS), points, count=0)
 

@@ -1,10 +1,12 @@
 """Features are computed once, found by content, and made anew when they must be."""
 
+import gc
 import os
 import signal
 import subprocess
 import sys
 import time
+import weakref
 
 import keras
 import numpy as np
@@ -13,6 +15,7 @@ from PIL import Image
 
 from tfmeta.datasets.storage.encoded_pictures import EncodedPictures
 from tfmeta.features import encoder_digest, example_digests, features_of
+from tfmeta.learners.metric_based import embedding
 
 
 def make_encoder(units=3, shape=(4, 5, 1), name=None):
@@ -88,6 +91,22 @@ def test_notice_changed_weights_and_another_architecture(pictures, tmp_path):
     for one in (make_encoder(), encoder):
         features = features_of(one, pictures, cache_dir=tmp_path)
         assert_close(features, expected(one, pictures))
+
+
+def test_a_frozen_encoder_is_traced_once_and_not_kept(pictures):
+    encoder = make_encoder()
+    before = [features_of(encoder, pictures[:n]) for n in (2, 40)]
+    (graph,) = embedding._FROZEN[encoder].values()
+    assert graph.experimental_get_tracing_count() == 1
+    # Its weights are read anew, also by the graph.
+    encoder.layers[-1].kernel.assign(2 * encoder.layers[-1].kernel)
+    after = features_of(encoder, pictures[:40])
+    assert graph.experimental_get_tracing_count() == 1
+    assert_close(after, 2 * before[1])
+    kept = weakref.ref(encoder)
+    del encoder, graph
+    gc.collect()
+    assert kept() is None
 
 
 def test_digest_of_an_encoder_outlives_saving_names_and_freezing(tmp_path):

@@ -21,8 +21,9 @@ from tfmeta.datasets.reading.unreadable import (
 from tfmeta.features import features_of
 from tfmeta.layers import ResizedPictures
 
-# Pictures come in the form that `read_photograph` gives, not that of tables.
-_KEPT_IN = "photographs"
+# The folder of their features: pictures come in the form that `read_photograph` gives,
+# not that of tables.
+KEPT_IN = "photographs"
 
 
 def embed_files(
@@ -85,7 +86,7 @@ def features_of_files(
         ValueError: As `embed_files`.
     """
     read = photograph_reader(encoder)
-    cache_dir = None if cache_dir is None else Path(cache_dir) / _KEPT_IN
+    cache_dir = None if cache_dir is None else Path(cache_dir) / KEPT_IN
 
     def features(files: Sequence[Path]) -> np.ndarray:
         return features_of(

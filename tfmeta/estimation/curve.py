@@ -14,6 +14,10 @@ from tfmeta.estimation.refits import Refits, Split
 SHOTS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 # Draws of so few shots, each of all folds: many of few examples, few of many.
 _MOST_DRAWS, _ANSWERS = 10, 2000
+# Examples that are left out are no independent trials, as they learn from each other:
+# they tell as much as this share of as many. Chosen on tasks of 5 x 10 of validation
+# classes of miniImageNet, between 0.7 and 0.85; by all of them 83 % held the truth.
+_EFFECTIVE = 0.75
 # How fast errors get fewer: slower, and half as many would take a thousand times the
 # examples; faster, and there would be nothing to see after the first two.
 _EXPONENTS = np.linspace(0.3, 1.5, 25)
@@ -76,23 +80,24 @@ def curve_of(
         shots. The last is the continuation to twice the examples.
     """
     asked = sum(len(split.test) for split in splits)
+
+    def share(value: float) -> Share:
+        return Share.of(value * asked, asked, effective=_EFFECTIVE)
+
     measured = measured_curve(
         refits, splits, labels, seed=seed, on_progress=on_progress
     )
-    points = [
-        CurvePoint(point.shots, Share.of(point.accuracy * asked, asked))
-        for point in measured
-    ]
+    points = [CurvePoint(point.shots, share(point.accuracy)) for point in measured]
     shots = [point.mean_shots for point in measured] + [mean_shots(splits, labels)]
     accuracies = [point.accuracy for point in measured] + [right]
     every = float(np.mean(np.bincount(labels)))
     now = max(round(every), max((point.shots for point in points), default=0) + 1)
     if len(shots) < 2:
-        expected = Share.of(right * asked, asked)
+        expected = share(right)
         return expected, (*points, CurvePoint(now, expected))
     law = fit_power_law(np.array(shots), np.array(accuracies))
     missing = law.at(every) - law.at(shots[-1])
-    expected = Share.of(min(right + missing, 1.0) * asked, asked)
+    expected = share(min(right + missing, 1.0))
     gain = min(law.at(2 * every) - law.at(every), 1 - expected.value)
     # Between no gain, and twice of what the law says.
     more = Share(
@@ -132,27 +137,26 @@ def measured_curve(
     asked = sum(len(split.test) for split in splits)
     draws = int(np.clip(_ANSWERS // max(asked, 1), 1, _MOST_DRAWS))
     shots = [number for number in SHOTS if number < learned]
+    # All at once: a fit of few examples takes as long for one as for hundreds.
     drawn = [
-        [
-            with_shots(split, labels, number, seed=seed + draw)
-            for draw in range(draws)
-            for split in splits
-        ]
+        with_shots(split, labels, number, seed=seed + draw)
         for number in shots
+        for draw in range(draws)
+        for split in splits
     ]
-    found = []
-    done, of_all = 0, sum(map(len, drawn))
-    for number, parts in zip(shots, drawn, strict=True):
-        right = 0
-        for place, logits in refits.logits(parts):
-            truth = labels[parts[place].test]
-            right += int((logits.argmax(axis=1) == truth).sum())
-            done += 1
-            if on_progress is not None:
-                on_progress(done, of_all)
-        mean = mean_shots(parts, labels)
-        found.append(Measured(number, mean, right / (asked * draws)))
-    return found
+    right = np.zeros(len(drawn))
+    for place, logits in refits.logits(drawn, on_progress=on_progress):
+        truth = labels[drawn[place].test]
+        right[place] = (logits.argmax(axis=1) == truth).sum()
+    each = draws * len(splits)
+    return [
+        Measured(
+            number,
+            mean_shots(drawn[start : start + each], labels),
+            float(right[start : start + each].sum()) / (asked * draws),
+        )
+        for number, start in zip(shots, range(0, len(drawn), each), strict=True)
+    ]
 
 
 def mean_shots(splits: Sequence[Split], labels: np.ndarray) -> float:

@@ -182,8 +182,12 @@ class Expectation:
         labels: Int32 `(examples,)`.
         class_names: By label.
         probabilities: Float32 `(examples, ways)`, of each example when it was left
-            out; NaN for the only example of a class.
-        accuracy: What is expected of the head that learns from all examples.
+            out, the mean where it was so several times; NaN for the only example of a
+            class.
+        accuracy: What is expected of the head that learns from all examples: the
+            mean of all answers, and what the curve adds for those that each fold
+            lacks. `confusion` counts one answer an example, that of the mean
+            probabilities, and may differ by an example or two.
         curve: By shots, ascending.
         classes: By label.
         confused: The most frequent first.

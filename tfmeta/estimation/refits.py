@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from tfmeta.estimation.head_graphs import as_floats, fitting_graph
 
 # Numbers of the supports and of their labels that are in memory at once.
 _AT_ONCE = 2**23
@@ -32,7 +33,7 @@ class Refits:
 
     Args:
         head: A learner on features, as of `head_on_features`.
-        features: Float32 `(examples, features)`.
+        features: Float32 or float64 `(examples, features)`.
         labels: Int `(examples,)`, in `[0, ways)`.
         ways: Number of classes. A class without a row in a split has no probability.
     """
@@ -40,10 +41,11 @@ class Refits:
     def __init__(
         self, head: Any, features: np.ndarray, labels: np.ndarray, ways: int
     ) -> None:
-        self._features = np.asarray(features, np.float32)
+        self._features = as_floats(features)
         self._labels = np.asarray(labels, np.int32)
         self._ways = ways
-        self._answer = _graph_of(head, self._features.shape[1], ways)
+        self._head = head
+        self._fit = fitting_graph(head, self._features.dtype)
 
     def logits(
         self,
@@ -58,8 +60,9 @@ class Refits:
             on_progress: Called with the number of splits done, and of all.
 
         Yields:
-            The place of a split among them, and its float32 `(queries, ways)`; in
-            another order than they were given. `-inf` for absent classes.
+            The place of a split among them, and its `(queries, ways)` in the dtype of
+            the features; in another order than they were given. `-inf` for absent
+            classes.
 
         Raises:
             ValueError: When a logit of a class that is there is not a number.
@@ -69,13 +72,13 @@ class Refits:
             part = [splits[place] for place in places]
             rows, mask = _padded([split.train for split in part])
             asked, _ = _padded([split.test for split in part])
-            labels = tf.one_hot(self._labels[rows], self._ways)
-            answers = self._answer(
+            state = self._fit(
                 tf.constant(self._features[rows]),
-                labels,
+                tf.one_hot(self._labels[rows], self._ways, dtype=self._features.dtype),
                 tf.constant(mask),
-                tf.constant(self._features[asked]),
-            ).numpy()
+            )
+            queries = tf.constant(self._features[asked])
+            answers = self._head.compare_embeddings(state, queries).numpy()
             for place, split, logits in zip(places, part, answers, strict=True):
                 found = logits[: len(split.test)]
                 if np.isnan(found).any():
@@ -103,66 +106,10 @@ class Refits:
             yield batch
 
 
-def fit_head(
-    head: Any, features: np.ndarray, labels: np.ndarray, ways: int
-) -> dict[str, tf.Tensor]:
-    """The state of a head that has learned from all examples.
-
-    Args:
-        head: A learner on features.
-        features: Float32 `(examples, features)`.
-        labels: Int `(examples,)`.
-        ways: Number of classes.
-
-    Returns:
-        The state, of one task.
-    """
-    adapt = tf.function(lambda x, y: head.adapt_embeddings(x, y))
-    return adapt(
-        tf.constant(np.asarray(features, np.float32))[None],
-        tf.one_hot(np.asarray(labels, np.int32), ways)[None],
-    )
-
-
-def ask_head(head: Any, state: dict[str, tf.Tensor], queries: np.ndarray) -> np.ndarray:
-    """Logits of queries, float32 `(queries, ways)`, by parts of bounded size."""
-    if not len(queries):
-        ways = next(iter(state.values())).shape[-1]
-        return np.empty((0, ways), np.float32)
-    size = max(1, _AT_ONCE // queries.shape[1])
-    parts = (queries[at : at + size] for at in range(0, len(queries), size))
-    return np.concatenate(
-        [
-            head.compare_embeddings(
-                state, tf.constant(np.asarray(part, np.float32))[None]
-            )[0].numpy()
-            for part in parts
-        ]
-    )
-
-
 def softmax(logits: np.ndarray) -> np.ndarray:
     """Probabilities along the last axis, 0 where a logit is `-inf`."""
     shifted = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return shifted / shifted.sum(axis=-1, keepdims=True)
-
-
-# Tracing takes longer than a small fit: a head that is asked again keeps its graph.
-@functools.lru_cache(maxsize=32)
-def _graph_of(head: Any, features: int, ways: int) -> Callable[..., tf.Tensor]:
-    rows = tf.TensorSpec([None, None, features], tf.float32)
-    labels = tf.TensorSpec([None, None, ways], tf.float32)
-    mask = tf.TensorSpec([None, None], tf.bool)
-
-    # One graph for all sizes: a fit takes hundreds of steps, one by one without.
-    @tf.function(input_signature=[rows, labels, mask, rows])
-    def answer(
-        support: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor, query: tf.Tensor
-    ) -> tf.Tensor:
-        state = head.adapt_embeddings(support, labels, support_mask=mask)
-        return tf.cast(head.compare_embeddings(state, query), tf.float32)
-
-    return answer
 
 
 def _padded(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from tfmeta.estimation.checks import checked_features, checked_rows
 from tfmeta.estimation.covering import Cover, directions, squared_distances
 from tfmeta.estimation.expectation import NextToLabel
-from tfmeta.estimation.heads import head_on_features
-from tfmeta.estimation.refits import ask_head, fit_head, softmax
+from tfmeta.estimation.heads import shared_head
+from tfmeta.estimation.refits import Refits, Split, softmax
 from tfmeta.features.digests import example_digests
-from tfmeta.finite_checks import check_finite
 
 # Of more examples a sample stands for all: similarities are between any two.
 _SAMPLE = 4096
@@ -20,8 +20,11 @@ _BLOCK = 1024
 _FEW = 512
 _MOST = 1000
 # What an example weighs that is answered without a doubt. Chosen on validation classes
-# of miniImageNet, CLINC150 and Omniglot (benchmarks/label_next.py).
+# of CLINC150 (benchmarks/label_next.py); from 0.2 to 0.5 it makes little difference.
 _CERTAIN = 0.3
+# Labels of each of five classes before, and the points that ten more gained over ten at
+# random: the least and the most of three data sets (benchmarks/RESULTS.md).
+_GAINS = ((1, "3 to 9"), (2, "2 to 5"), (5, "1 to 3"))
 # Above it the reason names a second class.
 _DOUBT = 0.5
 
@@ -81,19 +84,22 @@ def label_next(
         print(one.row, one.answer, one.reason)
     ```
     """
+    features = checked_features("features", features)
+    unlabelled = _alike("unlabelled", unlabelled, features)
     labels = np.asarray(labels)
-    others = np.empty((0, features.shape[1])) if rejected is None else rejected
-    _check(features, labels, unlabelled, others, count)
-    seen = np.concatenate([np.asarray(features, np.float32), others], dtype=np.float32)
+    checked_rows("labels", labels, len(features))
+    checked_rows("names", names, len(unlabelled))
+    if not len(labels):
+        raise ValueError("`labels` must be of at least 1 example. Received: none")
+    if not 1 <= count <= _MOST:
+        raise ValueError(f"`count` must be from 1 to {_MOST:,}. Received: {count}")
+    others = features[:0] if rejected is None else rejected
+    seen = np.concatenate([features, _alike("rejected", others, features)])
     rows = _different(unlabelled, seen, seed)
     if not len(rows):
         return ()
-    ways = int(labels.max()) + 1
-    asked = np.asarray(unlabelled[rows], np.float32)
-    learner = head_on_features(head, features.shape[1])
-    state = fit_head(learner, features, labels, ways)
-    probabilities = softmax(ask_head(learner, state, asked))
-    check_finite("probabilities", probabilities)
+    asked = unlabelled[rows]
+    probabilities = _probabilities(head, features, labels, asked)
     cover = _cover(asked, seen, worth(probabilities))
     found = []
     for point in cover.greedy():
@@ -104,6 +110,30 @@ def label_next(
     return tuple(
         _named(int(rows[point]), probabilities[point], share, class_names, names)
         for point, share in found
+    )
+
+
+def notes_on_gain(labels: np.ndarray, chosen: Sequence[NextToLabel]) -> tuple[str, ...]:
+    """What labels that are chosen so have been worth elsewhere, in a sentence.
+
+    Args:
+        labels: Int `(examples,)`, those that are there.
+        chosen: What was named; nothing is said where that is nothing.
+    """
+    if not chosen:
+        return ()
+    shots = len(labels) / len(np.unique(labels))
+    most, _ = _GAINS[-1]
+    if shots > most:
+        return (
+            f"With more than {most} labels of each class it was not measured what the "
+            "choice of the next is worth: it may be no more than labels at random.",
+        )
+    count, points = min(_GAINS, key=lambda gain: abs(gain[0] - shots))
+    return (
+        f"With {count} label{'s' * (count > 1)} of each class, ten chosen so took "
+        f"{points} points further than ten at random, on tasks of five classes; from a "
+        "pool with few of some classes not before twenty.",
     )
 
 
@@ -151,22 +181,30 @@ def _cover(asked: np.ndarray, seen: np.ndarray, weights: np.ndarray) -> Cover:
     return cover_of(squared_distances(points, points), nearest, weights)
 
 
+def _probabilities(
+    head: str, features: np.ndarray, labels: np.ndarray, asked: np.ndarray
+) -> np.ndarray:
+    ways = int(labels.max()) + 1
+    refits = Refits(
+        shared_head(head, features.shape[1]),
+        np.concatenate([features, asked]),
+        np.concatenate([labels, np.zeros(len(asked), labels.dtype)]),
+        ways,
+    )
+    known, further = np.split(np.arange(len(features) + len(asked)), [len(features)])
+    ((_, logits),) = refits.logits([Split(known, further)])
+    return softmax(logits)
+
+
 def _different(unlabelled: np.ndarray, seen: np.ndarray, seed: int) -> np.ndarray:
     """Rows to choose from: one of each content, in an order of the contents alone."""
-    digests = np.concatenate(
-        [example_digests(_rows_of_float32(part)) for part in (seen, unlabelled)]
-    )
+    digests = np.concatenate([example_digests(part) for part in (seen, unlabelled)])
     _, first = np.unique(digests, axis=0, return_index=True)
     rows = first[first >= len(seen)] - len(seen)
     if len(rows) > _SAMPLE:
         drawn = np.random.default_rng(seed).choice(len(rows), _SAMPLE, replace=False)
         rows = rows[np.sort(drawn)]
     return rows
-
-
-def _rows_of_float32(values: np.ndarray) -> np.ndarray:
-    # What lies on disk stays there.
-    return values if values.dtype == np.float32 else values.astype(np.float32)
 
 
 def _named(
@@ -186,29 +224,11 @@ def _named(
     return NextToLabel(row, name, called[0], first, reason)
 
 
-def _check(
-    features: np.ndarray,
-    labels: np.ndarray,
-    unlabelled: np.ndarray,
-    rejected: np.ndarray,
-    count: int,
-) -> None:
-    if labels.shape != (len(features),) or not len(labels):
+def _alike(name: str, values: np.ndarray, features: np.ndarray) -> np.ndarray:
+    values = checked_features(name, values)
+    if values.shape[1] != features.shape[1]:
         raise ValueError(
-            "`labels` must be one for each of `features`, and at least one. Received: "
-            f"labels of shape {labels.shape} for {len(features)} features"
+            f"`{name}` must have {features.shape[1]} features, as the labelled "
+            f"examples. Received: {values.shape[1]}"
         )
-    for name, values in (
-        ("features", features),
-        ("unlabelled", unlabelled),
-        ("rejected", rejected),
-    ):
-        if values.ndim != 2 or values.shape[1] != features.shape[1]:
-            raise ValueError(
-                f"`{name}` must be of shape (examples, {features.shape[1]}). "
-                f"Received: {values.shape}"
-            )
-        for start in range(0, len(values), _BLOCK):
-            check_finite(name, values[start : start + _BLOCK])
-    if not 1 <= count <= _MOST:
-        raise ValueError(f"`count` must be from 1 to {_MOST:,}. Received: {count}")
+    return values

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfmeta.datasets.reading.pictures import read_picture
 from tfmeta.datasets.storage.examples import StoredExamples
 from tfmeta.features.digests import AnyExamples
-from tfmeta.learners.metric_based.embedding import encode
+from tfmeta.learners.metric_based.embedding import encode, frozen_graph
 
 # At once: networks for pictures take some ten megabytes for each.
 _PICTURES, _OTHERS = 32, 256
@@ -78,6 +78,10 @@ def in_one_graph(encoder: keras.Model) -> Callable[[tf.Tensor], tf.Tensor]:
     graphs: dict[tf.DType, Callable[[tf.Tensor], tf.Tensor]] = {}
 
     def apply(batch: tf.Tensor) -> tf.Tensor:
+        # A graph around the one of a frozen encoder would be optimized anew.
+        frozen = frozen_graph(encoder, batch.dtype)
+        if frozen is not None:
+            return tf.cast(frozen(batch), tf.float32)
         if batch.dtype not in graphs:
             spec = tf.TensorSpec([None, *encoder.inputs[0].shape[1:]], batch.dtype)
 

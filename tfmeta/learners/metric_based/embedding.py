@@ -35,20 +35,37 @@ def encode(
         examples: `(batch, *example)`.
         training: Whether the encoder runs in training mode.
     """
+    graph = None
+    if not training and not tf.executing_eagerly():
+        graph = frozen_graph(encoder, examples.dtype)
+    if graph is None:
+        return _encode(encoder, examples, training=training)
+    return graph(examples)
+
+
+def frozen_graph(encoder: keras.Model, dtype: tf.DType) -> Callable | None:
+    """The graph of a frozen encoder in inference mode, the same at each call.
+
+    Args:
+        encoder: From `(batch, *example)` to `(batch, *embedding)`.
+        dtype: Of examples.
+
+    Returns:
+        What gives for examples what `encode` does; `None` for an encoder that is not
+        frozen, or where it cannot be shared.
+    """
     if (
-        training
-        or tf.executing_eagerly()
-        or are_pairs_at_once()  # Whose sizes are fixed, others than the encoder's.
+        are_pairs_at_once()  # Whose sizes are fixed, others than the encoder's.
         or tf.distribute.has_strategy()
         or not encoder.weights
         or encoder.trainable_variables
     ):
-        return _encode(encoder, examples, training=training)
+        return None
     graphs = _FROZEN.setdefault(encoder, {})
-    key = (examples.dtype, *map(id, encoder.weights))
+    key = (dtype, *map(id, encoder.weights))
     if key not in graphs:
-        graphs[key] = _graph_of(encoder, examples.dtype)
-    return graphs[key](examples)
+        graphs[key] = _graph_of(encoder, dtype)
+    return graphs[key]
 
 
 def _encode(encoder: keras.Model, examples: tf.Tensor, *, training: bool) -> tf.Tensor:
