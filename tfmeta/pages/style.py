@@ -61,8 +61,13 @@ figcaption { font-size: 0.875rem; }
   white-space: nowrap; }
 .matrix caption { white-space: nowrap; }
 .matrix td { text-align: center; min-inline-size: 1.7rem; }
+.matrix tbody th { position: sticky; inset-inline-start: 0; background: var(--ground); }
 .matrix thead th { vertical-align: bottom; }
 .matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
+.many { font-size: 0.65rem; }
+.many th, .many td { padding: 0 0.1rem; }
+.many td { min-inline-size: 1rem; }
+.many thead th { font-size: inherit; line-height: 1; }
 .matrix .right { background: rgb(var(--right) / var(--share)); }
 .matrix .wrong { background: rgb(var(--wrong) / var(--share)); }
 .cards, .pairs { display: flex; flex-wrap: wrap; gap: 0.75rem;
