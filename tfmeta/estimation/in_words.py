@@ -105,7 +105,8 @@ def encoder(expected: Expectation, pretraining: str | None = None) -> str:
         return "none, the examples are features; the estimate is of these alone"
     said = expected.encoder
     of = f"the estimate is of this encoder on these {things(expected)}"
-    if pretraining is None:
+    # Vectors of words were made of their words alone, under the encoder's own name.
+    if pretraining in (None, expected.encoder):
         return f"{said}; {of}"
     return (
         f"{said}, pre-trained on {pretraining}; {of}, and classes that it saw there "

@@ -13,6 +13,8 @@ from tfmeta.pages.markup import Element, element, named
 
 # Of more classes no matrix can be read; then the pairs are listed alone.
 _MOST_IN_MATRIX = 50
+# From here on its cells are small, so that a screen holds it.
+_MANY = 20
 _MOST_CLASSES = 200
 
 
@@ -155,7 +157,7 @@ def _matrix(expected: Expectation) -> Element:
         element("caption", "Rows: the class. Columns: what was answered."),
         element("thead", element("tr", element("td"), heads)),
         element("tbody", rows),
-        class_="matrix",
+        class_="matrix many" if len(names) > _MANY else "matrix",
     )
 
 

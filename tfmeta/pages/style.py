@@ -61,8 +61,13 @@ figcaption { font-size: 0.875rem; }
   white-space: nowrap; }
 .matrix caption { white-space: nowrap; }
 .matrix td { text-align: center; min-inline-size: 1.7rem; }
+.matrix tbody th { position: sticky; inset-inline-start: 0; background: var(--ground); }
 .matrix thead th { vertical-align: bottom; }
 .matrix thead span { writing-mode: vertical-rl; transform: rotate(180deg); }
+.many { font-size: 0.65rem; }
+.many th, .many td { padding: 0 0.1rem; }
+.many td { min-inline-size: 1rem; }
+.many thead th { font-size: inherit; line-height: 1; }
 .matrix .right { background: rgb(var(--right) / var(--share)); }
 .matrix .wrong { background: rgb(var(--wrong) / var(--share)); }
 .cards, .pairs { display: flex; flex-wrap: wrap; gap: 0.75rem;
@@ -80,7 +85,7 @@ figcaption { font-size: 0.875rem; }
   object-fit: contain; }
 .seen img.few { image-rendering: pixelated; }
 .none { display: none; }
-blockquote { margin: 0; }
+blockquote { margin: 0 0 0.25rem; font-size: 0.95rem; }
 .pair { display: flex; flex-wrap: wrap; gap: 0.4rem; inline-size: 19.5rem;
   max-inline-size: 100%; border: 1px solid var(--line); border-radius: 6px;
   padding: 0.4rem; }
@@ -92,7 +97,7 @@ dd { margin: 0; }
   .cards { gap: 0.4rem; }
   .card { inline-size: calc(50% - 0.2rem); }
   .sheet .card { inline-size: calc(33.3% - 0.3rem); }
-  .pair { inline-size: 100%; }
+  .cards > .card:has(blockquote), .pair { inline-size: 100%; }
   .pair .card { inline-size: calc(50% - 0.2rem); }
   th, td { padding: 0.25rem; }
   .bar { display: none; }
