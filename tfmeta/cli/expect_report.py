@@ -37,8 +37,10 @@ class ExpectReport:
         head = self.expected.choice.head
         learner, arguments = HEADS.get(head, (head, {}))
         encoder = self.expected.encoder
+        # Arrays are taken as they are there, and brought to unit length here.
+        more = ', head_arguments={"transform": "l2"}' if encoder is None else ""
         python = (
-            f"In Python: tfmeta.FewShotClassifier({encoder!r}, head={head!r})"
+            f"In Python: tfmeta.FewShotClassifier({encoder!r}, head={head!r}{more})"
             ".fit(examples, labels)"
         )
         words = ["--support", shell_word(self.source)]
