@@ -113,3 +113,17 @@ def test_what_it_cannot_take_is_refused(inside, standardized):
         StandardizedLearner(inside, [1, np.nan], ones, ones, ones)
     with pytest.raises(ValueError, match="`fit` must be that of the learner inside"):
         standardized.fit(None)
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+@pytest.mark.parametrize("place", ["support", "support_labels", "query"])
+def test_what_is_not_finite_is_passed_on(standardized, expected, place, wrong):
+    inputs, answers = expected
+    spoilt = np.array(inputs[place])
+    spoilt[0, 2, 0] = wrong
+    found = standardized.episode_logits({**inputs, place: spoilt}).numpy()
+    rows = [2] if place == "query" else range(FORM["queries"])
+    assert np.isnan(found[0, rows]).all()
+    sound = np.delete(found[0], rows, axis=0)
+    np.testing.assert_allclose(sound, np.delete(answers[0], rows, axis=0), rtol=1e-6)
+    np.testing.assert_allclose(found[1:], answers[1:], rtol=1e-6)

@@ -62,4 +62,6 @@ def _traced(settings: _Settings) -> Fit:
     def fit(features: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor) -> State:
         return settings.head.adapt_embeddings(features, labels, support_mask=mask)
 
-    return fit
+    # TensorFlow warns of retracing where functions of one name are traced in turn.
+    concrete: Fit = fit.get_concrete_function()
+    return concrete
