@@ -90,8 +90,8 @@ def coverage_notes(measured: Mapping[str, float]) -> tuple[str, ...]:
         what = "too narrow or too wide"
     return (
         f"The interval is of {100 * _NOMINAL:.0f} %, but in tests on tasks of 5 "
-        f"classes with 10 examples each it held the truth in {shares}: it may be {what} "
-        "(benchmarks/results/expectation.json).",
+        f"classes with 10 examples each it held the truth in {shares}: it may be "
+        f"{what} (benchmarks/results/expectation.json).",
     )
 
 
