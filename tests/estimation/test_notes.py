@@ -30,8 +30,9 @@ def test_what_is_off_by_more_than_three_points_is_said(measured, words):
 
 def test_the_coverage_is_that_of_the_benchmark():
     found = json.loads(RESULT.read_text("utf-8"))["data_sets"]
-    names = {"mini_imagenet": "miniImageNet", "omniglot": "Omniglot"}
-    names["clinc150"] = "CLINC150"
+    names = dict(
+        zip(("mini_imagenet", "omniglot", "clinc150"), MEASURED_COVERAGE, strict=True)
+    )
     measured = {
         names[key]: one["summary"]["coverage"]["mean"] for key, one in found.items()
     }
