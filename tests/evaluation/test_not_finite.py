@@ -272,6 +272,8 @@ OTHERS = {
     *("each_query_alone", "evaluate_lake", "evaluate_modified_hausdorff", "auroc"),
     *("evaluate_open_set", "evaluation_protocol", "over_training_seeds", "over_trials"),
     *("realistic_episodes", "ClassInterval", "Pretraining"),
+    # tests/evaluation/test_regression.py
+    *("evaluate_regression", "RegressionResult"),
 }
 
 
