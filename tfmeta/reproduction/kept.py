@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 from tfmeta.evaluation.kept import KeptPretraining
+from tfmeta.runs.measuring.registry import protocols_in_tables
 from tfmeta.runs.run_folder import History
 
 
@@ -136,8 +137,14 @@ def check_columns(content: dict[str, Any]) -> None:
     """Checks that every run has a figure, or none, of every column.
 
     Raises:
-        ValueError: When one does not, or an interval has not two ends; names the row.
+        ValueError: When one does not, or an interval has not two ends or is none that a
+            table has; names the row.
     """
+    known = {
+        name
+        for protocol in protocols_in_tables().values()
+        for name in protocol.intervals
+    }
     for row in content["rows"]:
         for run in row["runs"]:
             figures = [f for f in run["figures"] if f is not None]
@@ -151,4 +158,10 @@ def check_columns(content: dict[str, Any]) -> None:
                     f"row {row['row']!r} must have a figure, or null, for each of "
                     f"{len(row['columns'])} columns, with intervals of two ends. "
                     f"Received: others in the run of seed {run['seed']}"
+                )
+            named = {name for figure in figures for name in figure["intervals"]}
+            if not named <= known:
+                raise ValueError(
+                    f"row {row['row']!r} must have intervals over {', '.join(known)}. "
+                    f"Received: {min(named - known)!r} in the run of seed {run['seed']}"
                 )

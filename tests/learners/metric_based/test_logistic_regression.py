@@ -123,7 +123,9 @@ def test_tasks_of_one_batch_are_each_fitted_by_itself():
         expected = of_scikit_learn(*tasks[number], 10.0)
         np.testing.assert_allclose(found[number, :, :ways], expected, atol=1e-5)
         assert not found[number, :, ways:].any()
-    np.testing.assert_array_equal(found[2], np.eye(4)[np.zeros(40, int)])
+    # A softmax may miss 1 by a rounding, as it does on some processors.
+    only = np.eye(4, dtype="float32")[np.zeros(40, int)]
+    np.testing.assert_array_max_ulp(found[2], only, maxulp=1)
 
 
 def test_alike_rows_and_zeros_have_a_minimum_as_well():
