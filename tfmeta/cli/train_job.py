@@ -221,7 +221,7 @@ def _classify(folder: RunFolder) -> list[str]:
 
 def _files_of(folder: RunFolder) -> tuple[str, str]:
     """What `--support` and `--query` of a run may be, as placeholders."""
-    if folder.episodes_picture.exists():
+    if folder.episodes_picture.exists() or not list_versions(folder.saved_model):
         return "FOLDER", "FOLDER"
     example = read_description(find_saved_model(folder.path))["example"]
     if example["dtype"] == "string":
