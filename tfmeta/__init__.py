@@ -20,6 +20,7 @@ _SUBPACKAGES = (
     "layers",
     "learners",
     "losses",
+    "matrix",
     "pages",
     "registry",
     "reproduction",

@@ -144,6 +144,8 @@ def test_a_learner_without_an_inner_loop_refuses_a_state_in_one_line():
         assert "\n" not in str(raised.value)
         assert str(raised.value).endswith("Received: a state of weights")
     families = {"GradientBasedLearner", "FewShotLearner", "MetricLearner"}
+    # Goes on as the one inside does.
+    families |= {"StandardizedLearner"}
     adapting = {
         name
         for name in learners.__all__

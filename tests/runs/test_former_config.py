@@ -61,7 +61,8 @@ def test_every_value_comes_to_its_place():
     assert json.loads(json.dumps(flat_of(config))) == FLAT
     # Today's form has all of it, and what has come since is said here.
     today = {place.name for place in options()} | {"characters"}
-    assert set(FLAT) == today - {"skip_bad", *COLUMNS}
+    of_tasks = {"task_column", "target_column", "feature_column"}
+    assert set(FLAT) == today - {"skip_bad", *COLUMNS, *of_tasks}
 
 
 def test_what_was_left_out_is_the_default():

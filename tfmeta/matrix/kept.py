@@ -12,7 +12,7 @@ MATRIX_FORMAT_VERSION = 1
 
 
 class KeptRow(TypedDict):
-    """An encoder; `pictures_known` as of `tfmeta.matrix.row.Row`."""
+    """An encoder; `pictures_known` as of `Row`."""
 
     name: str
     kind: Literal["encoder", "run"]
