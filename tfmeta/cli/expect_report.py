@@ -39,6 +39,8 @@ class ExpectReport:
         encoder = self.expected.encoder
         # Arrays are taken as they are there, and brought to unit length here.
         more = ', head_arguments={"transform": "l2"}' if encoder is None else ""
+        if "size" in self.options:
+            more += f", size={self.options['size']}"
         python = (
             f"In Python: tfmeta.FewShotClassifier({encoder!r}, head={head!r}{more})"
             ".fit(examples, labels)"
