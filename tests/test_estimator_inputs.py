@@ -173,6 +173,7 @@ def test_examples_that_the_encoder_does_not_take(photos, encoder, tmp_path):
         ([], ValueError, "`X` must hold files of pictures .* 0 sample"),
         (pixels[:1], ValueError, "`X` must hold as many .* 1 examples, 2 labels"),
         (pixels.astype(np.uint16), ValueError, "Received: uint16 of shape"),
+        (np.full((2, 8, 8, 3), 0.5), ValueError, "as floats they are from 0 to 255"),
         (pixels[:, :4], ValueError, r"Received: uint8 of shape \(4, 8, 3\)"),
         (np.full((2, 8, 8, 3), np.nan), ValueError, "X contains NaN"),
         (np.array([["a.png"], ["b.png"]]), TypeError, r"Received: 'shape \(2, 1\)'"),

@@ -215,4 +215,9 @@ class _Takes:
         assert_all_finite(array, input_name="X")
         if same:
             return array
+        if self._pixels and array.size and 0 < array.max() <= 1:
+            raise ValueError(
+                f"`X` must hold {self.words}; as floats they are from 0 to 255. "
+                f"Received: {array.dtype.name} of shape {shape}, none above 1"
+            )
         return array.astype(np.float32 if self._pixels else self.dtype)

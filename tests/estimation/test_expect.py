@@ -151,7 +151,7 @@ def test_what_is_refused():
     wrong = features.copy()
     wrong[1, 1] = np.inf
     refused("`features` must be finite", features=wrong)
-    refused("`features` must be finite", features=np.full((12, 3), 1e200))
+    refused("`features` must be numbers that float32", features=np.full((12, 3), 1e200))
     refused("shape \\(examples, features\\)", features=features[:, :, None])
     refused("`labels` must have one for each", labels=labels[:5])
     refused("`examples` must have one for each", examples=["a"])
@@ -178,3 +178,26 @@ def test_the_next_to_label_are_named():
     assert {one.answer for one in found.to_label} <= set(found.class_names)
     with pytest.raises(ValueError, match="`unlabelled` must be finite"):
         expect(features, labels, unlabelled=np.full((1, FEATURES), np.nan))
+
+
+def test_what_the_curve_adds_is_said():
+    """And nothing is added to a handful of answers."""
+    features, labels = make_task()
+    found = expect(features, labels, head="simple_shot")
+    said = [note for note in found.notes if "read off the curve" in note]
+    assert len(said) == 1 and "left out" in said[0]
+    few = [row for row in range(len(labels)) if row % 10 < 3]
+    found = expect(features[few], [labels[row] for row in few], head="simple_shot")
+    assert not [note for note in found.notes if "read off the curve" in note]
+    assert all(point.measured for point in found.curve)
+
+
+def test_arrays_are_doubles_where_they_are_equal():
+    rng = np.random.default_rng(0)
+    # Numbers that are all positive have much the same direction.
+    features = 10 + rng.normal(size=(30, 40))
+    labels = ["a", "b", "c"] * 10
+    assert not expect(features, labels, head="simple_shot").doubles
+    features[3] = features[0]
+    (double,) = expect(features, labels, head="simple_shot").doubles
+    assert double.rows == (0, 3) and double.equal

@@ -130,13 +130,13 @@ class ExpectJob:
         return left, others.without(bad)
 
     def _encoder(self, kind: str) -> keras.Model | None:
+        if self.size is not None and kind != "pictures":
+            raise ValueError(
+                "`size` is for pictures. Received: "
+                f"size={self.size} with the {kind} of {self.source}"
+            )
         name = self.encoder or _DEFAULTS.get(kind)
         if name is None:
-            if self.size is not None:
-                raise ValueError(
-                    "`size` is for pictures. Received: "
-                    f"size={self.size} with the arrays of {self.source}"
-                )
             return None
         encoder = named_encoder(name, self.size)
         if (encoder.inputs[0].dtype == "string") != (kind == "texts"):

@@ -21,6 +21,8 @@ _EFFECTIVE = 0.75
 # How fast errors get fewer: slower, and half as many would take a thousand times the
 # examples; faster, and there would be nothing to see after the first two.
 _EXPONENTS = np.linspace(0.3, 1.5, 25)
+# Of fewer answers the points are too rough for a curve to go on from.
+_LEAST_ANSWERS = 20
 
 
 class Measured(NamedTuple):
@@ -77,7 +79,8 @@ def curve_of(
 
     Returns:
         The accuracy of the head that learns from all examples, and the points by
-        shots. The last is the continuation to twice the examples.
+        shots. The last is the continuation to twice the examples, where there are
+        twenty answers at least.
     """
     asked = sum(len(split.test) for split in splits)
 
@@ -92,7 +95,7 @@ def curve_of(
     accuracies = [point.accuracy for point in measured] + [right]
     every = float(np.mean(np.bincount(labels)))
     now = max(round(every), max((point.shots for point in points), default=0) + 1)
-    if len(shots) < 2:
+    if len(shots) < 2 or asked < _LEAST_ANSWERS:
         expected = share(right)
         return expected, (*points, CurvePoint(now, expected))
     law = fit_power_law(np.array(shots), np.array(accuracies))

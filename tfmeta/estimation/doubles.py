@@ -44,7 +44,9 @@ class Links(NamedTuple):
         return rows[np.lexsort((rows, -self.similarity[rows], ~self.equal[rows]))]
 
 
-def find_links(features: np.ndarray, digests: np.ndarray | None) -> Links:
+def find_links(
+    features: np.ndarray, digests: np.ndarray | None, *, nearly: bool = True
+) -> Links:
     """Links every example with the earlier one that is the most like it.
 
     Equal content first; without digests, equal features. Then the nearest, where the
@@ -54,6 +56,7 @@ def find_links(features: np.ndarray, digests: np.ndarray | None) -> Links:
     Args:
         features: Float32 `(examples, features)`.
         digests: Uint8 `(examples, bytes)`, of the content of each.
+        nearly: Whether those that are nearly the same are linked, too.
     """
     count = len(features)
     content = features if digests is None else digests
@@ -66,7 +69,7 @@ def find_links(features: np.ndarray, digests: np.ndarray | None) -> Links:
     equal = same < rows
     earlier = np.where(equal, same, -1)
     similarity = np.where(equal, 1.0, 0.0)
-    if features.shape[1] >= _LEAST_FEATURES and count <= MOST_ROWS:
+    if nearly and features.shape[1] >= _LEAST_FEATURES and count <= MOST_ROWS:
         one_each = rows[~equal]
         places, cosines = _nearest_earlier(features[one_each])
         near = cosines >= NEARLY

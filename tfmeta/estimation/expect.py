@@ -103,7 +103,8 @@ def expect(
         checked_rows("unlabelled_names", unlabelled_names, len(further))
     class_names, numbers = numbered(labels)
     names = tuple(map(str, range(len(numbers)) if examples is None else examples))
-    links = find_links(features, digests)
+    # Numbers as they were measured may be alike in all directions.
+    links = find_links(features, digests, nearly=kind != "arrays")
     groups = check_links(links, numbers, class_names)
     report = on_progress or (lambda what, done, of_all: None)
     turned = in_their_span(features)
@@ -175,7 +176,13 @@ def expect(
         rejection=find_rejection(refits, known, numbers, recall=recall, seed=seed),
         to_label=next_ones,
         notes=(
-            *notes_of(accuracy, numbers, class_names, links),
+            *notes_of(
+                accuracy,
+                numbers,
+                class_names,
+                links,
+                float(left_out.right.mean()),
+            ),
             *notes_on_gain(numbers, next_ones),
         ),
     )

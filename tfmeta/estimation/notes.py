@@ -18,6 +18,7 @@ MEASURED_COVERAGE = {
     "CLINC150": 0.95,
 }
 _NOMINAL, _TOLERANCE = 0.95, 0.03
+_TOLD_APART = 0.005
 # Names that a sentence shows of many.
 _MOST_NAMES = 5
 
@@ -27,6 +28,7 @@ def notes_of(
     labels: np.ndarray,
     class_names: Sequence[str],
     links: Links,
+    left_out: float,
 ) -> tuple[str, ...]:
     """One sentence each.
 
@@ -35,11 +37,18 @@ def notes_of(
         labels: Int `(examples,)`.
         class_names: By label.
         links: Doubles.
+        left_out: Share of right answers to the examples that were left out.
     """
     ways = len(class_names)
     sizes = np.bincount(labels, minlength=ways)
     alone = [class_names[label] for label in np.flatnonzero(sizes == 1).tolist()]
     notes = []
+    if abs(accuracy.value - left_out) >= _TOLD_APART:
+        notes.append(
+            f"Of the examples that were left out {_percent(left_out)} were answered "
+            "right, by what was learned from four fifths of the others; what all of "
+            "them add is read off the curve."
+        )
     if accuracy.low <= 1 / ways:
         notes.append(
             f"Guessing would be right in {_percent(1 / ways)}, which these examples "

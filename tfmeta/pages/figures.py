@@ -51,8 +51,9 @@ def curve_section(expected: Expectation) -> Element:
             element(
                 "figcaption",
                 "Share of right answers by examples of each class, with 95 % "
-                "intervals. Solid: measured on examples that were left out. Dashed: "
-                "its continuation, a guess.",
+                "intervals. Solid: measured on examples that were left out, at the "
+                "last with what the curve adds for those. Dashed: its continuation, a "
+                "guess.",
             ),
         ),
         element(

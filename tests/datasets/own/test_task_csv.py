@@ -81,6 +81,7 @@ def test_columns_that_cannot_be_are_named(written, options, message):
         ("Ulm,,Kim,1,2", "line 5: 'size' must be a finite number.*Received: nothing"),
         ("Ulm,nan,Kim,1,2", "line 5: 'size' must be a finite number.*'nan'"),
         ("Ulm,1,Kim,inf,2", "line 5: 'price' must be a finite number.*'inf'"),
+        ("Ulm,1,Kim,-1e39,2", r"line 5: 'price' must be .*at most 1e\+30.*'-1e39'"),
         ("Ulm,1,Kim,1e999,2", "line 5: 'price' must be a finite number.*'1e999'"),
         ("Ulm,1_0,Kim,1,2", "line 5: 'size' must be a finite number.*'1_0'"),
         (",1,Kim,1,2", "line 5: 'town' must not be empty"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import os
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -15,6 +14,8 @@ from tfmeta.datasets.own.csv_rows import column_names, csv_rows
 from tfmeta.datasets.reading.unreadable import Problems
 from tfmeta.datasets.task_table import TaskTable
 
+# Squares of deviations stay finite in float64, and rows in float32.
+_LARGEST = 1e30
 _CHOOSE = "`feature_column` chooses the columns that are features"
 
 
@@ -162,10 +163,11 @@ def _numbers(
 ) -> Iterator[float]:
     for column, field in zip(columns, fields, strict=True):
         value = _number(field)
-        if value is None or not math.isfinite(value):
+        if value is None or not abs(value) <= _LARGEST:
             raise ValueError(
                 f"{path}, line {line}: {column!r} must be a finite number, with a "
-                f"decimal point. Received: {repr(field[:40]) if field else 'nothing'}"
+                f"decimal point, at most {_LARGEST:g}. Received: "
+                + (repr(field[:40]) if field else "nothing")
             )
         yield value
 
