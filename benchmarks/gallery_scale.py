@@ -13,12 +13,16 @@ WordLlama, each a class of its own, where the data folder holds them; those of t
 split are queries. Results go to results/gallery_scale.json.
 
     python benchmarks/gallery_scale.py --update-tables
-    python benchmarks/gallery_scale.py --million --update-tables  # and larger galleries
+    python benchmarks/gallery_scale.py --parts larger --update-tables  # up to a million
+    python benchmarks/gallery_scale.py --parts million_index --update-tables
+
+The last takes half an hour. What is not among `--parts` is kept as it was measured.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import resource
 import statistics
@@ -38,6 +42,8 @@ from interleaved import (
     start_tensorflow,
 )
 from report import (
+    command_line,
+    describe_machine,
     goal,
     line_of,
     parse_arguments,
@@ -58,10 +64,13 @@ LEARNERS: dict[str, tuple[str, dict[str, Any]]] = {
     "SimpleShot, cosine": ("SimpleShot", {"distance": "cosine"}),
     "PrototypicalNetwork": ("PrototypicalNetwork", {}),
 }
-# Classes, features, and whether an index is built: of a million that takes more than
-# half an hour on two cores.
-GALLERIES = ((CLASSES, 256, True),)
-LARGER = ((CLASSES, 1280, False), (1_000_000, 256, False))
+# Classes, features, and whether an index is built, by part.
+GALLERIES = {
+    "galleries": ((CLASSES, 256, True),),
+    "larger": ((CLASSES, 1280, False), (1_000_000, 256, False)),
+    "million_index": ((1_000_000, 256, True),),
+}
+PARTS = ("products", "galleries", "recall", "larger", "million_index")
 ASKED = 500
 
 
@@ -335,9 +344,9 @@ def _sentences() -> tuple[Any, Any]:
         features_of(encoder, tfmeta.datasets.load("clinc150", split=split).examples)
         for split in ("train", "validation", "test")
     )
-    known = np.concatenate([np.asarray(one.examples) for one in (train, validation)])
+    known = np.concatenate([np.asarray(train), np.asarray(validation)])
     rng = np.random.default_rng(0)
-    asked = np.asarray(test.examples)
+    asked = np.asarray(test)
     return known, asked[rng.choice(len(asked), ASKED, replace=False)]
 
 
@@ -385,13 +394,16 @@ def markdown(result: dict[str, Any]) -> str:
             f"| {kind} | {classes:,} | {recall['1']:.1%} | {recall['10']:.1%} |"
         )
     machine = result["machine"]
-    load = ", ".join(str(one) for one in machine["load_average"])
     lines += [
         "",
         f"{CLASSES:,} classes in the first table. {machine['cores']} cores "
-        f"({machine['processor']}), {result['settings']['threads']} threads, load "
-        f"average {load} at the end; `{result['command']}`.",
+        f"({machine['processor']}), {result['settings']['threads']} threads. Load "
+        "average at the end of each part:",
+        "",
     ]
+    for part, measured in {g["part"]: g["measured"] for g in result["groups"]}.items():
+        load = ", ".join(str(one) for one in measured["load_average"])
+        lines.append(f"- {part}: {load}; `{measured['command']}`")
     return "\n".join(lines) + "\n"
 
 
@@ -411,9 +423,11 @@ def _times_bare(group: dict[str, Any], name: str) -> dict[str, float]:
 
 def _add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--million",
-        action="store_true",
-        help="larger galleries, too: a million classes; 10 GiB of disk and memory",
+        "--parts",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS[:3],
+        help="what is measured; larger ones need 10 GiB of disk and memory",
     )
     parser.add_argument("--folder", type=Path, help="where galleries are put meanwhile")
     parser.add_argument(
@@ -425,6 +439,37 @@ def _add(parser: argparse.ArgumentParser) -> None:
 
 
 def _measure(arguments: argparse.Namespace) -> None:
+    """Measures the parts that were asked for, and writes the file after each."""
+    measure = {
+        "products": lambda: _products(arguments),
+        "recall": lambda: (_recalls(arguments), []),
+        **{
+            part: lambda part=part: (_galleries(arguments, part), [])
+            for part in GALLERIES
+        },
+    }
+    before = read_json(arguments.output) if arguments.output.exists() else {}
+    groups, goals = before.get("groups", []), before.get("goals", [])
+    asked = argparse.Namespace(**vars(arguments))
+    asked.folder = None if asked.folder is None else asked.folder.name
+    asked.parts = " ".join(arguments.parts)
+    for part in arguments.parts:
+        found, of_goals = measure[part]()
+        measured = {
+            "command": command_line(),
+            "finished": datetime.datetime.now(datetime.UTC).isoformat("T", "seconds"),
+            "load_average": describe_machine()["load_average"],
+        }
+        tagged = [{**group, "part": part, "measured": measured} for group in found]
+        kept = [group for group in groups if group["part"] != part]
+        groups = sorted([*kept, *tagged], key=lambda one: PARTS.index(one["part"]))
+        goals = of_goals or goals
+        write_result(NAME, asked, groups, goals)
+    show_goals(goals)
+
+
+def _products(arguments: argparse.Namespace) -> tuple[list[dict], list[dict]]:
+    """Answers beside one product of matrices, and the goals."""
     groups, goals = [], []
     for features in FEATURES:
         for queries in QUERIES:
@@ -455,8 +500,13 @@ def _measure(arguments: argparse.Namespace) -> None:
                 )
                 for name in LEARNERS
             ]
-    galleries = [*GALLERIES, *(LARGER if arguments.million else ())]
-    for classes, features, indexed in galleries:
+    return groups, goals
+
+
+def _galleries(arguments: argparse.Namespace, part: str) -> list[dict[str, Any]]:
+    """Galleries from end to end."""
+    groups = []
+    for classes, features, indexed in GALLERIES[part]:
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             facts = in_own_process(
                 gallery_facts,
@@ -469,6 +519,12 @@ def _measure(arguments: argparse.Namespace) -> None:
         groups.append({"classes": classes, "features": features, "facts": facts})
         print(f"{classes:,} classes, {features} features:")
         print(*(f"  {name}: {_cell(value)}" for name, value in facts.items()), sep="\n")
+    return groups
+
+
+def _recalls(arguments: argparse.Namespace) -> list[dict[str, Any]]:
+    """The recall of an index of other vectors."""
+    groups = []
     for kind in ("uniform", "sentences of CLINC150"):
         with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
             found = in_own_process(
@@ -477,9 +533,7 @@ def _measure(arguments: argparse.Namespace) -> None:
         if found is not None:
             groups.append({"kind": kind, **found})
             print(f"recall, {kind}: {_cell(found['recall'])}")
-    show_goals(goals)
-    arguments.folder = None if arguments.folder is None else arguments.folder.name
-    write_result(NAME, arguments, groups, goals)
+    return groups
 
 
 def main() -> None:

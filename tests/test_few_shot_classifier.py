@@ -57,7 +57,8 @@ def checks():
             name = getattr(check, "func", check).__name__
             marks = []
             if name in not_here:
-                marks.append(pytest.mark.xfail(reason=not_here[name], strict=True))
+                # Which head wins two near ones differs from machine to machine.
+                marks.append(pytest.mark.xfail(reason=not_here[name], strict=False))
             if head == "logistic_regression":
                 marks.append(pytest.mark.exhaustive)
             elif head == "auto" or name not in BY_DEFAULT:
