@@ -64,18 +64,15 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Whole programs first: what takes minutes must not start when all else is done.
 
-    Every test is of one suite: `-m slow` would run what is exhaustive as well.
+    Every test is of one suite: what is exhaustive of a slow test is not slow besides.
     """
-    both = [
-        item.nodeid
-        for item in items
-        if item.get_closest_marker("slow") and item.get_closest_marker("exhaustive")
-    ]
-    if both:
-        raise pytest.UsageError(f"slow and exhaustive at once: {both}")
+    for item in items:
+        if item.get_closest_marker("exhaustive"):
+            item.own_markers[:] = [m for m in item.own_markers if m.name != "slow"]
     programs = ("test_tutorials.py", "test_readme.py")
     items.sort(key=lambda item: item.path.name not in programs)
 

@@ -193,6 +193,7 @@ def test_examples_that_the_encoder_does_not_take(photos, encoder, tmp_path):
         FewShotClassifier(maps).fit(files, names)
 
 
+@pytest.mark.slow
 def test_texts(tmp_path):
     if not is_installed("wordllama"):
         pytest.skip('wordllama is not installed; pip install "tfmeta[texts]"')

@@ -65,6 +65,7 @@ def scaled_and_accumulated():
     return keras.optimizers.LossScaleOptimizer(inner, dynamic_growth_steps=4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "optimizer, options",
     [
@@ -91,6 +92,7 @@ def test_the_whole_optimizer_is_resumed(tmp_path, optimizer, options):
     assert best[0].read_bytes() == best[1].read_bytes()
 
 
+@pytest.mark.slow
 def test_bfloat16(tmp_path):
     def build(seed):
         keras.utils.set_random_seed(seed)
@@ -113,6 +115,7 @@ def test_bfloat16(tmp_path):
 # The states of callbacks, with given scores.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "build_callback, scores, stop",
     [

@@ -65,6 +65,7 @@ class Seen(keras.callbacks.Callback):
         self.epochs.append((epoch, dict(logs)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("step", [0, 3, STEPS - 1, STEPS, 2 * STEPS + 4])
 def test_the_very_step_is_named(step, bad):
@@ -249,6 +250,7 @@ def table():
     return ClassTable.from_arrays("t", points, [f"c{i // 8:02d}" for i in range(96)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [
@@ -276,6 +278,7 @@ def test_learners_of_every_family_stop(name, table):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("with_stop", [True, False])
 def test_no_checkpoint_holds_what_is_not_finite(tmp_path, with_stop):
     data = batches(2 * STEPS - 1, math.inf)

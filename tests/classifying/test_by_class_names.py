@@ -51,6 +51,7 @@ def answer(learner, query):
     return classify_by_class_names(model, pictures, embed), pictures.query
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["texts", "vectors"])
 def test_names_are_the_support(query, kind):
     words = ["red fox", "sky blue"]

@@ -74,6 +74,7 @@ def test_a_run_of_a_newer_version_is_refused(run_copy):
 # Reading the pictures.
 
 
+@pytest.mark.slow
 def test_pictures_come_back_as_they_were_drawn(model, task_folders, glyphs):
     task = read(model, task_folders)
     assert task.warnings == ()
@@ -179,6 +180,7 @@ def assert_untouched(model, task, channels):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize(
     ("low", "high"),
@@ -208,6 +210,7 @@ def smooth_photograph(rng, base, size=40):
     return Image.fromarray(small).resize((size, size), Image.Resampling.BICUBIC)
 
 
+@pytest.mark.slow
 def test_photographs_are_left_as_they_are(run_copy, tmp_path):
     rng = np.random.default_rng(0)
     for number in range(30):
@@ -294,6 +297,7 @@ def test_a_single_query_is_inverted_with_the_support(model, dark_on_light):
     assert not read(model, dark_on_light).query.any()
 
 
+@pytest.mark.slow
 def test_tasks_of_scans_of_omniglot(model, reference_data, tmp_path):
     path = reference_data / "omniglot" / "images_evaluation.zip"
     rng = np.random.default_rng(0)

@@ -216,6 +216,7 @@ def test_none_of_these(call, classify, labelled_folders, run_copy):
     assert "export it again with `tfmeta export RUN`" in version.error
 
 
+@pytest.mark.slow
 def test_a_threshold_travels_in_the_export(
     call, classify, labelled_folders, run_copy, tmp_path
 ):

@@ -78,6 +78,7 @@ def test_realistic_episodes_stand_side_by_side_and_are_kept(call, run_copy):
     assert len(read_results(folder)) == 4
 
 
+@pytest.mark.slow
 def test_unknown_classes_are_measured_and_the_threshold_kept(call, run_copy):
     options = ("--episodes", 600, "--ways", 3, "--unknown-ways", 2, "--seed", 4)
     before = (run_copy / "metrics.json").read_bytes()

@@ -36,6 +36,7 @@ def run(call, monkeypatch, tmp_path, request):
     return folder, done.out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", ["registered"], indirect=True)
 def test_one_line_of_the_registry_is_enough(run):
     folder, out = run

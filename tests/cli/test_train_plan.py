@@ -85,6 +85,7 @@ def test_named_data_likewise(call, tmp_path, options, message):
     assert message in done.error
 
 
+@pytest.mark.slow
 def test_a_run_keeps_its_classes(call, tmp_path):
     photos = folder_of(tmp_path / "photos", [3] * 9)
     (photos / "README.md").write_text("mine")

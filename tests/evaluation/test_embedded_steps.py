@@ -100,6 +100,7 @@ LEARNERS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LEARNERS)
 def test_answers_are_those_of_the_direct_path(table, name):
     """Of a number of episodes that is no multiple of those of a batch."""

@@ -81,6 +81,7 @@ def counts_by_hand(episodes, above, num_episodes=600):
     return hits.sum(), hits.size, hits.any(axis=1).sum(), len(hits)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("bad", "spoils", "once"),
     [
@@ -115,6 +116,7 @@ def test_minus_infinity_for_absent_ways_alone_is_right():
     assert result.accuracy > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("bad", [NAN, INF])
 def test_open_set_and_its_validation_are_refused(bad):
     test, validation = (Episodes(table(), **{**SETTINGS, "seed": s}) for s in (1, 2))
@@ -146,6 +148,7 @@ class SpoiledAlone(PrototypicalNetwork):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("once", [True, False])
 def test_the_inductive_figure_beside_a_transductive_one(once):
     with pytest.raises(ValueError, match="others for 9,000 of 9,000 queries, in 600"):
@@ -176,6 +179,7 @@ def test_embeddings_that_are_not_finite_are_counted():
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [PrototypicalNetwork, lambda e: MAML(e, ways=5)])
 def test_weights_that_are_not_finite_are_refused_where_answers_hide_them(
     make, lake_dir
@@ -196,6 +200,7 @@ def test_weights_that_are_not_finite_are_refused_where_answers_hide_them(
         evaluate_lake(learner, load_lake_runs(data_dir=lake_dir), seen_classes=[])
 
 
+@pytest.mark.slow
 def test_lake_counts_answers(lake_dir):
     runs = load_lake_runs(data_dir=lake_dir)
     learner = Spoiled(Conv4((28, 28, 1), filters=4, seed=0))

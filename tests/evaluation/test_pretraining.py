@@ -46,6 +46,7 @@ SEEN = {"data": "imagenet", "test_classes_seen": True}
 UNKNOWN = {"data": "imagenet", "test_classes_seen": None}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("data", "cut_from", "words", "kept"),
     [

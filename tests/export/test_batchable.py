@@ -30,6 +30,7 @@ def traced(endpoint):
     return tf.function(endpoint.function, input_signature=endpoint.inputs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", by_cost(LEARNERS))
 def test_a_row_is_answered_as_if_it_were_alone(name):
     learner = LEARNERS[name]()

@@ -62,6 +62,7 @@ def run_client(*arguments: object, code: int = 0) -> str:
     return done.stderr if code else done.stdout
 
 
+@pytest.mark.slow
 def test_embed(model, learner, tmp_path):
     paths = [draw(tmp_path / f"{n}.png", n) for n in range(3)]
     output = tmp_path / "embeddings.npy"
@@ -88,6 +89,7 @@ def test_classify(model, tmp_path):
     assert all(1 / 3 < float(row[2]) <= 1 for row in rows)
 
 
+@pytest.mark.slow
 def test_none_of_these(model, learner, tmp_path):
     for label, name in enumerate(("alif", "ba", "ta")):
         draw(tmp_path / "support" / name / "one.png", label)
@@ -111,6 +113,7 @@ def test_none_of_these(model, learner, tmp_path):
     assert [line.split("\t")[1] for line in lines] == ["ta", "none of these"]
 
 
+@pytest.mark.slow
 def test_classify_enrolled(client, tmp_path):
     gallery = tfmeta.Gallery.create(
         tmp_path / "gallery",

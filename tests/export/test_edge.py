@@ -94,6 +94,7 @@ def probabilities(learner, task):
     return tf.nn.softmax(learner.predict_query(state, task["query"][None])[0]).numpy()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", SAVE)
 def test_files_answer_without_tensorflow(learner, tmp_path, form):
     folder = SAVE[form](learner, tmp_path / "m", description={"data": "none"})
@@ -149,6 +150,7 @@ def test_files_answer_without_tensorflow(learner, tmp_path, form):
         SAVE[form](learner, tmp_path / "m", version=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("precision", "bound", "share"),
     [

@@ -51,6 +51,7 @@ def shown(families):
     return {family: process.communicate()[0] for family, process in running.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", SHOWN)
 def test_names_are_those_of_the_documents(shown, family):
     text = shown[family].partition("Concrete Functions:")[0]

@@ -66,6 +66,7 @@ def responses(exported, tmp_path_factory):
         return dict(arrays)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loader", ["objects", "session"])
 def test_strings_in_answers_out(learner, responses, loader):
     embeddings = learner.encoder(tf.constant(TEXTS)).numpy()

@@ -74,6 +74,7 @@ def replayed(exported, tmp_path_factory):
     return dict(zip(exported, json.loads(out.read_text()), strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*LEARNERS])
 def test_each_signature_is_answered_with_finite_numbers(exported, replayed, name):
     about = json.loads((exported[name] / "tfmeta.json").read_text("utf-8"))

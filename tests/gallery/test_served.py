@@ -245,6 +245,7 @@ def responses(exported):
     return dict(zip(exported, found, strict=True))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loader", ["objects", "session"])
 @pytest.mark.parametrize("learner", VECTORS)
 def test_answers_are_those_of_the_gallery(galleries, responses, learner, loader):

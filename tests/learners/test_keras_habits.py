@@ -245,6 +245,7 @@ def test_a_learner_that_draws_its_own_support_takes_what_it_likes():
     assert learner({"query": tf.zeros((2, 6, *SHAPE))}).shape == (2, 6, WAYS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", some("prototypical", "maml", of=OF_EACH_KIND))
 def test_episodes_are_data(name):
     learner, same = compiled(name), compiled(name)
@@ -297,6 +298,7 @@ def test_a_baseline_is_called_on_plain_examples():
 # Freezing.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", some("prototypical", "baseline", "maml", "meta_sgd", of=LEARNERS)
 )

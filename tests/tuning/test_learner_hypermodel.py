@@ -288,6 +288,7 @@ def test_keras_tuner_hyperparameters_go_before_the_arguments(tmp_path: Path) -> 
     assert hypermodel.build(trial.hyperparameters).encoder.output_shape[1] in (5, 6, 7)
 
 
+@pytest.mark.slow
 def test_search_takes_no_data(tmp_path: Path) -> None:
     # The search must end: three trials that fail one by one would take long.
     tuner = make_tuner(tmp_path, make_hypermodel())

@@ -63,6 +63,7 @@ def test_telling_checks(check, make_maker):
     run(check, "maml", make_maker)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("case", "check"),
     [
@@ -82,6 +83,7 @@ HEAVY = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "check", checks(of=[name for name in BY_NAME if name not in TELLING + HEAVY])
 )
