@@ -223,7 +223,7 @@ def each_in_both(names, *usual):
 
 
 @each_in_both(CONVERTS, ("relation", "onnx"), ("siamese", "litert"))
-def test_metric_learners_convert(name, form, tmp_path):
+def test_embedding_learners_convert(name, form, tmp_path):
     folder = SAVE[form](LEARNERS[name](), tmp_path)
     functions = json.loads((folder / "tfmeta.json").read_text("utf-8"))["functions"]
     assert list(functions) == ["embed", "classify"]

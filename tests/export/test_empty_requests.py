@@ -12,16 +12,16 @@ import tfmeta.learners
 from tfmeta import export
 from tfmeta.learners import (
     MAML,
+    EmbeddingLearner,
     FewShotLearner,
     GradientBasedLearner,
-    MetricLearner,
     PrototypicalNetwork,
 )
 
 
 def test_every_learner_is_here():
     made = {type(make()).__name__ for make in LEARNERS.values()}
-    bases = {"FewShotLearner", "MetricLearner", "GradientBasedLearner"}
+    bases = {"FewShotLearner", "EmbeddingLearner", "GradientBasedLearner"}
     # Of regression, around one of these.
     bases |= {"StandardizedLearner"}
     public = {
@@ -81,7 +81,7 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
         )
     inputs = {"support": support[None], "support_labels": labels[None]}
     expect(learner.episode_logits({**inputs, "query": query[None, :0]}), 1, 0, outputs)
-    if isinstance(learner, MetricLearner):
+    if isinstance(learner, EmbeddingLearner):
         size = encoder.output_shape[1:]
         expect(learner.embed(query[None, :0]), 1, 0, *size)
         expect(learner.embed(query[None][:0]), 0, 2, *size)
@@ -186,7 +186,7 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
 @pytest.mark.parametrize("kind", [PrototypicalNetwork, with_inner_loop(MAML)])
 def test_an_empty_batch_changes_no_answer_and_no_weight(kind):
     learner = kind(conv4()) if kind is PrototypicalNetwork else kind()
-    assert isinstance(learner, MetricLearner | GradientBasedLearner)
+    assert isinstance(learner, EmbeddingLearner | GradientBasedLearner)
     support, query = examples(learner.encoder, WAYS), examples(learner.encoder, 2)
     state = learner.adapt(support[None], tf.eye(WAYS)[None])
     before = learner.predict_query(state, query[None])

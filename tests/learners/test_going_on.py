@@ -143,7 +143,7 @@ def test_a_learner_without_an_inner_loop_refuses_a_state_in_one_line():
         assert type(learner).__name__ in str(raised.value)
         assert "\n" not in str(raised.value)
         assert str(raised.value).endswith("Received: a state of weights")
-    families = {"GradientBasedLearner", "FewShotLearner", "MetricLearner"}
+    families = {"GradientBasedLearner", "FewShotLearner", "EmbeddingLearner"}
     # Goes on as the one inside does.
     families |= {"StandardizedLearner"}
     adapting = {

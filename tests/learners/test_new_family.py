@@ -92,7 +92,7 @@ class RidgeMemory(FewShotLearner):
 
 def test_nobody_asks_of_which_family_a_learner_is():
     package = Path(tfmeta.__file__).parent
-    families = {"MetricLearner", "GradientBasedLearner"}
+    families = {"EmbeddingLearner", "GradientBasedLearner"}
     asking = [
         str(path.relative_to(package))
         for path in package.rglob("*.py")

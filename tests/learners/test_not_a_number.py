@@ -14,6 +14,7 @@ from tfmeta.learners import (
     MAML,
     Baseline,
     BaselinePlusPlus,
+    EmbeddingLearner,
     FewShotLearner,
     GaussianPrototypicalNetwork,
     GradientBasedLearner,
@@ -22,7 +23,6 @@ from tfmeta.learners import (
     MAMLPlusPlus,
     MatchingNetwork,
     MetaSGD,
-    MetricLearner,
     PrototypicalNetwork,
     RelationNetwork,
     Reptile,
@@ -157,7 +157,7 @@ def _named_by(make):
 
 
 def test_all_public_learners_are_looked_at():
-    abstract = {FewShotLearner, MetricLearner, GradientBasedLearner}
+    abstract = {FewShotLearner, EmbeddingLearner, GradientBasedLearner}
     # Of regression, around another: tests/learners/test_standardized_learner.py.
     around = {StandardizedLearner}
     public = {

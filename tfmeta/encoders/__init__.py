@@ -3,6 +3,7 @@
 from tfmeta.encoders.conv4 import Conv4
 from tfmeta.encoders.koch import KochConvNet
 from tfmeta.encoders.mlp import MLP
+from tfmeta.encoders.pixels import Pixels
 from tfmeta.encoders.pretrained.features import pretraining_data
 from tfmeta.encoders.pretrained.pretrained import pretrained
 from tfmeta.encoders.projection import Projection
@@ -15,6 +16,7 @@ __all__ = [
     "MLP",
     "Conv4",
     "KochConvNet",
+    "Pixels",
     "Projection",
     "SeriesFCN",
     "TextEncoder",

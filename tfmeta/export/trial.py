@@ -14,6 +14,8 @@ _LABELS = (0, 1)
 # Of a free size: what networks for pictures and series take, and little to keep.
 _FREE = 32
 _CHANNELS = 3
+# Inputs that are no part of a state.
+_EXAMPLES = {"query", "support", "support_labels"}
 
 Request = dict[str, tf.Tensor]
 
@@ -70,7 +72,7 @@ class Trials:
         """The parts of the state that it takes; `None` where nothing made them."""
         if not endpoint.takes_state:
             return {}
-        parts = {spec.name for spec in endpoint.inputs} - {"query"}
+        parts = {spec.name for spec in endpoint.inputs} - _EXAMPLES
         for answers in self._answers:
             if parts <= answers.keys():
                 return {name: answers[name] for name in parts}

@@ -13,7 +13,7 @@ import tensorflow as tf
 from tfmeta.datasets.reading.pictures import read_picture
 from tfmeta.datasets.storage.examples import StoredExamples
 from tfmeta.features.digests import AnyExamples
-from tfmeta.learners.metric_based.embedding import encode, frozen_graph
+from tfmeta.learners.embedding import encode, frozen_graph
 
 # At once: networks for pictures take some ten megabytes for each.
 _PICTURES, _OTHERS = 32, 256

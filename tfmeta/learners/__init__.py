@@ -4,6 +4,7 @@
 # `keras.saving.load_model` finds them.
 import tfmeta.layers  # noqa: F401
 from tfmeta.learners.base import FewShotLearner
+from tfmeta.learners.embedding_learner import EmbeddingLearner
 from tfmeta.learners.metric_based.baseline import Baseline
 from tfmeta.learners.metric_based.baseline_plus_plus import BaselinePlusPlus
 from tfmeta.learners.metric_based.gaussian_prototypical_network import (
@@ -11,7 +12,6 @@ from tfmeta.learners.metric_based.gaussian_prototypical_network import (
 )
 from tfmeta.learners.metric_based.logistic_regression import LogisticRegression
 from tfmeta.learners.metric_based.matching_network import MatchingNetwork
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.prototypical_network import PrototypicalNetwork
 from tfmeta.learners.metric_based.relation_network import RelationNetwork
 from tfmeta.learners.metric_based.semi_supervised_prototypical_network import (
@@ -22,6 +22,13 @@ from tfmeta.learners.metric_based.simple_shot import SimpleShot
 from tfmeta.learners.metric_based.zero_shot_prototypical_network import (
     ZeroShotPrototypicalNetwork,
 )
+from tfmeta.learners.model_based.memory_augmented_network import (
+    MemoryAugmentedNetwork,
+)
+from tfmeta.learners.model_based.memory_learner import MemoryLearner
+from tfmeta.learners.model_based.meta_networks import MetaNetworks
+from tfmeta.learners.model_based.sequence_learner import SequenceLearner
+from tfmeta.learners.model_based.snail import SNAIL
 from tfmeta.learners.optimization_based.anil import ANIL
 from tfmeta.learners.optimization_based.gradient_based_learner import (
     GradientBasedLearner,
@@ -39,6 +46,7 @@ from tfmeta.learners.standardized_learner import StandardizedLearner
 __all__ = [
     "ANIL",
     "MAML",
+    "SNAIL",
     "GaussianPrototypicalNetwork",
     "SemiSupervisedPrototypicalNetwork",
     "ZeroShotPrototypicalNetwork",
@@ -50,8 +58,12 @@ __all__ = [
     "LogisticRegression",
     "MAMLPlusPlus",
     "MatchingNetwork",
+    "MemoryAugmentedNetwork",
+    "MemoryLearner",
+    "MetaNetworks",
+    "SequenceLearner",
     "MetaSGD",
-    "MetricLearner",
+    "EmbeddingLearner",
     "PrototypicalNetwork",
     "RelationNetwork",
     "Reptile",

@@ -40,3 +40,10 @@ class Servable(Protocol):
     @property
     def target_dtype(self) -> tf.DType:
         """Of the targets of regression."""
+
+
+class RemembersOneByOne(Servable, Protocol):
+    """What besides has a state to begin with, from which `adapt` goes on."""
+
+    def begin(self, tasks: Any = 1) -> State:
+        """The state of tasks of which nothing was learned."""

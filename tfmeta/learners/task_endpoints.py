@@ -8,7 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfmeta.learners.each_query import State
-from tfmeta.learners.servable import Servable
+from tfmeta.learners.servable import RemembersOneByOne, Servable
 from tfmeta.learners.served_answers import classified, predicted
 from tfmeta.signatures.encoded_pictures import EncodedPictures
 from tfmeta.signatures.endpoint import Endpoint
@@ -75,8 +75,7 @@ def adaptation_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpo
         `classify_adapted_encoded` besides. For regression `predict_adapted` and so on.
     """
     served = _Served(learner, examples)
-    state = learner.state_spec(learner.fixed_ways)
-    parts = tuple(tf.TensorSpec(s.shape, s.dtype, name) for name, s in state.items())
+    parts = _parts(learner)
     support, labels, query = served.task
     adapted = f"{served.name}_adapted"
 
@@ -116,6 +115,66 @@ def adaptation_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpo
             takes_files=True,
         ),
     ]
+
+
+def memory_endpoints(
+    learner: RemembersOneByOne, examples: ExampleSpec
+) -> list[Endpoint]:
+    """Endpoints that write to a memory example by example, and answer from it.
+
+    Args:
+        learner: A learner whose `adapt` goes on from a state, and which has one to
+            begin with.
+        examples: What it is to be served with.
+
+    Returns:
+        `begin`, from nothing to an empty state, one named tensor for each of its parts;
+        `observe`, from a state, a support and its labels to the state after them; and
+        those of `adaptation_endpoints`, of which `classify_adapted` answers from a
+        state. Where examples are pictures of bytes, `observe_encoded` besides.
+    """
+    served = _Served(learner, examples)
+    parts = _parts(learner)
+    support, labels, _ = served.task
+
+    def begin() -> State:
+        return {name: part[0] for name, part in learner.begin(1).items()}
+
+    def observe(*tensors: tf.Tensor) -> State:
+        *values, support, labels = tensors
+        found = zip(parts, values, strict=True)
+        state = {s.name: v[tf.newaxis] for s, v in found}
+        return served.adapt(support, labels, state)
+
+    endpoints = [
+        *adaptation_endpoints(learner, examples),
+        Endpoint("begin", begin, ()),
+        Endpoint("observe", observe, (*parts, support, labels), takes_state=True),
+    ]
+    files = _Files.of(learner, examples)
+    if files is None:
+        return endpoints
+
+    def observe_files(*tensors: tf.Tensor) -> State:
+        *values, support, labels = tensors
+        return observe(*values, files.decoded_support(support), labels)
+
+    return [
+        *endpoints,
+        Endpoint(
+            "observe_encoded",
+            observe_files,
+            (*parts, files.support(support), labels),
+            takes_state=True,
+            takes_files=True,
+        ),
+    ]
+
+
+def _parts(learner: Servable) -> tuple[tf.TensorSpec, ...]:
+    """What a state is of, as arguments of an endpoint."""
+    state = learner.state_spec(learner.fixed_ways)
+    return tuple(tf.TensorSpec(s.shape, s.dtype, name) for name, s in state.items())
 
 
 class _Served:
@@ -167,21 +226,34 @@ class _Served:
         unlabelled = unlabelled[tf.newaxis]
         return self.at_once(support, support_labels, query, unlabelled=unlabelled)
 
-    def adapt(self, support: tf.Tensor, support_labels: tf.Tensor) -> State:
-        found = self._checked(support, support_labels)
+    def adapt(
+        self,
+        support: tf.Tensor,
+        support_labels: tf.Tensor,
+        state: State | None = None,
+    ) -> State:
+        found = self._checked(support, support_labels, all_present=state is None)
         with tf.control_dependencies([found]):
             support = tf.identity(support)
-        state = self._adapted(support, found)
+        going_on = {} if state is None else {"state": state}
+        state = self._adapted(support, found, **going_on)
         return {part: values[0] for part, values in state.items()}
 
     def _answer(self, state: State, query: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = self._learner.predict_query(state, query[tf.newaxis], training=False)
         return predicted(outputs[0]) if self._is_regression else classified(outputs[0])
 
-    def _checked(self, support: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    def _checked(
+        self, support: tf.Tensor, labels: tf.Tensor, *, all_present: bool = True
+    ) -> tf.Tensor:
         if self._is_regression:
             return checked_targets(support, labels)
-        return checked_labels(support, labels, most_ways=self._learner.fixed_ways)
+        return checked_labels(
+            support,
+            labels,
+            most_ways=self._learner.fixed_ways,
+            all_present=all_present,
+        )
 
     def _adapt_checked(
         self, support: tf.Tensor, labels: tf.Tensor, **unlabelled: tf.Tensor

@@ -10,7 +10,11 @@ MOST_WAYS = 4096
 
 
 def checked_labels(
-    support: tf.Tensor, labels: tf.Tensor, *, most_ways: int | None = None
+    support: tf.Tensor,
+    labels: tf.Tensor,
+    *,
+    most_ways: int | None = None,
+    all_present: bool = True,
 ) -> tf.Tensor:
     """The labels, available only when they are 0 to ways - 1, each present.
 
@@ -19,6 +23,8 @@ def checked_labels(
         labels: Int32 `(support,)`.
         most_ways: The ways of a head that has a fixed number, `None` for any up to
             `MOST_WAYS`.
+        all_present: Whether each must be; where a task is told example by example, a
+            request may hold one class alone.
     """
     labels = checked_targets(support, labels)
     labels = _require(
@@ -38,6 +44,8 @@ def checked_labels(
         labels,
         labels,
     )
+    if not all_present:
+        return labels
     found = tf.size(tf.unique(labels).y)
     return _require(
         tf.equal(found - 1, tf.reduce_max(labels)),

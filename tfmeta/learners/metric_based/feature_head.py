@@ -11,10 +11,10 @@ from numpy.typing import ArrayLike
 
 from tfmeta.learners.class_sums import at_least_float32
 from tfmeta.learners.each_query import State
+from tfmeta.learners.embedding_learner import EmbeddingLearner
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.class_priors import with_priors
 from tfmeta.learners.metric_based.feature_transform import FeatureTransform, Transform
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.pretrained_learner import check_positive
 from tfmeta.learners.served_answers import classified
 from tfmeta.row_tables import of_each_row
@@ -23,7 +23,7 @@ from tfmeta.signatures.example_spec import ExampleSpec
 from tfmeta.signatures.label_checks import checked_prior_labels
 
 
-class FeatureHead(MetricLearner):
+class FeatureHead(EmbeddingLearner):
     """A head that is a function of the support's features, and learns nothing else.
 
     It has no trainable weights beside those of the encoder, which may be frozen: then
@@ -231,7 +231,7 @@ class FeatureHead(MetricLearner):
         raise NotImplementedError
 
     def endpoints(self, examples: ExampleSpec) -> list[Endpoint]:
-        """As `MetricLearner.endpoints`, and `classify_with_prior`.
+        """As `EmbeddingLearner.endpoints`, and `classify_with_prior`.
 
         That takes a `prior` `(ways, *example)` besides, one description of each
         class, which says how many ways there are. Its support may be empty, and need

@@ -14,8 +14,8 @@ from tfmeta.learners.class_sums import (
     real_labels,
 )
 from tfmeta.learners.each_query import State
+from tfmeta.learners.embedding_learner import EmbeddingLearner
 from tfmeta.learners.encoder_check import check_gives_vectors
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.squares import pairwise_squares, root
 
 COVARIANCES = ("radius", "diagonal")
@@ -28,7 +28,7 @@ _PRECISIONS: dict[str, Callable[[tf.Tensor], tf.Tensor]] = {
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
-class GaussianPrototypicalNetwork(MetricLearner):
+class GaussianPrototypicalNetwork(EmbeddingLearner):
     """A Prototypical Network that knows how sure it is of every example.
 
     Fort (2017), *Gaussian Prototypical Networks for Few-Shot Learning on Omniglot*.

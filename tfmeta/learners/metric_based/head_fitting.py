@@ -43,7 +43,7 @@ class RealSupport(NamedTuple):
         support_labels: tf.Tensor,
         support_mask: tf.Tensor | None,
     ) -> RealSupport:
-        """From what `MetricLearner.adapt_embeddings` is given."""
+        """From what `EmbeddingLearner.adapt_embeddings` is given."""
         embeddings = at_least_float32(tf.convert_to_tensor(embeddings))
         labels = tf.cast(support_labels, embeddings.dtype)
         if support_mask is not None:

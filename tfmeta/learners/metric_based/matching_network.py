@@ -15,13 +15,13 @@ from tfmeta.learners.class_sums import (
     real_labels,
 )
 from tfmeta.learners.each_query import State
+from tfmeta.learners.embedding_learner import EmbeddingLearner
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.metric_based.full_context import FullContext
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
-class MatchingNetwork(MetricLearner):
+class MatchingNetwork(EmbeddingLearner):
     """Classifies a query by attention over the examples of the support.
 
     Vinyals, Blundell, Lillicrap, Kavukcuoglu and Wierstra (2016), *Matching

@@ -9,10 +9,10 @@ import keras
 import tensorflow as tf
 
 from tfmeta.episodes.arguments import check_count
+from tfmeta.learners.embedding import encode
+from tfmeta.learners.embedding_learner import EmbeddingLearner
 from tfmeta.learners.encoder_check import check_examples, check_gives_vectors
 from tfmeta.learners.form_checks import fits
-from tfmeta.learners.metric_based.embedding import encode
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
 
 def check_positive(name: str, value: float) -> float:
@@ -24,7 +24,7 @@ def check_positive(name: str, value: float) -> float:
     return float(value)
 
 
-class PretrainedLearner(MetricLearner):
+class PretrainedLearner(EmbeddingLearner):
     """A classifier of base classes, whose encoder then serves new classes.
 
     Called on a plain batch of examples it gives the logits of the base classes,

@@ -16,12 +16,12 @@ from tfmeta.learners.class_sums import (
 )
 from tfmeta.learners.class_vectors import ClassVectors
 from tfmeta.learners.each_query import State
+from tfmeta.learners.embedding_learner import EmbeddingLearner
 from tfmeta.learners.encoder_check import check_gives_vectors
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
-class PrototypicalNetwork(MetricLearner):
+class PrototypicalNetwork(EmbeddingLearner):
     """Classifies a query by its distance to the mean embedding of each class.
 
     Snell, Swersky and Zemel (2017), *Prototypical Networks for Few-shot

@@ -13,7 +13,7 @@ from tfmeta.learners.class_sums import (
     real_labels,
 )
 from tfmeta.learners.each_query import State
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
+from tfmeta.learners.embedding_learner import EmbeddingLearner
 from tfmeta.learners.metric_based.relation_module import RelationModule
 from tfmeta.losses import RelationScoreLoss
 
@@ -22,7 +22,7 @@ _CLASS_MAPS = ("mean", "sum")
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
-class RelationNetwork(MetricLearner):
+class RelationNetwork(EmbeddingLearner):
     """Classifies a query by a comparison that is itself learned.
 
     Sung, Yang, Zhang, Xiang, Torr and Hospedales (2018), *Learning to Compare:

@@ -15,8 +15,8 @@ from tfmeta.learners.class_sums import (
     real_labels,
 )
 from tfmeta.learners.each_query import State
+from tfmeta.learners.embedding_learner import EmbeddingLearner
 from tfmeta.learners.encoder_check import check_gives_vectors
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
 from tfmeta.learners.metric_based.soft_k_means import (
     MaskedSoftKMeans,
     SoftKMeans,
@@ -32,7 +32,7 @@ _SOURCES = ("unlabelled", "queries")
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
-class SemiSupervisedPrototypicalNetwork(MetricLearner):
+class SemiSupervisedPrototypicalNetwork(EmbeddingLearner):
     """A Prototypical Network whose prototypes unlabelled examples refine.
 
     Ren, Triantafillou, Ravi, Snell, Swersky, Tenenbaum, Larochelle and Zemel (2018),

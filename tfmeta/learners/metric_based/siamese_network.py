@@ -17,12 +17,16 @@ from tfmeta.learners.class_sums import (
     real_labels,
 )
 from tfmeta.learners.each_query import State
+from tfmeta.learners.embedding_learner import EmbeddingLearner
 from tfmeta.learners.encoder_check import check_gives_vectors
-from tfmeta.learners.metric_based.metric_learner import MetricLearner
+from tfmeta.learners.labelled_queries import (
+    QUERY_LABELS,
+    QUERY_WEIGHTS,
+    with_query_labels,
+)
 from tfmeta.losses import ContrastiveLoss, EmbeddingLoss, TripletLoss
 from tfmeta.losses.pairs import alike_pairs, mean_over_pairs
 
-_QUERY_LABELS, _QUERY_WEIGHTS = "query_labels", "query_weights"
 _TAKES = {
     "verification": (),
     "contrastive": ("margin", "distance"),
@@ -31,7 +35,7 @@ _TAKES = {
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
-class SiameseNetwork(MetricLearner):
+class SiameseNetwork(EmbeddingLearner):
     """Learns whether two examples are of one class, and asks that of new classes.
 
     Koch, Zemel and Salakhutdinov (2015), *Siamese Neural Networks for One-shot
@@ -182,7 +186,7 @@ class SiameseNetwork(MetricLearner):
         Where the batch holds the queries' labels, as in training and validation,
         the objective is added to the losses.
         """
-        if _QUERY_LABELS in inputs:
+        if QUERY_LABELS in inputs:
             self.add_loss(self._objective_value(inputs))
         return super().embedded_logits(inputs, training=training)
 
@@ -194,10 +198,10 @@ class SiameseNetwork(MetricLearner):
         labels = real_labels(
             inputs["support_labels"], inputs.get("support_mask"), embeddings.dtype
         )
-        query_weights = tf.cast(inputs[_QUERY_WEIGHTS], embeddings.dtype)
+        query_weights = tf.cast(inputs[QUERY_WEIGHTS], embeddings.dtype)
         weights = tf.concat([tf.reduce_sum(labels, axis=-1), query_weights], axis=1)
         class_numbers = tf.argmax(labels, axis=-1, output_type=tf.int32)
-        query_labels = tf.cast(inputs[_QUERY_LABELS], tf.int32)
+        query_labels = tf.cast(inputs[QUERY_LABELS], tf.int32)
         alike = alike_pairs(tf.concat([class_numbers, query_labels], axis=1))
         if self.pair_loss is not None:
             return self.pair_loss.value(embeddings, alike, weights)
@@ -224,12 +228,7 @@ class SiameseNetwork(MetricLearner):
         """The batch with what the objective needs besides the inputs."""
         if self.loss is not None:
             return data
-        x, y, sample_weight = keras.utils.unpack_x_y_sample_weight(data)
-        weights = tf.ones(tf.shape(y)) if sample_weight is None else sample_weight
-        if "query_mask" in x:
-            weights *= tf.cast(x["query_mask"], weights.dtype)
-        labelled = {**x, _QUERY_LABELS: y, _QUERY_WEIGHTS: weights}
-        return labelled, y, sample_weight
+        return with_query_labels(data)
 
     def get_config(self) -> dict:
         """The constructor's arguments, serialized."""

@@ -12,8 +12,8 @@ from tfmeta.layers.sphere import unit_vectors
 from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.class_sums import sound_support
 from tfmeta.learners.each_query import State
+from tfmeta.learners.embedding import embed_rows
 from tfmeta.learners.encoder_check import check_encoder, check_gives_vectors
-from tfmeta.learners.metric_based.embedding import embed_rows
 from tfmeta.learners.metric_based.prototypical_network import PrototypicalNetwork
 
 
@@ -131,7 +131,7 @@ class ZeroShotPrototypicalNetwork(PrototypicalNetwork):
     def adapt_embedded(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False
     ) -> State:
-        """As `MetricLearner.adapt_embedded`; `support` still holds descriptions."""
+        """As `EmbeddingLearner.adapt_embedded`; `support` still holds descriptions."""
         return self.adapt_episode(inputs, training=training)
 
     def episode_logits(

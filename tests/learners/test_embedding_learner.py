@@ -9,10 +9,10 @@ import tensorflow as tf
 
 import tfmeta
 from tfmeta.layers import BatchNormalization
-from tfmeta.learners import MetricLearner, PrototypicalNetwork
+from tfmeta.learners import EmbeddingLearner, PrototypicalNetwork
 
 
-@keras.saving.register_keras_serializable(package="test_metric_learner")
+@keras.saving.register_keras_serializable(package="test_embedding_learner")
 class Recorder(keras.layers.Layer):
     """Keeps the batches that reach it."""
 
@@ -47,7 +47,7 @@ def make_inputs(masked=True):
 METRIC_LEARNERS = [
     cls
     for cls in map(tfmeta.learners.__dict__.get, tfmeta.learners.__all__)
-    if inspect.isclass(cls) and issubclass(cls, MetricLearner)
+    if inspect.isclass(cls) and issubclass(cls, EmbeddingLearner)
 ]
 
 
@@ -55,7 +55,7 @@ METRIC_LEARNERS = [
 def test_a_verb_has_one_signature_in_every_learner(verb):
     """What one takes besides, as the prior of a class, nobody has to give."""
     assert len(METRIC_LEARNERS) > 8
-    wanted = inspect.signature(getattr(MetricLearner, verb))
+    wanted = inspect.signature(getattr(EmbeddingLearner, verb))
     for cls in METRIC_LEARNERS:
         signature = inspect.signature(getattr(cls, verb))
         besides = signature.parameters.keys() - wanted.parameters.keys()
@@ -147,7 +147,7 @@ def test_embed_keeps_rows_in_place():
 def test_embed_of_pictures_to_any_shape():
     inputs = keras.Input((6, 6, 1))
     encoder = keras.Model(inputs, keras.layers.Conv2D(2, 3)(inputs))
-    learner = MetricLearner(encoder)
+    learner = EmbeddingLearner(encoder)
     pictures = np.random.default_rng(0).normal(size=(2, 3, 6, 6, 1)).astype("float32")
     embedded = learner.embed(pictures)
     assert embedded.shape == (2, 3, 4, 4, 2)
@@ -183,7 +183,7 @@ def test_batch_statistics_see_support_and_query_together_while_training():
 
 
 def test_a_subclass_must_say_how():
-    learner = make_learner(MetricLearner)
+    learner = make_learner(EmbeddingLearner)
     inputs = make_inputs()
     with pytest.raises(NotImplementedError):
         learner.adapt(inputs["support"], inputs["support_labels"])

@@ -1,4 +1,4 @@
-"""What metric-based learners share: embed once, then compare embeddings."""
+"""What learners share whose encoder never looks at the episode."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import tensorflow as tf
 from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.class_sums import sound_support
 from tfmeta.learners.each_query import State, each_query_alone
-from tfmeta.learners.metric_based.embedding import embed_rows
+from tfmeta.learners.embedding import embed_rows
 from tfmeta.signatures.encoded_pictures import EncodedPictures
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 from tfmeta.squares import wide_dtype
 
 
-class MetricLearner(FewShotLearner):
+class EmbeddingLearner(FewShotLearner):
     """A learner whose encoder never looks at the episode.
 
     A subclass implements `adapt_embeddings` and `compare_embeddings`. Since

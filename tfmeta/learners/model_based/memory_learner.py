@@ -1,0 +1,226 @@
+"""What learners share whose state is a memory of the examples that they read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfmeta.learners.class_sums import only_present, real_labels, sound_support
+from tfmeta.learners.each_query import State
+from tfmeta.learners.embedding_learner import EmbeddingLearner
+from tfmeta.learners.task_endpoints import memory_endpoints
+from tfmeta.signatures.endpoint import Endpoint
+from tfmeta.signatures.example_spec import ExampleSpec
+
+PRESENT = "present"
+
+
+class MemoryLearner(EmbeddingLearner):
+    """A learner that reads labelled examples one after the other.
+
+    Its state is what it remembers of them, and reading goes on from there: `adapt` of
+    two examples, and with that state of three more, is `adapt` of five. Each query is
+    answered from the state that the support left, and leaves none.
+
+    A subclass implements `first_state`, `read_embeddings` and `answer_embeddings`, in
+    the dtype of variables: half precision would round what is remembered. In training
+    the support is read in another order in every episode, drawn by `seed`; elsewhere in
+    the order in which it comes, on which the answers depend.
+
+    Args:
+        encoder: A built `keras.Model` from a batch of examples to a batch of
+            embeddings.
+        ways: Classes of every task: a label is as many inputs.
+        seed: Seed of the order, and of the weights that are made here.
+
+    Raises:
+        ValueError: When `ways` is no int of at least 1.
+    """
+
+    def __init__(
+        self, encoder: keras.Model, ways: int, *, seed: int | None = None, **kwargs: Any
+    ) -> None:
+        check_sizes(ways=ways)
+        self.ways = self.fixed_ways = ways
+        self.seed = seed
+        super().__init__(encoder, **kwargs)
+
+    def first_state(self, tasks: tf.Tensor) -> State:
+        """What is remembered of nothing.
+
+        Args:
+            tasks: How many, an int32 scalar.
+
+        Returns:
+            A dict of tensors with a leading task axis.
+        """
+        raise NotImplementedError
+
+    def read_embeddings(
+        self,
+        state: State,
+        embeddings: tf.Tensor,
+        labels: tf.Tensor,
+        *,
+        training: bool = False,
+    ) -> State:
+        """Reads labelled examples.
+
+        Args:
+            state: What is remembered.
+            embeddings: `(tasks, steps, *embedding)`.
+            labels: `(tasks, steps, ways)` one-hot; the real rows of each task come
+                first, and all others are 0.
+            training: Whether layers run in training mode.
+
+        Returns:
+            What is remembered then.
+        """
+        raise NotImplementedError
+
+    def answer_embeddings(
+        self, state: State, embeddings: tf.Tensor, *, training: bool = False
+    ) -> tf.Tensor:
+        """Logits `(tasks, queries, ways)` of examples that are read, each for itself.
+
+        Args:
+            state: What is remembered.
+            embeddings: `(tasks, queries, *embedding)`.
+            training: Whether layers run in training mode.
+        """
+        raise NotImplementedError
+
+    def begin(self, tasks: Any = 1) -> State:
+        """The state of tasks of which nothing was read, for `adapt(..., state=)`.
+
+        Args:
+            tasks: How many.
+        """
+        nothing = tf.zeros([tasks, self.ways], tf.bool)
+        return {**self.first_state(tf.convert_to_tensor(tasks)), PRESENT: nothing}
+
+    def adapt(
+        self,
+        support: tf.Tensor,
+        support_labels: tf.Tensor,
+        *,
+        support_mask: tf.Tensor | None = None,
+        state: State | None = None,
+        training: bool = False,
+    ) -> State:
+        """Reads the support, from `state` on where there is one."""
+        embeddings = self.embed(support, mask=support_mask, training=training)
+        embeddings, labels = self._rows_of(embeddings, support_labels, support_mask)
+        return self._read(state, embeddings, labels, training=training)
+
+    def adapt_embeddings(
+        self,
+        embeddings: tf.Tensor,
+        support_labels: tf.Tensor,
+        *,
+        support_mask: tf.Tensor | None = None,
+        unlabelled: tf.Tensor | None = None,
+        unlabelled_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> State:
+        """The state of a support of embeddings; see `EmbeddingLearner`."""
+        embeddings, labels = self._rows_of(embeddings, support_labels, support_mask)
+        if training:
+            order = tf.argsort(self._random_places(labels, 0), axis=1, stable=True)
+            embeddings = tf.gather(embeddings, order, batch_dims=1)
+            labels = tf.gather(labels, order, batch_dims=1)
+        return self._read(None, embeddings, labels, training=training)
+
+    def compare_embeddings(
+        self,
+        state: State,
+        embeddings: tf.Tensor,
+        *,
+        query_mask: tf.Tensor | None = None,
+        training: bool = False,
+    ) -> tf.Tensor:
+        """Logits of queries, `-inf` for ways of which nothing was read."""
+        remembered = {name: part for name, part in state.items() if name != PRESENT}
+        embeddings = tf.cast(embeddings, self.variable_dtype)
+        logits = self.answer_embeddings(remembered, embeddings, training=training)
+        return only_present(logits, state[PRESENT])
+
+    def endpoints(self, examples: ExampleSpec) -> list[Endpoint]:
+        """As `EmbeddingLearner.endpoints`, and those that write to its memory."""
+        return [*super().endpoints(examples), *memory_endpoints(self, examples)]
+
+    def _rows_of(
+        self, embeddings: tf.Tensor, labels: tf.Tensor, mask: tf.Tensor | None
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """Embeddings and labels in the dtype of variables, 0 in padded rows."""
+        embeddings = tf.cast(embeddings, self.variable_dtype)
+        embeddings, labels = sound_support(embeddings, labels)
+        labels = real_labels(labels, mask, embeddings.dtype)
+        missing = embeddings.shape.rank - 2
+        real = tf.reshape(
+            tf.reduce_any(labels > 0, axis=-1),
+            tf.concat([tf.shape(labels)[:2], [1] * missing], axis=0),
+        )
+        return tf.where(real, embeddings, 0.0), labels
+
+    def _random_places(self, labels: tf.Tensor, stream: int) -> tf.Tensor:
+        """Numbers from 0 to 1 for all rows `(tasks, rows)`, 2 for padding.
+
+        A function of `seed`, of the training step, and of where a row stands: more
+        padding changes none.
+        """
+        step = tf.constant(0) if self.optimizer is None else self.optimizer.iterations
+        seed = tf.stack(
+            [0 if self.seed is None else self.seed, tf.cast(step, tf.int32)]
+        )
+        seed = tf.random.fold_in(seed, stream, alg="philox")
+        shape = tf.shape(labels)[1::-1]
+        # Of this algorithm alone numbers are the same with and without XLA.
+        places = tf.random.stateless_uniform(shape, seed, alg="philox")
+        real = tf.reduce_any(labels > 0, axis=-1)
+        return tf.where(real, tf.transpose(places), 2.0)
+
+    def _read(
+        self,
+        state: State | None,
+        embeddings: tf.Tensor,
+        labels: tf.Tensor,
+        *,
+        training: bool,
+    ) -> State:
+        """The state after all real rows, in their order."""
+        before = dict(state or self.begin(tf.shape(embeddings)[0]))
+        present = before.pop(PRESENT) | tf.reduce_any(labels > 0, axis=1)
+        order = real_first(labels)
+        remembered = self.read_embeddings(
+            before,
+            tf.gather(embeddings, order, batch_dims=1),
+            tf.gather(labels, order, batch_dims=1),
+            training=training,
+        )
+        return {**remembered, PRESENT: present}
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments, serialized."""
+        return {**super().get_config(), "ways": self.ways, "seed": self.seed}
+
+
+def real_first(labels: tf.Tensor) -> tf.Tensor:
+    """Int32 `(tasks, rows)`: real rows in their order, then those without a label."""
+    padded = tf.cast(tf.reduce_all(labels <= 0, axis=-1), tf.int32)
+    return tf.argsort(padded, axis=1, stable=True)
+
+
+def check_sizes(**sizes: Any) -> None:
+    """Refuses what is no number of something.
+
+    Raises:
+        ValueError: When one is no int of at least 1.
+    """
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ValueError(
+                f"`{name}` must be an int of at least 1. Received: {name}={size!r}"
+            )
