@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.learners.model_based.cross_entropies import cross_entropies
 from tfmeta.seeds import spawn_seeds
 
 _KERNEL = 3
@@ -32,6 +33,9 @@ class AugmentedNetwork(keras.layers.Layer):
         filters: Of each convolution.
         blocks: Convolutions, for maps.
         features: Units of the hidden layer.
+        train_logits: Whether the slow weights of the last layer are trained. Those of a
+            network whose logits serve for gradients alone, of which no derivative is
+            taken, could not be.
         seed: Seed of the slow weights; `None` for others at every call.
 
     Reference:
@@ -46,13 +50,14 @@ class AugmentedNetwork(keras.layers.Layer):
         filters: int = 64,
         blocks: int = 5,
         features: int = 64,
+        train_logits: bool = True,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.example_shape, self.ways = tuple(example_shape), ways
         self.filters, self.blocks, self.features = filters, blocks, features
-        self.seed = seed
+        self.train_logits, self.seed = train_logits, seed
         shapes = []
         if len(self.example_shape) == 3:
             height, width, channels = self.example_shape
@@ -70,6 +75,7 @@ class AugmentedNetwork(keras.layers.Layer):
             self.add_weight(
                 shape=shape,
                 initializer=keras.initializers.GlorotUniform(own),
+                trainable=train_logits or number < len(shapes) - 1,
                 name=f"kernel_{number}",
             )
             for number, (shape, own) in enumerate(zip(shapes, seeds, strict=True))
@@ -114,9 +120,7 @@ class AugmentedNetwork(keras.layers.Layer):
         with tf.GradientTape() as tape:
             tape.watch(rows)
             _, logits, layers = self._forward(rows, None)
-            loss = tf.reduce_sum(
-                tf.nn.softmax_cross_entropy_with_logits(labels, logits)
-            )
+            loss = tf.reduce_sum(cross_entropies(labels, logits))
         # Of a layer's products, of which each row has its own; that of the weights,
         # which rows share, follows from it.
         before = tape.gradient(loss, [product for _, product in layers])
@@ -184,5 +188,6 @@ class AugmentedNetwork(keras.layers.Layer):
             "filters": self.filters,
             "blocks": self.blocks,
             "features": self.features,
+            "train_logits": self.train_logits,
             "seed": self.seed,
         }
