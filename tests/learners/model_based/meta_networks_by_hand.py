@@ -49,10 +49,7 @@ def of_all(generator, found):
     """A fast weight for each coordinate, of its gradients one after the other."""
     cell = generator.reader.cell
     weights = [w.numpy() for w in (cell.kernel, cell.recurrent_kernel, cell.bias)]
-    size = found[0].shape
-    hidden, memory = np.zeros((*size, generator.units)), np.zeros(
-        (*size, generator.units)
-    )
+    hidden = memory = np.zeros((*found[0].shape, generator.units))
     for gradient in found:
         hidden, memory = lstm(features(gradient), hidden, memory, *weights)
     kernel, bias = (w.numpy() for w in generator.weight.weights)
@@ -75,10 +72,7 @@ def logits(learner, support, labels, query):
     q.append(np.zeros_like(u[-1]))
     # 2. Fast weights of the classifier for each example, and its key.
     stored = [
-        [
-            of_one(learner.classifier_fast[0], g)
-            for g in gradients(b, *one)
-        ]
+        [of_one(learner.classifier_fast[0], g) for g in gradients(b, *one)]
         for one in zip(support, labels, strict=True)
     ]
     keys = [forward(u, q, row)[0] for row in support]

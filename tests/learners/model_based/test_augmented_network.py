@@ -32,7 +32,7 @@ def rows(shape, count=3):
 
 def by_hand(network, row, slow, fast):
     """Features and logits of one row, by the operations of TensorFlow."""
-    outputs = row[None]
+    features = outputs = row[None]
     for number, (ours, other) in enumerate(zip(slow, fast, strict=True)):
         if number < network.convolutions:
             made = [
@@ -73,10 +73,11 @@ def test_gradients_of_a_row_are_those_of_a_tape_for_it_alone(shape):
     labels = tf.constant([[0.0, 1, 0], [0, 0, 0], [0, 0, 1]], tf.float64)
     found = network.example_gradients(given, labels)
     slow = [w.value for w in network.slow]
+    nothing = [tf.zeros_like(weights) for weights in slow]
     for n in range(3):
         with tf.GradientTape() as tape:
             tape.watch(slow)
-            _, logits = by_hand(network, given[n], slow, [tf.zeros_like(w) for w in slow])
+            _, logits = by_hand(network, given[n], slow, nothing)
             loss = -tf.reduce_sum(labels[n] * tf.nn.log_softmax(logits))
         wanted = tape.gradient(loss, slow)
         for one, other in zip(found, wanted, strict=True):

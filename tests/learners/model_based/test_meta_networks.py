@@ -60,9 +60,7 @@ def test_padding_is_not_remembered(shape):
     queries = task(2, seed=1, shape=shape)[0]
     mask = np.array([[True, False, True] * 2, [False, True, True] * 2])
     shown = np.reshape(mask, (2, 6, *[1] * len(shape)))
-    state = learner.adapt(
-        tf.where(shown, support, np.nan), labels, support_mask=mask
-    )
+    state = learner.adapt(tf.where(shown, support, np.nan), labels, support_mask=mask)
     found = learner.predict_query(state, queries)
     for one in range(2):
         real = [part[one : one + 1].numpy()[:, mask[one]] for part in (support, labels)]
@@ -105,9 +103,7 @@ def test_training_follows_the_loss_of_which_gradients_are_inputs():
 
     def loss():
         logits = learner.episode_logits(rows)
-        return tf.reduce_mean(
-            tf.nn.softmax_cross_entropy_with_logits(wanted, logits)
-        )
+        return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(wanted, logits))
 
     for network in (learner.embedding, learner.classifier):
         network.example_gradients = Constant(network)
@@ -145,8 +141,8 @@ def test_every_weight_that_is_trained_can_learn(shape):
     found = tape.gradient(value, [w.value for w in weights])
     assert all(gradient is not None for gradient in found)
     # Logits of the embedding network serve for gradients alone.
-    (fixed,) = learner.non_trainable_variables
-    assert fixed is learner.embedding.slow[-1]
+    assert learner.embedding.non_trainable_weights == [learner.embedding.slow[-1]]
+    assert learner.classifier.non_trainable_weights == []
 
 
 @pytest.mark.parametrize(

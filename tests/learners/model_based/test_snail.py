@@ -125,7 +125,8 @@ def test_attention_of_a_row_to_itself_and_what_it_knows_is_a_softmax():
 def test_convolutions_see_all_steps(steps, dilations):
     blocks = temporal_convolutions(5, 7, steps, iter(range(9)))
     assert [block.dilation for block in blocks] == dilations
-    assert [block.channels for block in blocks] == [5 + 7 * n for n in range(len(blocks))]
+    for n, block in enumerate(blocks):
+        assert (block.channels, block.added) == (5 + 7 * n, 7)
     assert sum(dilations) + 1 >= steps
 
 

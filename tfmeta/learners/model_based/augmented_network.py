@@ -58,7 +58,7 @@ class AugmentedNetwork(keras.layers.Layer):
         self.example_shape, self.ways = tuple(example_shape), ways
         self.filters, self.blocks, self.features = filters, blocks, features
         self.train_logits, self.seed = train_logits, seed
-        shapes = []
+        shapes: list[tuple[int, ...]] = []
         if len(self.example_shape) == 3:
             height, width, channels = self.example_shape
             for _ in range(blocks):
