@@ -310,17 +310,6 @@ ENCODERS: dict[str, EncoderEntry] = {
         {"pooled_blocks": 2, "flatten": False, "name": "conv4_maps"},
         examples=_GRIDS,
     ),
-    "pixels": EncoderEntry(
-        "tfmeta.runs.pixel_encoder:unchanged",
-        "no weights, the numbers in one vector, for mann",
-        examples=_NUMBERS,
-    ),
-    "pixel_maps": EncoderEntry(
-        "tfmeta.runs.pixel_encoder:unchanged",
-        "the same in their shape, for meta_networks",
-        {"flatten": False},
-        examples=_GRIDS,
-    ),
     "mlp": EncoderEntry(
         "tfmeta.runs.array_encoder:mlp_in_proportion",
         "of vectors; what is no vector is flattened",
@@ -337,6 +326,17 @@ ENCODERS: dict[str, EncoderEntry] = {
         examples=("vectors",),
     ),
     "koch": EncoderEntry("tfmeta.runs.building:koch_in_proportion"),
+    "pixels": EncoderEntry(
+        "tfmeta.runs.pixel_encoder:unchanged",
+        "no weights, the numbers in one vector, for mann",
+        examples=_NUMBERS,
+    ),
+    "pixel_maps": EncoderEntry(
+        "tfmeta.runs.pixel_encoder:unchanged",
+        "the same in their shape, for meta_networks",
+        {"flatten": False},
+        examples=_GRIDS,
+    ),
     **{
         f"efficientnet_lite{number}": EncoderEntry(
             "tfmeta.encoders:pretrained",
