@@ -119,6 +119,8 @@ def test_features_of_gradients_of_all_magnitudes_are_about_one():
     np.testing.assert_array_equal(np.abs(found[3:, 1]), 1)
     np.testing.assert_allclose(found[3:, 0], np.log(np.abs(given[3:])) / 7)
     assert abs(found[2, 1] + 1e-4 * np.exp(7)) < 1e-12
+    spoiled = gradient_features(tf.constant([np.nan, np.inf, -np.inf, 1.0])).numpy()
+    assert np.isnan(spoiled[:3]).all() and np.isfinite(spoiled[3]).all()
 
 
 @pytest.mark.parametrize("over_examples", [False, True])

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.finite import all_finite, finite_rows, nan_unless
 from tfmeta.learners.model_based.cross_entropies import cross_entropies
 from tfmeta.seeds import spawn_seeds
 
@@ -105,7 +106,10 @@ class AugmentedNetwork(keras.layers.Layer):
             `(rows, features)` and `(rows, ways)`.
         """
         features, logits, _ = self._forward(rows, fast)
-        return features, logits
+        sound = self._sound(rows)
+        for given in fast or ():
+            sound &= finite_rows(given)
+        return nan_unless(sound, features), nan_unless(sound, logits)
 
     def example_gradients(self, rows: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         """Gradients of the cross-entropy of each row by the slow weights alone.
@@ -128,10 +132,15 @@ class AugmentedNetwork(keras.layers.Layer):
             tf.matmul(inputs, gradient, transpose_a=True)
             for (inputs, _), gradient in zip(layers, before, strict=True)
         ]
+        sound = self._sound(rows)
         return [
-            tf.stop_gradient(tf.reshape(gradient, [-1, size]))
+            tf.stop_gradient(nan_unless(sound, tf.reshape(gradient, [-1, size])))
             for gradient, size in zip(gradients, self.sizes, strict=True)
         ]
+
+    def _sound(self, rows: tf.Tensor) -> tf.Tensor:
+        """Which rows a sound network sees; maximum pooling would hide the others."""
+        return finite_rows(rows) & all_finite(self.slow)
 
     def _forward(
         self, rows: tf.Tensor, fast: list[tf.Tensor] | None
