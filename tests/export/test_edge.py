@@ -202,10 +202,11 @@ WITH_INNER_LOOP = [
     for name in LEARNERS
     if name.startswith(("maml", "anil", "meta-sgd", "reptile", "lstm"))
 ]
+WITH_MEMORY = ["memory", "memory-lstm", "meta-networks", "snail"]
 
 
 def test_every_learner_is_known_to_convert_or_not():
-    known = {"prototypical-conv4", *CONVERTS, *TEXTS, *WITH_INNER_LOOP}
+    known = {"prototypical-conv4", *CONVERTS, *TEXTS, *WITH_INNER_LOOP, *WITH_MEMORY}
     assert known == set(LEARNERS)
 
 
