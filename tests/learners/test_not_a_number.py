@@ -211,8 +211,10 @@ def test_of_vectors(name):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow)
-        if name in ("MAML support", "ANIL running", *MEMORIES)
+        pytest.param(name, marks=pytest.mark.exhaustive)
+        if name in MEMORIES
+        else pytest.param(name, marks=pytest.mark.slow)
+        if name in ("MAML support", "ANIL running")
         else name
         for name in PICTURES
     ],

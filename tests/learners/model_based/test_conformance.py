@@ -62,12 +62,7 @@ BY_DEFAULT = {
     "snail": {"check_class_order", "check_transductive"},
     "meta networks": {"check_tasks_are_independent", "check_padded_training"},
 }
-SLOW = {
-    "memory": {"check_not_a_number"},
-    "lstm": {"check_gradient", "check_keras_file"},
-    "snail": {"check_padded_training"},
-    "meta networks": {"check_not_a_number"},
-}
+SLOW = {"memory": {"check_not_a_number"}, "lstm": {"check_gradient"}}
 
 
 @pytest.mark.parametrize(
