@@ -9,6 +9,7 @@ from tfmeta.encoders import (
     MLP,
     Conv4,
     KochConvNet,
+    Pixels,
     TextEncoder,
     TextTransformer,
 )
@@ -16,6 +17,7 @@ from tfmeta.layers import BatchNormalization
 from tfmeta.learners import (
     ANIL,
     MAML,
+    SNAIL,
     Baseline,
     BaselinePlusPlus,
     GaussianPrototypicalNetwork,
@@ -23,6 +25,8 @@ from tfmeta.learners import (
     LSTMMetaLearner,
     MAMLPlusPlus,
     MatchingNetwork,
+    MemoryAugmentedNetwork,
+    MetaNetworks,
     MetaSGD,
     PrototypicalNetwork,
     RelationNetwork,
@@ -98,6 +102,22 @@ LEARNERS = {
     "maml++": with_inner_loop(MAMLPlusPlus),
     "reptile": with_inner_loop(Reptile),
     "lstm": lambda: LSTMMetaLearner(dense(), ways=WAYS, inner_steps=1, seed=0),
+    "memory": lambda: MemoryAugmentedNetwork(
+        conv4(), WAYS, units=5, slots=6, width=3, heads=2, seed=0
+    ),
+    "memory-lstm": lambda: MemoryAugmentedNetwork(
+        dense(), WAYS, units=5, slots=0, seed=0
+    ),
+    "meta-networks": lambda: MetaNetworks(
+        Pixels((8, 8, 1), flatten=False),
+        WAYS,
+        filters=3,
+        blocks=2,
+        features=4,
+        units=3,
+        seed=0,
+    ),
+    "snail": lambda: SNAIL(dense(), WAYS, seed=0),
 }
 
 

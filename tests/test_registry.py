@@ -3,6 +3,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -10,6 +11,7 @@ from tfmeta.registry import (
     ENCODERS,
     HEADS,
     LEARNERS,
+    Family,
     LearnerEntry,
     family_of,
     is_pretrained,
@@ -23,12 +25,14 @@ README = Path(__file__).resolve().parent.parent / "README.md"
 
 def test_every_learner_is_what_its_entry_says():
     from tfmeta.learners import FewShotLearner, GradientBasedLearner
+    from tfmeta.learners.model_based.memory_learner import MemoryLearner
 
     for name, entry in LEARNERS.items():
         learner = resolve(entry.path)
         assert issubclass(learner, FewShotLearner), name
         has_inner_loop = issubclass(learner, GradientBasedLearner)
         assert (entry.family == "optimization") == has_inner_loop, name
+        assert (entry.family == "model") == issubclass(learner, MemoryLearner), name
         arguments = inspect.signature(learner).parameters
         assert (entry.trains_on == "examples") == ("base_classes" in arguments), name
         assert entry.encoder in ENCODERS
@@ -106,7 +110,7 @@ def test_what_cannot_be_imported_is_named(path):
 
 
 def test_the_table_names_every_learner_of_the_family():
-    for family in ("metric", "optimization"):
+    for family in get_args(Family):
         _, _, *lines = learner_table(family).splitlines()
         named = [re.match(r"\| `(\w+)` \| `(\w+)` \| \S", line) for line in lines]
         assert [(m[1], m[2]) for m in named] == [
@@ -118,7 +122,7 @@ def test_the_table_names_every_learner_of_the_family():
 
 def test_the_readme_says_of_each_learner_what_the_table_says():
     text = README.read_text(encoding="utf-8")
-    for family in ("metric", "optimization"):
+    for family in get_args(Family):
         for line in learner_table(family).splitlines()[2:]:
             if "baseline" not in line:  # The two share a line there.
                 assert line in text

@@ -10,7 +10,7 @@ import pkgutil
 from collections.abc import Mapping
 from typing import Any, Literal
 
-Family = Literal["metric", "optimization"]
+Family = Literal["metric", "optimization", "model"]
 Kind = Literal["pictures", "text", "vectors", "series", "arrays", "other"]
 
 
@@ -23,9 +23,10 @@ class LearnerEntry:
         title: What people call it.
         summary: One line for the README: how it classifies a query, or what its
             outer loop learns.
-        family: `"optimization"` for one that takes steps on the support. TensorFlow
-            is started with other threads for it, and it is trained on tasks like
-            those that it is measured on.
+        family: `"optimization"` for one that takes steps on the support: TensorFlow
+            is started with other threads for it. `"model"` for one that reads the
+            support as a sequence. Both are trained on tasks like those that they are
+            measured on.
         encoder: Name of its encoder of pictures, a key of `ENCODERS`.
         text_encoder: Likewise of texts; `None` for one that begins at the texts of the
             training classes.
@@ -62,6 +63,16 @@ class LearnerEntry:
     def class_name(self) -> str:
         """Name of its class."""
         return self.path.rpartition(":")[2]
+
+    @property
+    def trains_on_like_tasks(self) -> bool:
+        """Whether it is trained on tasks like those that it is measured on."""
+        return self.family != "metric"
+
+    @property
+    def has_heads(self) -> bool:
+        """Whether its argument `head` is one of `HEADS`."""
+        return self.family == "optimization"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,10 +114,12 @@ class HeadEntry:
 
 _METRIC = "tfmeta.learners.metric_based"
 _OPTIMIZATION = "tfmeta.learners.optimization_based"
+_MODEL = "tfmeta.learners.model_based"
 # As MAML's paper trains on 5-way 1-shot tasks; chosen on the data of none.
-_INNER_LOOP = {"ways": 5, "shots": 1, "train_tasks": 16}
+_LIKE_TASKS = {"ways": 5, "shots": 1, "train_tasks": 16}
 # What convolutions of two dimensions take.
 _GRIDS: tuple[Kind, ...] = ("pictures", "arrays")
+_NUMBERS: tuple[Kind, ...] = ("pictures", "vectors", "series", "arrays")
 # Of numbers whose deviation is 1; ten rows are those of the paper's sine waves.
 _ROWS = {"shots": 10, "queries": 10, "train_queries": 10, "train_tasks": 16}
 _ROWS |= {"steps_per_epoch": 200, "validation_episodes": 200}
@@ -203,7 +216,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "a start for gradient steps, by exact second order; `first_order=True` "
         "without (Finn 2017)",
         family="optimization",
-        defaults=_INNER_LOOP,
+        defaults=_LIKE_TASKS,
         regression=_REGRESSION,
     ),
     "anil": LearnerEntry(
@@ -211,7 +224,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "ANIL",
         "the same; only the head is adapted (Raghu 2020)",
         family="optimization",
-        defaults=_INNER_LOOP,
+        defaults=_LIKE_TASKS,
         regression=_REGRESSION,
     ),
     "meta_sgd": LearnerEntry(
@@ -219,7 +232,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "Meta-SGD",
         "also a rate for every weight (Li 2017)",
         family="optimization",
-        defaults=_INNER_LOOP,
+        defaults=_LIKE_TASKS,
         regression={**_ROWS, "learner_arguments": {"inner_steps": 2}},
     ),
     "maml_plus_plus": LearnerEntry(
@@ -228,7 +241,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "rates and batch normalization per step, losses of all steps, first order "
         "first: each an argument (Antoniou 2019)",
         family="optimization",
-        defaults=_INNER_LOOP,
+        defaults=_LIKE_TASKS,
         regression=_REGRESSION,
     ),
     "reptile": LearnerEntry(
@@ -238,7 +251,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         family="optimization",
         optimizer="tfmeta.runs.outer_optimizers:linear_sgd",
         defaults={
-            **_INNER_LOOP,
+            **_LIKE_TASKS,
             **{"train_shots": 10, "train_tasks": 5, "learning_rate": 1.0},
         },
         regression={**_REGRESSION, "learning_rate": 1.0},
@@ -249,8 +262,37 @@ LEARNERS: dict[str, LearnerEntry] = {
         "the rule itself, an LSTM (Ravi and Larochelle 2017)",
         family="optimization",
         optimizer="tfmeta.runs.outer_optimizers:clipped_adam",
-        defaults=_INNER_LOOP,
+        defaults=_LIKE_TASKS,
         regression={**_ROWS, "learner_arguments": {"inner_steps": 5}},
+    ),
+    "mann": LearnerEntry(
+        f"{_MODEL}.memory_augmented_network:MemoryAugmentedNetwork",
+        "Memory-Augmented Neural Network",
+        "rows of a memory, written where it was used least and read by likeness; "
+        "`slots=0` for an LSTM alone (Santoro 2016)",
+        family="model",
+        defaults=_LIKE_TASKS,
+        search={"objective": ("instances", "queries"), "slots": (64, 128)},
+    ),
+    "meta_networks": LearnerEntry(
+        f"{_MODEL}.meta_networks:MetaNetworks",
+        "Meta Networks",
+        "fast weights of every layer, made of the gradients of the support "
+        "(Munkhdalai and Yu 2017)",
+        family="model",
+        encoder="pixel_maps",
+        optimizer="tfmeta.runs.outer_optimizers:adam_of_norm_10",
+        defaults=_LIKE_TASKS,
+        search={"features": (32, 64)},
+    ),
+    "snail": LearnerEntry(
+        f"{_MODEL}.snail:SNAIL",
+        "SNAIL",
+        "every example that was read, looked up by causal attention between causal "
+        "convolutions (Mishra 2018)",
+        family="model",
+        defaults=_LIKE_TASKS,
+        search={"objective": ("queries", "instances")},
     ),
 }
 
@@ -284,6 +326,17 @@ ENCODERS: dict[str, EncoderEntry] = {
         examples=("vectors",),
     ),
     "koch": EncoderEntry("tfmeta.runs.building:koch_in_proportion"),
+    "pixels": EncoderEntry(
+        "tfmeta.runs.pixel_encoder:unchanged",
+        "no weights, the numbers in one vector, for mann",
+        examples=_NUMBERS,
+    ),
+    "pixel_maps": EncoderEntry(
+        "tfmeta.runs.pixel_encoder:unchanged",
+        "the same in their shape, for meta_networks",
+        {"flatten": False},
+        examples=_GRIDS,
+    ),
     **{
         f"efficientnet_lite{number}": EncoderEntry(
             "tfmeta.encoders:pretrained",
@@ -326,15 +379,17 @@ def learner_entry(name: str) -> LearnerEntry:
 
 
 def takes_one_number_of_ways(learner: str, arguments: Mapping[str, Any]) -> bool:
-    """Whether a learner has a head of as many outputs as its tasks have ways.
+    """Whether a learner has as many inputs or outputs as its tasks have ways.
 
     Args:
         learner: Its name.
         arguments: Those of its constructor.
     """
+    entry = learner_entry(learner)
+    if not entry.trains_on_like_tasks:
+        return False
     head = arguments.get("head", "linear")
-    any_ways = head in HEADS and HEADS[head].any_ways
-    return learner_entry(learner).family == "optimization" and not any_ways
+    return not (entry.has_heads and head in HEADS and HEADS[head].any_ways)
 
 
 def regressing_learners() -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from tfmeta.registry import (
     ENCODERS,
     LEARNERS,
@@ -14,11 +16,11 @@ from tfmeta.registry import (
 
 def named_learners() -> str:
     """The names of all learners, for `--help`."""
-    metric, optimization = (
+    metric, optimization, model = (
         ", ".join(name for name, entry in LEARNERS.items() if entry.family == family)
-        for family in ("metric", "optimization")
+        for family in get_args(Family)
     )
-    return f"{metric}; with an inner loop: {optimization}"
+    return f"{metric}; with an inner loop: {optimization}; with a memory: {model}"
 
 
 def named_encoders() -> str:
@@ -52,7 +54,11 @@ def usual_encoders() -> str:
 
 def learner_table(family: Family) -> str:
     """The learners of a family as a table in Markdown."""
-    last = {"metric": "how a query is classified", "optimization": "what is learned"}
+    last = {
+        "metric": "how a query is classified",
+        "optimization": "what is learned",
+        "model": "what is remembered of a task",
+    }
     lines = [f"| class | `--learner` | {last[family]} |", "|---|---|---|"]
     lines += [
         f"| `{entry.class_name}` | `{name}` | {entry.summary} |"

@@ -204,10 +204,11 @@ WITH_INNER_LOOP = [
     for name in LEARNERS
     if name.startswith(("maml", "anil", "meta-sgd", "reptile", "lstm"))
 ]
+WITH_MEMORY = ["memory", "memory-lstm", "meta-networks", "snail"]
 
 
 def test_every_learner_is_known_to_convert_or_not():
-    known = {"prototypical-conv4", *CONVERTS, *TEXTS, *WITH_INNER_LOOP}
+    known = {"prototypical-conv4", *CONVERTS, *TEXTS, *WITH_INNER_LOOP, *WITH_MEMORY}
     assert known == set(LEARNERS)
 
 
@@ -246,6 +247,23 @@ def test_inner_loops_do_not_convert(name, form, tmp_path):
     with pytest.raises(ValueError, match=rf"a {kind}, whose .* needs \w+"):
         SAVE[form](learner, tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("form", SAVE)
+@pytest.mark.parametrize("name", WITH_MEMORY)
+def test_memories_convert_or_say_what_they_need(name, form, tmp_path):
+    try:
+        folder = SAVE[form](LEARNERS[name](), tmp_path)
+    except ValueError as error:
+        assert name != "snail"
+        assert re.search(r", whose .* needs \w+", str(error))
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+        return
+    functions = json.loads((folder / "tfmeta.json").read_text("utf-8"))["functions"]
+    assert list(functions) == ["embed", "classify"]
+    for function in functions.values():
+        assert max(function["largest_difference"].values()) <= TOLERANCE
 
 
 def test_wrong_arguments(learner, tmp_path):

@@ -22,6 +22,7 @@ from tfmeta.learners import (
 def test_every_learner_is_here():
     made = {type(make()).__name__ for make in LEARNERS.values()}
     bases = {"FewShotLearner", "EmbeddingLearner", "GradientBasedLearner"}
+    bases |= {"MemoryLearner", "SequenceLearner"}
     # Of regression, around one of these.
     bases |= {"StandardizedLearner"}
     public = {
@@ -49,10 +50,12 @@ def check_what_can_be_joined(folder):
             assert scalars == []
             continue
         # What no request gives comes from the signature, so that it is always there.
-        assert scalars == [*served.defaults] == ["one_task"]
+        # A state may hold a scalar besides.
+        assert [*served.defaults] == ["one_task"] and "one_task" in scalars
         # Others that join see it in what they would have to share out.
         ranks = [len(info.tensor_shape.dim) for info in served.outputs.values()]
-        assert name.startswith("adapt") or 0 in ranks
+        gives_state = name.startswith(("adapt", "begin", "observe"))
+        assert gives_state or 0 in ranks
 
 
 @pytest.mark.parametrize("name", by_cost(LEARNERS))
@@ -161,10 +164,19 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
         state = served["adapt_encoded"](**encoded)
         found = served[f"{verb}_adapted_encoded"](query=files[:0], **state)
         expect(found[output], 0, outputs)
+    if "begin" in served:
+        tried |= {"begin", "observe"}
+        state = served["observe"](**task, **served["begin"]())
+        expect(served["classify_adapted"](query=query, **state)[output], 2, outputs)
+        if "observe_encoded" in served:
+            tried.add("observe_encoded")
+            state = served["observe_encoded"](**encoded, **served["begin"]())
+            expect(served["classify_adapted"](query=query, **state)[output], 2, outputs)
     assert tried == {*served} - {"serving_default"}
 
     # No support is no task, unless classes are known by something else.
-    without = {name for name in tried if name.startswith(("embed", f"{verb}_adapted"))}
+    others = ("embed", f"{verb}_adapted", "begin")
+    without = {name for name in tried if name.startswith(others)}
     for signature in tried - without - {"classify_with_prior"}:
         encoded = signature.endswith("_encoded")
         more = {
@@ -172,6 +184,8 @@ def test_nothing_is_answered_by_nothing(name, tmp_path):
             for name in served[signature].structured_input_signature[1]
             if name in ("query", "unlabelled")
         }
+        if signature.startswith("observe"):
+            more = served["begin"]()
         as_files = encoded and named["support"].dtype == tf.uint8
         nothing = {
             "support": (files if as_files else support)[:0],

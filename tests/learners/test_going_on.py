@@ -145,12 +145,13 @@ def test_a_learner_without_an_inner_loop_refuses_a_state_in_one_line():
         assert str(raised.value).endswith("Received: a state of weights")
     families = {"GradientBasedLearner", "FewShotLearner", "EmbeddingLearner"}
     # Goes on as the one inside does.
-    families |= {"StandardizedLearner"}
+    families |= {"StandardizedLearner", "MemoryLearner", "SequenceLearner"}
     adapting = {
         name
         for name in learners.__all__
         if isinstance(kind := getattr(learners, name), type)
-        and issubclass(kind, learners.GradientBasedLearner)
+        # tests/learners/model_based is of those with a memory.
+        and issubclass(kind, learners.GradientBasedLearner | learners.MemoryLearner)
     }
     classes = {n for n in learners.__all__ if isinstance(getattr(learners, n), type)}
     assert seen == classes - adapting - families

@@ -73,6 +73,13 @@ LEARNERS = {
     "maml_plus_plus": lambda: L.MAMLPlusPlus(encoder(), WAYS, inner_steps=2),
     "reptile": lambda: L.Reptile(encoder(), WAYS, inner_steps=2, test_inner_steps=2),
     "lstm": lambda: L.LSTMMetaLearner(encoder(), WAYS, inner_steps=2),
+    "mann": lambda: L.MemoryAugmentedNetwork(
+        encoder(), WAYS, units=4, slots=5, width=2, heads=1
+    ),
+    "meta_networks": lambda: L.MetaNetworks(
+        encoder(), WAYS, filters=3, features=3, units=2
+    ),
+    "snail": lambda: L.SNAIL(encoder(), WAYS),
     "own": lambda: Own(encoder()),
 }
 OF_EACH_KIND = ("prototypical", "siamese", "baseline", "maml", "own")
@@ -80,10 +87,14 @@ OF_EACH_KIND = ("prototypical", "siamese", "baseline", "maml", "own")
 
 def some(*default, of):
     """Names as parameters, those that are not named first being slow."""
-    return [
-        pytest.param(name, marks=() if name in default else pytest.mark.slow)
-        for name in of
-    ]
+
+    def marks(name):
+        if name in default:
+            return ()
+        heavy = name in ("mann", "meta_networks", "snail")
+        return pytest.mark.exhaustive if heavy else pytest.mark.slow
+
+    return [pytest.param(name, marks=marks(name)) for name in of]
 
 
 def episodes(name="", **options):

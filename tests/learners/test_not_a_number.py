@@ -12,6 +12,7 @@ from tfmeta.encoders import Conv4
 from tfmeta.learners import (
     ANIL,
     MAML,
+    SNAIL,
     Baseline,
     BaselinePlusPlus,
     EmbeddingLearner,
@@ -22,11 +23,15 @@ from tfmeta.learners import (
     LSTMMetaLearner,
     MAMLPlusPlus,
     MatchingNetwork,
+    MemoryAugmentedNetwork,
+    MemoryLearner,
+    MetaNetworks,
     MetaSGD,
     PrototypicalNetwork,
     RelationNetwork,
     Reptile,
     SemiSupervisedPrototypicalNetwork,
+    SequenceLearner,
     SiameseNetwork,
     SimpleShot,
     StandardizedLearner,
@@ -120,7 +125,16 @@ VECTORS = {
         dense(shape), ways, inner_steps=2, units=3, seed=0
     ),
     "reptile": steps(Reptile, inner_batch_size=None, test_inner_steps=2),
+    "memory": lambda shape, ways: MemoryAugmentedNetwork(
+        dense(shape), ways, units=5, slots=6, width=3, heads=2, seed=0
+    ),
+    "meta networks": lambda shape, ways: MetaNetworks(
+        dense(shape), ways, filters=3, features=4, units=3, seed=0
+    ),
+    "snail": lambda shape, ways: SNAIL(dense(shape), ways, seed=0),
 }
+# Whose rows are many operations.
+MEMORIES = ("memory", "meta networks", "snail")
 PICTURES = {
     "relation": lambda shape, ways: RelationNetwork(
         pooled(shape, pooled_blocks=0, flatten=False),
@@ -143,6 +157,15 @@ PICTURES = {
             (ANIL, "running"),
         )
     },
+    "meta networks": lambda shape, ways: MetaNetworks(
+        pooled(shape, pooled_blocks=0, flatten=False),
+        ways,
+        filters=3,
+        blocks=2,
+        features=4,
+        units=3,
+        seed=0,
+    ),
 }
 
 
@@ -158,6 +181,7 @@ def _named_by(make):
 
 def test_all_public_learners_are_looked_at():
     abstract = {FewShotLearner, EmbeddingLearner, GradientBasedLearner}
+    abstract |= {MemoryLearner, SequenceLearner}
     # Of regression, around another: tests/learners/test_standardized_learner.py.
     around = {StandardizedLearner}
     public = {
@@ -173,7 +197,13 @@ def test_all_public_learners_are_looked_at():
     assert public - abstract - around <= named
 
 
-@pytest.mark.parametrize("name", VECTORS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(n, marks=pytest.mark.exhaustive) if n in MEMORIES else n
+        for n in VECTORS
+    ],
+)
 def test_of_vectors(name):
     check_not_a_number(VECTORS[name], example_shape=(4,))
 
@@ -181,7 +211,9 @@ def test_of_vectors(name):
 @pytest.mark.parametrize(
     "name",
     [
-        pytest.param(name, marks=pytest.mark.slow)
+        pytest.param(name, marks=pytest.mark.exhaustive)
+        if name in MEMORIES
+        else pytest.param(name, marks=pytest.mark.slow)
         if name in ("MAML support", "ANIL running")
         else name
         for name in PICTURES
@@ -321,9 +353,12 @@ def test_metrics_of_answers_that_are_not_numbers(weighted):
     [
         pytest.param(
             *(number, name),
-            # Those with an inner loop have one place where labels come in.
+            # Those with an inner loop have one place where labels come in, as those
+            # with a memory.
             marks=()
             if number is np.nan and name in (*METRIC, "maml", "lstm")
+            else pytest.mark.exhaustive
+            if name in MEMORIES
             else pytest.mark.slow,
         )
         for number in (np.nan, np.inf, -np.inf)

@@ -27,6 +27,7 @@ from small_search import (
 
 from tfmeta.datasets import ClassTable
 from tfmeta.learners import PrototypicalNetwork
+from tfmeta.registry import learner_entry
 from tfmeta.tuning import LearnerHyperModel
 
 
@@ -339,20 +340,43 @@ def test_validation_episodes_that_8_does_not_divide() -> None:
     assert hypermodel.validation_steps * hypermodel.validation.tasks == 21
 
 
-@pytest.mark.slow
+_LIKE_TASKS = {"train_ways": 3, "train_shots": 1}
+
+
 @pytest.mark.parametrize(
     ("settings", "searched"),
     [
-        (
+        pytest.param(
             {"learner": "maml", "ways": 3, "inner_steps": (1, 2)},
             {"train_ways": 3, "train_shots": 1, "inner_steps": 1},
+            id="maml",
+            marks=pytest.mark.slow,
         ),
-        (
+        pytest.param(
             {"learner": "baseline", "ways": 3, "batch_size": (8, 16), "head_steps": 2},
             {"batch_size": 8, "head_steps": 2},
+            id="baseline",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"learner": "mann", "ways": 3, "slots": (4, 5), "units": 4},
+            {**_LIKE_TASKS, "objective": "instances", "slots": 4, "units": 4},
+            id="mann",
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param(
+            {"learner": "meta_networks", "ways": 3, "blocks": 2},
+            {**_LIKE_TASKS, "features": 32, "blocks": 2},
+            id="meta_networks",
+            marks=pytest.mark.exhaustive,
+        ),
+        pytest.param(
+            {"learner": "snail", "ways": 3},
+            {**_LIKE_TASKS, "objective": "queries"},
+            id="snail",
+            marks=pytest.mark.exhaustive,
         ),
     ],
-    ids=["maml", "baseline"],
 )
 def test_any_learner_of_the_registry_is_tuned(settings: dict, searched: dict) -> None:
     tables = make_table("train", 9), make_table("validation", 7)
@@ -366,7 +390,7 @@ def test_any_learner_of_the_registry_is_tuned(settings: dict, searched: dict) ->
     always = {"filters": 2, "learning_rate": 1e-3, "augment": False}
     values = {name: value for name, value in hp.values.items() if name != "protocol"}
     assert values == pytest.approx({**always, **searched})
-    assert type(learner).__name__.lower() == settings["learner"]
+    assert type(learner).__name__ == learner_entry(settings["learner"]).class_name
     history = hypermodel.fit(hp, learner, epochs=1, verbose=0)
     assert np.isfinite(history.history["val_accuracy"]).all()
 

@@ -97,6 +97,11 @@ class ChosenLearner:
                 f"the episode, as of metric-based ones. Received: {self.run}, of a "
                 f"{type(learner).__name__}"
             )
+        if learner.fixed_ways is not None:
+            raise ValueError(
+                "`--run` must be that of a learner of any number of classes. Received: "
+                f"{self.run}, of a {type(learner).__name__} for {learner.fixed_ways}"
+            )
         spec = learner.example_spec()
         shape, dtype = tuple(spec.shape), made["input_dtype"] or spec.dtype.name
         if kind_of_examples(shape, dtype) != kind:

@@ -10,10 +10,11 @@ from contextlib import contextmanager
 # Inter-op, intra-op threads; 0 stands for one per core. A metric learner is one
 # large encoder call per step, whose convolutions share the cores: on two of them
 # one intra-op thread is a third slower, while the number of inter-op threads does
-# not show. Both are set rather than left open because they decide the last bits. An
+# not show. Both are set rather than left open because they decide the last bits. A
+# learner with a memory reads all tasks of a step at once, likewise. An
 # inner loop is many small operations of tasks that wait for nobody: there each core
 # takes a task of its own.
-THREADS = {"metric": (2, 0), "optimization": (0, 1)}
+THREADS = {"metric": (2, 0), "optimization": (0, 1), "model": (2, 0)}
 
 
 def start_tensorflow(family: str) -> None:

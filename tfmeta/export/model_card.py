@@ -36,6 +36,12 @@ _TERMS = {
     "embeddings by their name.",
 }
 _MOST_GIVEN = 20
+# What the registry says of a learner in one line, by its family.
+_SUMMARIES = {
+    "metric": "How a query is classified",
+    "optimization": "What is learned",
+    "model": "What is remembered of a task",
+}
 
 
 def model_card(content: Mapping[str, Any]) -> str:
@@ -102,8 +108,7 @@ def _details(content: Mapping[str, Any], run: DescribedRun | None) -> Iterator[s
     else:
         learner = run["learner"]
         yield f"- **Learner:** {markdown_text(learner['title'])} ({name})"
-        is_metric = learner["family"] == "metric"
-        says = "How a query is classified" if is_metric else "What is learned"
+        says = _SUMMARIES.get(learner["family"], "What is learned")
         if learner["summary"]:
             yield f"- **{says}:** {markdown_text(learner['summary'])}"
     embeds = content["embedding_shape"]

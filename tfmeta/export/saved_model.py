@@ -56,9 +56,11 @@ def save(
     | `embed`, also `serving_default` | `examples` `(batch, *example)` | `embeddings` `(batch, *embedding)` |
     | `embed_float` | the same as float32, in the same range of values | the same |
     | `classify` | `support` `(support, *example)`, `support_labels` `(support,)` int32, `query` `(queries, *example)` | `probabilities` and `logits` `(queries, ways)`, `ways` `()` int32 |
-    | `adapt`, of learners with an inner loop | `support`, `support_labels` | the adapted state, a named tensor for each part |
+    | `adapt`, of learners with an inner loop or a memory | `support`, `support_labels` | the adapted state, a named tensor for each part |
     | `classify_adapted`, of the same | such a state, `query` | as `classify` |
-    | `embed_encoded`, `classify_encoded`, `adapt_encoded`, `classify_adapted_encoded` | the same, pictures as files: BMP, GIF, JPEG or PNG, strings of bytes `(batch,)`, `(support,)`, `(queries,)` | the same |
+    | `begin`, of learners with a memory | nothing | a state in which nothing was read |
+    | `observe`, of the same | a state, `support`, `support_labels`, of which some may be left out | the state after these |
+    | `embed_encoded`, `classify_encoded`, `adapt_encoded`, `classify_adapted_encoded`, `observe_encoded` | the same, pictures as files: BMP, GIF, JPEG or PNG, strings of bytes `(batch,)`, `(support,)`, `(queries,)` | the same |
     | `classify_with_prior`, of heads on a frozen encoder | `support`, which may be empty, `support_labels`, `prior` `(ways, *example)`, `query` | as `classify` |
     | `classify_with_unlabelled` | as `classify`, and `unlabelled` `(unlabelled, *example)` | the same |
 

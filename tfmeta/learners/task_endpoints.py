@@ -13,7 +13,11 @@ from tfmeta.learners.served_answers import classified, predicted
 from tfmeta.signatures.encoded_pictures import EncodedPictures
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
-from tfmeta.signatures.label_checks import checked_labels, checked_targets
+from tfmeta.signatures.label_checks import (
+    checked_labels,
+    checked_targets,
+    with_a_class,
+)
 
 
 def task_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpoint]:
@@ -82,7 +86,8 @@ def adaptation_endpoints(learner: Servable, examples: ExampleSpec) -> list[Endpo
     def from_state(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
         *values, query = tensors
         found = zip(parts, values, strict=True)
-        return served.answer({s.name: v[tf.newaxis] for s, v in found}, query)
+        answer = served.answer({s.name: v[tf.newaxis] for s, v in found}, query)
+        return answer if served.is_regression else with_a_class(answer)
 
     endpoints = [
         Endpoint("adapt", served.adapt, (support, labels)),
@@ -187,10 +192,10 @@ class _Served:
 
     def __init__(self, learner: Servable, examples: ExampleSpec) -> None:
         self._learner = learner
-        self._is_regression = learner.task == "regression"
-        self.name = "predict" if self._is_regression else "classify"
+        self.is_regression = learner.task == "regression"
+        self.name = "predict" if self.is_regression else "classify"
         labels = tf.TensorSpec([None], tf.int32, "support_labels")
-        if self._is_regression:
+        if self.is_regression:
             labels = tf.TensorSpec(
                 [None, learner.fixed_ways], learner.target_dtype, "support_labels"
             )
@@ -241,12 +246,12 @@ class _Served:
 
     def _answer(self, state: State, query: tf.Tensor) -> dict[str, tf.Tensor]:
         outputs = self._learner.predict_query(state, query[tf.newaxis], training=False)
-        return predicted(outputs[0]) if self._is_regression else classified(outputs[0])
+        return predicted(outputs[0]) if self.is_regression else classified(outputs[0])
 
     def _checked(
         self, support: tf.Tensor, labels: tf.Tensor, *, all_present: bool = True
     ) -> tf.Tensor:
-        if self._is_regression:
+        if self.is_regression:
             return checked_targets(support, labels)
         return checked_labels(
             support,
@@ -259,7 +264,7 @@ class _Served:
         self, support: tf.Tensor, labels: tf.Tensor, **unlabelled: tf.Tensor
     ) -> State:
         targets = labels
-        if not self._is_regression:
+        if not self.is_regression:
             ways = self._learner.fixed_ways or tf.reduce_max(labels) + 1
             targets = tf.one_hot(labels, ways)
         return self._learner.adapt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import keras
@@ -57,12 +58,12 @@ def as_they_are(shape: tuple[int, ...], *, filters: int, seed: int) -> keras.Mod
 def _body(config: TrainConfig, shape: tuple[int, ...], name: str) -> keras.Model:
     """What stands behind the standardised numbers."""
     entry = ENCODERS[name]
+    make = resolve(entry.path)
+    taken = inspect.signature(make).parameters
     arguments: dict[str, Any] = dict(entry.arguments)
-    if "pictures" in entry.examples:
+    if "rescale" in taken:
         # There are no pixels to bring from 255 to 1.
         arguments["rescale"] = None
-        if min(shape[:2]) < _LEAST_SIDE:
-            arguments["downsampling"] = "strides"
-    return resolve(entry.path)(
-        shape, filters=config.filters, seed=config.seed, **arguments
-    )
+    if "downsampling" in taken and min(shape[:2]) < _LEAST_SIDE:
+        arguments["downsampling"] = "strides"
+    return make(shape, filters=config.filters, seed=config.seed, **arguments)

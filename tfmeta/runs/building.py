@@ -129,12 +129,18 @@ def _known(
         "seed": config.seed,
         "base_classes": train_table.num_classes,
         "ways": None if head is not None and head.any_ways else config.training.ways,
+        "shots": _most(config.training.shots),
+        "filters": config.filters,
     }
     if entry.attribute_encoder is not None:
         known["attribute_encoder"] = build_attribute_encoder(
             entry, config, train_table, encoder.output_shape[-1]
         )
     return known
+
+
+def _most(shots: int | tuple[int, int]) -> int:
+    return shots if isinstance(shots, int) else shots[1]
 
 
 def _of_encoder(

@@ -156,7 +156,8 @@ class TrainConfig:
     filters: int = parameter(
         64,
         "Filters of the Conv4 encoder, or of the first convolution of Koch's and of "
-        "series_fcn; the last layer of mlp has as many units.",
+        "series_fcn, and of the convolutions of meta_networks; the last layer of mlp "
+        "has as many units.",
         unit="filters",
         at_least=1,
         at_most=1024,

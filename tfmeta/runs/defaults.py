@@ -296,7 +296,8 @@ def with_full_paths(chosen: Mapping[str, Any]) -> dict[str, Any]:
 def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
     """What the learner has other defaults for.
 
-    One with an inner loop trains on tasks like those that it is measured on.
+    One with an inner loop or a memory trains on tasks like those that it is measured
+    on.
 
     Raises:
         ValueError: When training and test are to have other ways and the head takes
@@ -307,17 +308,21 @@ def learner_defaults(chosen: Mapping[str, Any]) -> dict[str, Any]:
     if is_pretrained(chosen.get("encoder", entry.encoder)):
         # Features that are computed once are of examples as they are.
         values["augment"] = False
-    if entry.family != "optimization":
+    if not entry.trains_on_like_tasks:
         return values
     ways = chosen.get("ways", chosen.get("train_ways", values["ways"]))
     train_ways = chosen.get("train_ways", ways)
     if ways != train_ways and takes_one_number_of_ways(
         chosen.get("learner", TrainConfig.learner), chosen.get("learner_arguments", {})
     ):
-        free = ", ".join(f"head={n}" for n, entry in HEADS.items() if entry.any_ways)
+        free = ", ".join(f"head={n}" for n, head in HEADS.items() if head.any_ways)
+        why = (
+            f"learner with a linear head; the argument {free} takes any number"
+            if entry.has_heads
+            else f"{entry.title}, which reads a label as so many inputs"
+        )
         raise ValueError(
-            "`ways` must equal `train_ways` for a learner with a linear head; the "
-            f"argument {free} takes any number. Received: "
+            f"`ways` must equal `train_ways` for a {why}. Received: "
             f"ways={ways}, train_ways={train_ways}"
         )
     values |= {"ways": ways, "train_ways": train_ways}

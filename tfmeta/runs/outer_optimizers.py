@@ -17,6 +17,12 @@ def clipped_adam(learning_rate: float, steps: int) -> keras.optimizers.Optimizer
     return keras.optimizers.Adam(schedule, global_clipnorm=0.25)
 
 
+def adam_of_norm_10(learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
+    """As `cosine_adam`, with gradients of at most the norm of Meta Networks' code."""
+    schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps=steps)
+    return keras.optimizers.Adam(schedule, global_clipnorm=10.0)
+
+
 def linear_sgd(learning_rate: float, steps: int) -> keras.optimizers.Optimizer:
     """Plain SGD, whose rate, the meta-step of Reptile, falls to 0 along a line."""
     schedule = keras.optimizers.schedules.PolynomialDecay(learning_rate, steps, 0.0)

@@ -39,8 +39,7 @@ def checked_labels(
         "served. Received: support_labels ="
         if most_ways is None
         else f"`support_labels` must be below {most_ways}, the ways that this model "
-        "was trained with; one trained with head='prototypes' takes any number. "
-        "Received: support_labels =",
+        "was trained with. Received: support_labels =",
         labels,
         labels,
     )
@@ -111,6 +110,26 @@ def checked_targets(support: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
         rows,
         labels,
     )
+
+
+def with_a_class(answer: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """The answer, available only when the state that it is of knows some class.
+
+    Args:
+        answer: Tensors by name, of which `logits` are `(queries, ways)`, `-inf` for a
+            way of which nothing is known.
+    """
+    known = tf.reduce_any(answer["logits"] != float("-inf"), axis=-1)
+    check = tf.debugging.Assert(
+        tf.reduce_all(known),
+        [
+            "the state must be one that knows at least one class: give it a support "
+            "first. Received: a state of which nothing was learned, for queries =",
+            tf.size(known),
+        ],
+    )
+    with tf.control_dependencies([check]):
+        return {name: tf.identity(part) for name, part in answer.items()}
 
 
 def _require(

@@ -35,6 +35,8 @@ def check_gradient(subject: Subject) -> None:
     def reset() -> None:
         for variable, value in zip(learner.variables, start, strict=True):
             variable.assign(value)
+        # By which a learner may draw, of a seed, what a step is made of.
+        learner.optimizer.iterations.assign(0)
 
     loss()
     reset()

@@ -77,9 +77,9 @@ class LearnerHyperModel(keras_tuner.HyperModel):
             (lowest, highest), searched on a logarithmic scale. By default
             `train_ways` (5, 20, 60), `filters` (32, 64), `learning_rate` 1e-4 to
             1e-2, `augment`, and what the learner's entry in the registry names are
-            searched; a learner with an inner loop trains on tasks like those of
-            validation. The number of epochs is given to `tuner.search(epochs=...)`,
-            or set by Hyperband.
+            searched; a learner with an inner loop or a memory trains on tasks like
+            those of validation. The number of epochs is given to
+            `tuner.search(epochs=...)`, or set by Hyperband.
 
     Attributes:
         objective: `keras_tuner.Objective("val_accuracy", "max")`.
@@ -170,7 +170,7 @@ class LearnerHyperModel(keras_tuner.HyperModel):
             is_picture = False  # Neither its width nor its pictures vary.
         space: dict[str, Any] = {}
         if entry.trains_on == "episodes":
-            free = entry.family == "metric"
+            free = not entry.trains_on_like_tasks
             space["train_ways"] = (5, 20, 60) if free else base.training.ways
             space["train_shots"] = base.test.shots if free else base.training.shots
         space["filters"] = (32, 64) if is_picture else base.filters

@@ -8,6 +8,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.finite import all_finite, finite_rows, nan_unless
+from tfmeta.learners.model_based.cross_entropies import cross_entropies
 from tfmeta.seeds import spawn_seeds
 
 _KERNEL = 3
@@ -32,6 +34,9 @@ class AugmentedNetwork(keras.layers.Layer):
         filters: Of each convolution.
         blocks: Convolutions, for maps.
         features: Units of the hidden layer.
+        train_logits: Whether the slow weights of the last layer are trained. Those of a
+            network whose logits serve for gradients alone, of which no derivative is
+            taken, could not be.
         seed: Seed of the slow weights; `None` for others at every call.
 
     Reference:
@@ -46,14 +51,15 @@ class AugmentedNetwork(keras.layers.Layer):
         filters: int = 64,
         blocks: int = 5,
         features: int = 64,
+        train_logits: bool = True,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.example_shape, self.ways = tuple(example_shape), ways
         self.filters, self.blocks, self.features = filters, blocks, features
-        self.seed = seed
-        shapes = []
+        self.train_logits, self.seed = train_logits, seed
+        shapes: list[tuple[int, ...]] = []
         if len(self.example_shape) == 3:
             height, width, channels = self.example_shape
             for _ in range(blocks):
@@ -70,6 +76,7 @@ class AugmentedNetwork(keras.layers.Layer):
             self.add_weight(
                 shape=shape,
                 initializer=keras.initializers.GlorotUniform(own),
+                trainable=train_logits or number < len(shapes) - 1,
                 name=f"kernel_{number}",
             )
             for number, (shape, own) in enumerate(zip(shapes, seeds, strict=True))
@@ -99,7 +106,10 @@ class AugmentedNetwork(keras.layers.Layer):
             `(rows, features)` and `(rows, ways)`.
         """
         features, logits, _ = self._forward(rows, fast)
-        return features, logits
+        sound = self._sound(rows)
+        for given in fast or ():
+            sound &= finite_rows(given)
+        return nan_unless(sound, features), nan_unless(sound, logits)
 
     def example_gradients(self, rows: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
         """Gradients of the cross-entropy of each row by the slow weights alone.
@@ -114,9 +124,7 @@ class AugmentedNetwork(keras.layers.Layer):
         with tf.GradientTape() as tape:
             tape.watch(rows)
             _, logits, layers = self._forward(rows, None)
-            loss = tf.reduce_sum(
-                tf.nn.softmax_cross_entropy_with_logits(labels, logits)
-            )
+            loss = tf.reduce_sum(cross_entropies(labels, logits))
         # Of a layer's products, of which each row has its own; that of the weights,
         # which rows share, follows from it.
         before = tape.gradient(loss, [product for _, product in layers])
@@ -124,10 +132,15 @@ class AugmentedNetwork(keras.layers.Layer):
             tf.matmul(inputs, gradient, transpose_a=True)
             for (inputs, _), gradient in zip(layers, before, strict=True)
         ]
+        sound = self._sound(rows)
         return [
-            tf.stop_gradient(tf.reshape(gradient, [-1, size]))
+            tf.stop_gradient(nan_unless(sound, tf.reshape(gradient, [-1, size])))
             for gradient, size in zip(gradients, self.sizes, strict=True)
         ]
+
+    def _sound(self, rows: tf.Tensor) -> tf.Tensor:
+        """Which rows a sound network sees; maximum pooling would hide the others."""
+        return finite_rows(rows) & all_finite(self.slow)
 
     def _forward(
         self, rows: tf.Tensor, fast: list[tf.Tensor] | None
@@ -184,5 +197,6 @@ class AugmentedNetwork(keras.layers.Layer):
             "filters": self.filters,
             "blocks": self.blocks,
             "features": self.features,
+            "train_logits": self.train_logits,
             "seed": self.seed,
         }

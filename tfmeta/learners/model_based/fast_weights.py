@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.finite import finite_or_nan, nan_unless
 from tfmeta.seeds import spawn_seeds
 
 # How far apart the magnitudes of gradients are that are told apart: e to the power of
@@ -20,7 +21,7 @@ def gradient_features(gradients: tf.Tensor) -> tf.Tensor:
     """What a gradient looks like to a network: its magnitude and its sign.
 
     `max(log|g| / 7, -1)` and `clip(g e^7, -1, 1)`: gradients of all magnitudes become
-    numbers of about one, and no derivative is taken of them.
+    numbers of about one, and no derivative is taken of them. What is not finite is NaN.
 
     Args:
         gradients: Any shape.
@@ -32,10 +33,12 @@ def gradient_features(gradients: tf.Tensor) -> tf.Tensor:
         Tsendsuren Munkhdalai and Hong Yu, 2017, Meta Networks; after Andrychowicz et
         al., 2016, Learning to learn by gradient descent by gradient descent.
     """
-    gradients = tf.stop_gradient(gradients)
+    gradients = finite_or_nan(tf.stop_gradient(gradients))
     magnitude = tf.math.log(tf.abs(gradients) + _TINY) / _RANGE
     sign = tf.clip_by_value(gradients * math.exp(_RANGE), -1.0, 1.0)
-    return tf.stack([tf.maximum(magnitude, -1.0), sign], axis=-1)
+    found = tf.stack([tf.maximum(magnitude, -1.0), sign], axis=-1)
+    # A maximum, and a clip, may take NaN for their bound.
+    return nan_unless(tf.math.is_finite(gradients), found)
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -113,7 +116,8 @@ class FastWeights(keras.layers.Layer):
         if self.reader is None:
             for layer in self.hidden:
                 features = layer(features)
-            return self.weight(features)[..., 0]
+            sound = tf.math.is_finite(gradients)  # Rectifiers may swallow NaN.
+            return nan_unless(sound, self.weight(features)[..., 0])
         shape = tf.shape(gradients)
         # A coordinate is a sequence of its own, as long as its task.
         sequences = tf.reshape(tf.transpose(features, [0, 2, 1, 3]), [-1, shape[1], 2])

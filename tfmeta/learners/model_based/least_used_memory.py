@@ -107,7 +107,7 @@ class LeastUsedMemoryCell(keras.layers.Layer):
             "memory": (self.slots, self.width),
         }
 
-    def build(self, input_shape: tuple[int | None, ...]) -> None:
+    def build(self, input_shape: tuple[Any, ...]) -> None:
         """Makes the weights.
 
         Args:

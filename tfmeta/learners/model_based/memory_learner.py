@@ -166,7 +166,7 @@ class MemoryLearner(EmbeddingLearner):
         return tf.where(real, embeddings, 0.0), labels
 
     def _random_places(self, labels: tf.Tensor, stream: int) -> tf.Tensor:
-        """Numbers from 0 to 1 for all rows `(tasks, rows)`, 2 for padding.
+        """Int32 `(tasks, rows)` to sort rows by, the greatest for padding.
 
         A function of `seed`, of the training step, and of where a row stands: more
         padding changes none.
@@ -175,12 +175,18 @@ class MemoryLearner(EmbeddingLearner):
         seed = tf.stack(
             [0 if self.seed is None else self.seed, tf.cast(step, tf.int32)]
         )
-        seed = tf.random.fold_in(seed, stream, alg="philox")
-        shape = tf.shape(labels)[1::-1]
-        # Of this algorithm alone numbers are the same with and without XLA.
-        places = tf.random.stateless_uniform(shape, seed, alg="philox")
+        tasks, rows = tf.shape(labels)[0], tf.shape(labels)[1]
+        # Integers, which are the same with and without XLA; fractions are not.
+        places = tf.random.stateless_uniform(
+            [rows, tasks],
+            tf.random.fold_in(seed, stream, alg="philox"),
+            minval=None,
+            maxval=None,
+            dtype=tf.int32,
+            alg="philox",
+        )
         real = tf.reduce_any(labels > 0, axis=-1)
-        return tf.where(real, tf.transpose(places), 2.0)
+        return tf.where(real, tf.transpose(places), places.dtype.max)
 
     def _read(
         self,

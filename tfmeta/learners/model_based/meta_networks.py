@@ -38,7 +38,8 @@ class MetaNetworks(MemoryLearner):
        of these.
 
     `AugmentedNetwork` says how slow and fast weights act together. Gradients are inputs
-    here: no derivative is taken of them.
+    here: no derivative is taken of them. The last layer of `u`, which nothing but
+    gradients comes from, therefore stays as it was drawn.
 
     In the paper the loss of `u` is that of pairs where a class has several examples;
     here it is the cross-entropy always, and all support examples take part.
@@ -103,7 +104,7 @@ class MetaNetworks(MemoryLearner):
         dtype = self.variable_dtype
         seeds = iter(spawn_seeds(seed, 6, stream="meta_networks"))
 
-        def network(name: str) -> AugmentedNetwork:
+        def network(name: str, **options: Any) -> AugmentedNetwork:
             return AugmentedNetwork(
                 shape,
                 ways,
@@ -113,6 +114,7 @@ class MetaNetworks(MemoryLearner):
                 seed=next(seeds),
                 dtype=dtype,
                 name=name,
+                **options,
             )
 
         def generators(name: str, **options: Any) -> list[FastWeights]:
@@ -124,10 +126,10 @@ class MetaNetworks(MemoryLearner):
                     name=f"{name}_{kind}",
                     **options,
                 )
-                for kind in ("convolutions", "dense")
+                for kind in (["convolutions"] if len(shape) == 3 else []) + ["dense"]
             ]
 
-        self.embedding = network("embedding")
+        self.embedding = network("embedding", train_logits=False)
         self.classifier = network("classifier")
         self.embedding_fast = generators("embedding_fast", over_examples=True)
         self.classifier_fast = generators("classifier_fast")
@@ -244,11 +246,10 @@ class MetaNetworks(MemoryLearner):
     ) -> list[tf.Tensor]:
         """Fast weights of all layers: convolutions have a generator of their own."""
         convolutions = self.embedding.convolutions
-        kinds = gradients[:convolutions], gradients[convolutions:]
+        kinds = [k for k in (gradients[:convolutions], gradients[convolutions:]) if k]
         return [
             generator(tf.concat(kind, axis=-1), real, training=training)
             for generator, kind in zip(generators, kinds, strict=True)
-            if kind
         ]
 
     def get_config(self) -> dict[str, Any]:

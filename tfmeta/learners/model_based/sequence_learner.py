@@ -13,6 +13,7 @@ from tfmeta.learners.labelled_queries import (
     QUERY_WEIGHTS,
     with_query_labels,
 )
+from tfmeta.learners.model_based.cross_entropies import cross_entropies
 from tfmeta.learners.model_based.memory_learner import MemoryLearner, real_first
 
 OBJECTIVES = ("instances", "queries")
@@ -131,7 +132,7 @@ class SequenceLearner(MemoryLearner):
         # Keras takes the mean over the queries: with that of the support beside it, by
         # the same number, all places of the sequence weigh the same.
         rows = tf.shape(support)[1]
-        costs = tf.nn.softmax_cross_entropy_with_logits(labels, logits)[:, :rows]
+        costs = cross_entropies(labels, logits)[:, :rows]
         queries = tf.reduce_sum(tf.cast(inputs[QUERY_WEIGHTS], costs.dtype))
         self.add_loss(tf.reduce_sum(costs) / tf.maximum(queries, 1.0))
         return logits[:, rows:]
