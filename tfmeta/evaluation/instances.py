@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Callable, Iterable
@@ -27,9 +28,10 @@ from tfmeta.evaluation.progress import Progress
 from tfmeta.learners import FewShotLearner
 from tfmeta.learners.form_checks import check_takes_sequences
 
-# Numbers in all prefixes of the sequences that are classified at once: a learner that
-# learns of each prefix has them in memory, 256 MiB in float32.
-_MOST_NUMBERS = 2**26
+# Numbers in the sequences that are classified at once, or in what a learner knows of
+# them at the end: of most a batch of tasks, of those that keep weights of every example
+# one task.
+_MOST_NUMBERS = 2**23
 
 # Ways answered, -1 for none, and whether what came is an answer, `(tasks, steps)` each;
 # whether some way was answered for of which nothing was told.
@@ -55,6 +57,9 @@ def evaluate_instances(
     What is no answer is wrong: a learner that knows of no class but by its examples has
     logits of `-inf` for the others, and its first instance of a class is always wrong.
     One that guesses there may be above chance, as labels that are taken are ruled out.
+
+    A learner that takes steps on its support takes them before every example: a
+    sequence is then as many tasks as it has examples.
 
     Args:
         learner: The learner, of classification.
@@ -158,9 +163,16 @@ def _answers_of(
             tf.reduce_any(finite & tf.logical_not(told)),
         )
 
+    @functools.cache
+    def numbers_of_state(steps: int, ways: int) -> int:
+        parts = learner.state_spec(ways).values()
+        # What is not known depends on the number of examples.
+        return sum(math.prod(size or steps for size in part.shape) for part in parts)
+
     def answer_few_by_few(examples: tf.Tensor, labels: tf.Tensor) -> _Answers:
-        tasks, steps = labels.shape[:2]
-        at_once = max(1, _MOST_NUMBERS // (steps**2 * math.prod(examples.shape[2:])))
+        tasks, steps, ways = labels.shape
+        size = max(math.prod(examples.shape[1:]), numbers_of_state(steps, ways))
+        at_once = max(1, _MOST_NUMBERS // size)
         parts = [
             answer(examples[first : first + at_once], labels[first : first + at_once])
             for first in range(0, tasks, at_once)

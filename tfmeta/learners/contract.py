@@ -64,6 +64,8 @@ class LearnerContract:
     fixed_ways: int | None = None
     encoder_arguments: tuple[str, ...] = ("encoder",)
     encoder: Any
+    # Of `keras.Model`.
+    compute_dtype: str
 
     @property
     def support_encoder(self) -> keras.Model:
@@ -246,7 +248,11 @@ class LearnerContract:
         if self.independent_embeddings:
             return self.embedded_sequence_logits(self.embed(examples), labels)
         return logits_by_prefix(
-            self.adapt_episode, self.predict_query, examples, labels
+            self.adapt_episode,
+            self.predict_query,
+            examples,
+            labels,
+            dtype=self._logit_dtype,
         )
 
     def embedded_sequence_logits(
@@ -254,8 +260,17 @@ class LearnerContract:
     ) -> tf.Tensor:
         """As `sequence_logits`, of embeddings in place of examples."""
         return logits_by_prefix(
-            self.adapt_embedded, self.predict_each_embedded, embeddings, labels
+            self.adapt_embedded,
+            self.predict_each_embedded,
+            embeddings,
+            labels,
+            dtype=self._logit_dtype,
         )
+
+    @property
+    def _logit_dtype(self) -> tf.DType:
+        """At least float32, whatever the policy."""
+        return tf.float64 if self.compute_dtype == "float64" else tf.float32
 
     def _unlabelled_of(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The arguments of `adapt` for the unlabelled examples of a batch."""

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.argument_names import renamed_arguments
+from tfmeta.argument_names import reworded_errors
 from tfmeta.learners.encoder_check import check_examples
 from tfmeta.losses import RelationScoreLoss
 
@@ -161,7 +161,7 @@ def check_sequence(learner: Checked, examples: Any, labels: Any) -> tuple[Any, A
     check_takes_sequences(learner)
     examples, labels = as_tensor("examples", examples), as_tensor("labels", labels)
     # Of a prefix both are a support.
-    with renamed_arguments({"support": "examples", "support_labels": "labels"}):
+    with reworded_errors(_of_sequence):
         check_rows(learner, "support", examples)
         check_support_labels(learner, examples, labels)
     if not labels.dtype.is_floating:
@@ -288,6 +288,18 @@ def described(value: Any) -> str:
         return f"{tf.as_dtype(value.dtype).name} of shape {shape}"
     named = getattr(value, "__name__", None) if isinstance(value, type) else None
     return f"the class {named}" if named else f"a {type(value).__name__}"
+
+
+def _of_sequence(message: str) -> str:
+    """What is said of a support, said of a sequence."""
+    for name, called in (
+        ("support_labels", "labels"),
+        ("(tasks, support", "(tasks, steps"),
+        ("`support`", "`examples`"),
+        ("support[", "examples["),
+    ):
+        message = message.replace(name, called)
+    return message
 
 
 def _check_mask(name: str, mask: Any, rows: Any) -> None:

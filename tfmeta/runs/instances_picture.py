@@ -24,13 +24,8 @@ def draw_instances(result: InstancesResult, path: Path) -> None:
     percent = np.array([100 * result.accuracy(number) for number in instances])
     draws = np.array([100 * result.over_episode_draws(number) for number in instances])
     over_classes = [result.over_test_classes(number).ends for number in instances]
-    # Where there is no interval the band has no height.
-    low, high = np.array(
-        [
-            (value, value) if ends is None else (100 * ends[0], 100 * ends[1])
-            for value, ends in zip(percent, over_classes, strict=True)
-        ]
-    ).T
+    # Where there is no interval there is no band.
+    low, high = 100 * np.array([ends or (np.nan, np.nan) for ends in over_classes]).T
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.subplots()
     if any(ends is not None for ends in over_classes):
