@@ -143,6 +143,7 @@ class EachEpisodeAnew(PrototypicalNetwork):
     independent_embeddings = False
 
 
+@pytest.mark.slow
 def test_nothing_depends_on_how_it_is_computed(found, learner, monkeypatch):
     episodes = Episodes(points(4.0), **SETTINGS, seed=2)
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tfmeta.datasets import load
 from tfmeta.episodes import Episodes
 from tfmeta.evaluation import InstancesResult, evaluate_instances
 from tfmeta.reproduction.figures import find_figure
@@ -20,6 +19,8 @@ from tfmeta.runs.measuring.instances import Instances
 from tfmeta.runs.measuring.measure import measure
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.train import load_learner
+
+pytestmark = pytest.mark.usefixtures("glyphs_drawn_once")
 
 
 @pytest.fixture
@@ -46,14 +47,14 @@ def made_result(right, *, ways=2, guesses=True, table="toy"):
     )
 
 
-def test_a_run_is_measured_on_its_test_classes_and_kept(folder):
+@pytest.mark.slow
+def test_a_run_is_measured_on_its_test_classes_and_kept(folder, glyphs):
     learner = load_learner(folder)
     protocol = Instances(ways=(3,), instances=4, num_episodes=600, seed=5)
     (found,) = measure(folder, learner, protocol)
-    table = load("glyphs", split="test")
     expected = evaluate_instances(
         learner,
-        Episodes(table, ways=3, shots=1, queries=3, tasks=10, seed=5),
+        Episodes(glyphs, ways=3, shots=1, queries=3, tasks=10, seed=5),
         num_episodes=600,
         seen_classes=folder.seen_classes(),
     )
