@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tfmeta.evaluation import over_training_seeds
+from tfmeta.runs.measuring.instances import Instances
 from tfmeta.runs.measuring.on_episodes import read_results
 from tfmeta.runs.measuring.open_set import OpenSet
 from tfmeta.runs.run_folder import RunFolder
@@ -109,6 +110,24 @@ def test_the_confusion_is_drawn(call, run_copy):
     assert Image.open(run_copy / "confusion.png").size[0] > 1000
 
 
+def test_accuracy_by_instance_is_printed_kept_and_drawn(call, run_copy):
+    folder = RunFolder(run_copy)
+    before = folder.metrics_file.read_bytes()
+    options = ("--episodes", 600, "--ways", 3, "--instances", 4, "--seed", 2)
+    done = call("evaluate", run_copy, "--protocol", "instances", *options)
+    assert (done.code, done.err) == (0, "")
+    (found,) = Instances().read(folder)
+    assert done.out == f"{found}\n  drawn in {folder.instances_picture}\n"
+    p = found.protocol
+    assert (p["ways"], p["instances"], p["seed"], p["episodes"]) == (3, 4, 2, 600)
+    assert found.accuracy(1) == 0 and found.accuracy(4) > found.chance
+    assert Image.open(folder.instances_picture).size[0] > 1000
+    assert folder.metrics_file.read_bytes() == before
+    folder.instances_file.write_text('{"format_version": 1, "results": [{}]}')
+    error = call("evaluate", run_copy, "--protocol", "instances").error
+    assert error.startswith(f"{folder.instances_file} must hold results")
+
+
 def test_several_trainings_and_their_spread(call, run_copy, glyphs_run):
     config = json.loads((run_copy / "config.json").read_text())
     config["config"]["seed"] = 8
@@ -140,6 +159,10 @@ def test_several_trainings_and_their_spread(call, run_copy, glyphs_run):
             "`--queries` as in the run. Received: --shots=16",
         ),
         (("--open-set", "--ways", 200), "200 known and 1 unknown ones"),
+        (
+            ("--protocol", "instances", "--instances", 21),
+            "`--instances` must be at most 20",
+        ),
     ],
 )
 def test_what_cannot_be_drawn_is_named(call, glyphs_run, hash_tree, options, message):
@@ -153,6 +176,12 @@ def test_what_cannot_be_drawn_is_named(call, glyphs_run, hash_tree, options, mes
     [
         (("--unknown-ways", 2), "--unknown-ways needs --open-set"),
         (("--realistic", "--open-set"), "one at a time"),
+        (("--instances", 5), "--instances needs --protocol instances"),
+        (
+            ("--protocol", "instances", "--shots", 5),
+            "--shots must be left out with --protocol instances, whose tasks have "
+            "--instances of each class",
+        ),
         (("--confusion", "--untrained"), "--confusion with --untrained"),
         (("--ways", 1), "'--ways': 1 is not in the range 2 to "),
         (("--episodes", 10), "'--episodes': 10 is not in the range 600 to "),
@@ -201,6 +230,7 @@ def test_damaged_files_are_named(call, run_copy):
         ("confusion-3way-1shot.png", ("--confusion", "--ways", 2, "--ways", 3)),
         ("open_set.json", ("--open-set",)),
         ("lake.png", ("--protocol", "lake")),
+        ("instances.png", ("--protocol", "instances")),
     ],
 )
 def test_what_could_not_be_written_is_said_before_it_is_measured(

@@ -34,9 +34,9 @@ def test_a_stream_is_the_seed_with_step_and_number_folded_in():
         )
         expected = [
             tf.random.fold_in(at_step, tf.constant(number, tf.int64))
-            for number in range(16)
+            for number in range(17)
         ]
-        made = step_streams(seed, tf.constant(step), 16)
+        made = step_streams(seed, tf.constant(step), 17)
         np.testing.assert_array_equal(np.stack(made), np.stack(expected))
 
 

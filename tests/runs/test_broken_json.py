@@ -17,13 +17,19 @@ from tfmeta.classifying.run_pictures import _form_of
 from tfmeta.classifying.saved_model import read_description
 from tfmeta.datasets import load
 from tfmeta.datasets.storage.table_folder import open_table, save_table
-from tfmeta.evaluation import EvaluationResult, LakeResult, OpenSetResult
+from tfmeta.evaluation import (
+    EvaluationResult,
+    InstancesResult,
+    LakeResult,
+    OpenSetResult,
+)
 from tfmeta.evaluation.threshold import nearest_threshold
 from tfmeta.reproduction.csv_table import csv_text
 from tfmeta.reproduction.files import read_result
 from tfmeta.reproduction.markdown import markdown
 from tfmeta.reproduction.table import load_table
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.measuring.instances import Instances
 from tfmeta.runs.measuring.lake import Lake
 from tfmeta.runs.measuring.on_episodes import metrics
 from tfmeta.runs.measuring.open_set import OpenSet, read_thresholds
@@ -80,6 +86,17 @@ LAKE = {
         {"alphabet": a, "errors": 1, "labels": [0, 1], "predicted": [0, 0]}
         for a in "ab"
     ],
+}
+INSTANCES = {
+    "protocol": {
+        **{"table": "toy", "fingerprint": "0f", "ways": 2, "instances": 2},
+        **{"episodes": 3, "seed": 0, "same_group": False},
+    },
+    "pretraining": {"data": "imagenet", "test_classes_seen": None},
+    "guesses": True,
+    "right": [[0, 2], [1, 1], [0, 2]],
+    "classes": [{"name": "a", "made_from": "a"}, {"name": "b", "made_from": "b"}],
+    "episode_classes": [[0, 1], [1, 0], [0, 1]],
 }
 FIGURE = {
     "percent": 98.0,
@@ -255,6 +272,7 @@ def reader(request, tmp_path):
             threshold,
         ),
         "lake.json": lambda: versioned(Lake().kept_in(folder), LAKE),
+        "instances.json": lambda: versioned(Instances().kept_in(folder), INSTANCES),
         "tfmeta.json": lambda: Reader(
             tmp_path / "1" / "tfmeta.json",
             {
@@ -290,7 +308,14 @@ def use_description(folder):
 FILES = [
     *("config.json", "classes.json", "failure.json", "timing.json", "history.json"),
     *("metrics.json", "open_set.json", "threshold", "lake.json", "tfmeta.json"),
-    *("manifest.json", "state.json", "table.json", "own.json", "a row"),
+    *(
+        "instances.json",
+        "manifest.json",
+        "state.json",
+        "table.json",
+        "own.json",
+        "a row",
+    ),
 ]
 
 
@@ -336,6 +361,7 @@ def test_a_result_of_today_is_what_its_file_is_checked_against():
         (EvaluationResult, EVALUATION),
         (OpenSetResult, OPEN_SET),
         (LakeResult, LAKE),
+        (InstancesResult, INSTANCES),
     ):
         again = kind.from_json(value).to_json()
         assert set(value) <= set(again)

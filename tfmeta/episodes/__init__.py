@@ -4,6 +4,7 @@ from tfmeta.episodes.augmentation import RandomAffine
 from tfmeta.episodes.episode_sequence import EpisodeSequence
 from tfmeta.episodes.episodes import Episodes
 from tfmeta.episodes.index_sampler import EpisodeIndices
+from tfmeta.episodes.instance_sequences import InstanceSequences
 from tfmeta.episodes.keras_augmentation import KerasAugmentation
 from tfmeta.episodes.mixture import Mixture
 from tfmeta.episodes.sinusoids import Sinusoids
@@ -15,6 +16,7 @@ __all__ = [
     "EpisodeIndices",
     "EpisodeSequence",
     "Episodes",
+    "InstanceSequences",
     "KerasAugmentation",
     "Mixture",
     "RandomAffine",

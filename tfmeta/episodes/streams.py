@@ -31,6 +31,7 @@ class EpisodeStreams(NamedTuple):
     unlabelled_augment: tf.Tensor
     query_counts: tf.Tensor
     further_queries: tf.Tensor
+    sequence_order: tf.Tensor
 
     @classmethod
     def at(cls, seed: int, step: int | tf.Tensor) -> EpisodeStreams:

@@ -6,6 +6,8 @@ from tfmeta.evaluation.class_interval import ClassInterval, over_test_classes
 from tfmeta.evaluation.comparison import PairedComparison, compare
 from tfmeta.evaluation.confusion import Confusion
 from tfmeta.evaluation.evaluate import evaluate, evaluation_protocol
+from tfmeta.evaluation.instances import evaluate_instances
+from tfmeta.evaluation.instances_result import InstancesResult
 from tfmeta.evaluation.intervals import over_episode_draws, over_trials
 from tfmeta.evaluation.lake import LakeResult, evaluate_lake
 from tfmeta.evaluation.modified_hausdorff import (
@@ -28,6 +30,7 @@ __all__ = [
     "ClassInterval",
     "Confusion",
     "EvaluationResult",
+    "InstancesResult",
     "LakeResult",
     "OpenSetResult",
     "PairedComparison",
@@ -42,6 +45,7 @@ __all__ = [
     "compare",
     "each_query_alone",
     "evaluate",
+    "evaluate_instances",
     "evaluate_lake",
     "evaluate_modified_hausdorff",
     "modified_hausdorff_distance",

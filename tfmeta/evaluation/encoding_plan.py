@@ -26,6 +26,25 @@ _PIECE = 32
 
 
 @dataclasses.dataclass(frozen=True)
+class Encoded:
+    """What stands in place of the examples of a table, `(examples, ...)`.
+
+    Attributes:
+        features: Of the frozen encoder, which the learner behind it takes; `None`
+            where it takes the examples.
+        embeddings: Of the learner itself; `None` where it makes its own.
+    """
+
+    features: np.ndarray | None = None
+    embeddings: np.ndarray | None = None
+
+    @property
+    def examples(self) -> np.ndarray | None:
+        """What episodes are to hold, `None` for the examples of the table."""
+        return self.features if self.embeddings is None else self.embeddings
+
+
+@dataclasses.dataclass(frozen=True)
 class EncodingPlan:
     """What is encoded before the first episode, and which learner then answers.
 
@@ -89,7 +108,7 @@ class EncodingPlan:
         features = -(-self.table.num_examples // _PIECE) if self.frozen else 0
         return features + (encoding_work(self.table) if self.once else 0)
 
-    def predictor(self, progress: Progress) -> EpisodePredictor:
+    def encoded(self, progress: Progress) -> Encoded:
         """Encodes what is to be encoded ahead.
 
         Raises:
@@ -97,13 +116,22 @@ class EncodingPlan:
         """
         table = self.table
         if table is None:
-            return EpisodePredictor(self.learner, None)
+            return Encoded()
         features = None
         if self.frozen is not None:
             features = self._features(table, self.frozen, progress)
             table = dataclasses.replace(table, examples=features)
         embeddings = encode_table(self.learner, table, progress) if self.once else None
-        return EpisodePredictor(self.learner, embeddings, examples=features)
+        return Encoded(features, embeddings)
+
+    def predictor(self, progress: Progress) -> EpisodePredictor:
+        """Who answers, when all is encoded.
+
+        Raises:
+            ValueError: As `encoded`.
+        """
+        found = self.encoded(progress)
+        return EpisodePredictor(self.learner, found.embeddings, examples=found.features)
 
     def _features(
         self, table: ClassTable, frozen: keras.Model, progress: Progress

@@ -38,12 +38,14 @@ class _KeptTransduction(TypedDict):
     unequal_queries: int
 
 
-class _KeptClassName(TypedDict):
+class KeptClassName(TypedDict):
+    """A class of a result."""
+
     name: str
     made_from: str
 
 
-class _KeptClass(_KeptClassName, total=False):
+class _KeptClass(KeptClassName, total=False):
     correct: int
     total: int
     taken_for: dict[str, int]
@@ -97,7 +99,7 @@ class _OpenSetAtFirst(_SharedLater):
 class KeptOpenSet(_OpenSetAtFirst, total=False):
     """An `OpenSetResult`."""
 
-    classes: list[_KeptClassName]
+    classes: list[KeptClassName]
 
 
 class _KeptLakeRun(TypedDict):

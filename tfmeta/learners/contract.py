@@ -10,7 +10,8 @@ import tensorflow as tf
 from tfmeta.encoders.pretrained.features import pretraining_data
 from tfmeta.learners.class_vectors import ClassVectors
 from tfmeta.learners.each_query import State, each_query_alone
-from tfmeta.learners.form_checks import check_episode
+from tfmeta.learners.form_checks import check_episode, check_sequence
+from tfmeta.learners.prefixes import logits_by_prefix
 from tfmeta.learners.task_endpoints import task_endpoints
 from tfmeta.learners.traced_state import traced_state_spec
 from tfmeta.signatures.endpoint import Endpoint
@@ -36,8 +37,8 @@ class LearnerContract:
             unlabelled examples for every learner; others ignore them.
         independent_embeddings: Whether the embedding of an example is the same in
             every episode. Such a learner has `embed`, `adapt_embedded`,
-            `predict_each_embedded` and `embedded_logits`, and an evaluator may
-            encode each example once.
+            `predict_each_embedded`, `embedded_logits` and `embedded_sequence_logits`,
+            and an evaluator may encode each example once.
         independent_classes: Whether what is learned of a class depends on the
             support of that class alone, and a query's logit of it on that alone. Every
             part of the state of such a learner has the ways as its axis 1, so that a
@@ -63,6 +64,8 @@ class LearnerContract:
     fixed_ways: int | None = None
     encoder_arguments: tuple[str, ...] = ("encoder",)
     encoder: Any
+    # Of `keras.Model`.
+    compute_dtype: str
 
     @property
     def support_encoder(self) -> keras.Model:
@@ -213,6 +216,61 @@ class LearnerContract:
             query_mask=inputs.get("query_mask"),
             training=training,
         )
+
+    def sequence_logits(self, examples: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Logits of every example of a sequence before its label is told.
+
+        Each example is classified by what was told of those before it, and no other has
+        a part in it: the task of Santoro et al. (2016), *Meta-Learning with
+        Memory-Augmented Neural Networks*. By default every prefix is a support of
+        its own; a learner that reads sequences says all in one pass.
+
+        Args:
+            examples: `(tasks, steps, *example)`.
+            labels: `(tasks, steps, ways)` one-hot, 0 in rows that are padding.
+
+        Returns:
+            `(tasks, steps, ways)`, without meaning in rows of padding. Ways of which
+            nothing was told have `-inf`, as without a support, or, from a learner that
+            guesses at what is new, finite logits.
+
+        Raises:
+            ValueError: When examples or labels have another form.
+
+        Example:
+
+        ```python
+        logits = learner.sequence_logits(examples, tf.one_hot(numbers, 5))
+        right = tf.argmax(logits, -1, tf.int32) == numbers
+        ```
+        """
+        examples, labels = check_sequence(self, examples, labels)
+        if self.independent_embeddings:
+            return self.embedded_sequence_logits(self.embed(examples), labels)
+        return logits_by_prefix(
+            self.adapt_episode,
+            self.predict_query,
+            examples,
+            labels,
+            dtype=self._logit_dtype,
+        )
+
+    def embedded_sequence_logits(
+        self, embeddings: tf.Tensor, labels: tf.Tensor
+    ) -> tf.Tensor:
+        """As `sequence_logits`, of embeddings in place of examples."""
+        return logits_by_prefix(
+            self.adapt_embedded,
+            self.predict_each_embedded,
+            embeddings,
+            labels,
+            dtype=self._logit_dtype,
+        )
+
+    @property
+    def _logit_dtype(self) -> tf.DType:
+        """At least float32, whatever the policy."""
+        return tf.float64 if self.compute_dtype == "float64" else tf.float32
 
     def _unlabelled_of(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         """The arguments of `adapt` for the unlabelled examples of a batch."""

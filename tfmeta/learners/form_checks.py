@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.argument_names import reworded_errors
 from tfmeta.learners.encoder_check import check_examples
 from tfmeta.losses import RelationScoreLoss
 
@@ -143,6 +144,51 @@ def check_support_labels(learner: Checked, support: Any, labels: Any) -> None:
         )
 
 
+def check_sequence(learner: Checked, examples: Any, labels: Any) -> tuple[Any, Any]:
+    """Refuses what is no sequence of labelled examples for this learner.
+
+    Args:
+        learner: Who is to take them.
+        examples: `(tasks, steps, *example)`: a tensor, lists or an array.
+        labels: `(tasks, steps, ways)`, likewise.
+
+    Returns:
+        Both as tensors, labels in float32 unless they are floats.
+
+    Raises:
+        ValueError: When they have another form, or the learner is for none.
+    """
+    check_takes_sequences(learner)
+    examples, labels = as_tensor("examples", examples), as_tensor("labels", labels)
+    # Of a prefix both are a support.
+    with reworded_errors(_of_sequence):
+        check_rows(learner, "support", examples)
+        check_support_labels(learner, examples, labels)
+    if not labels.dtype.is_floating:
+        labels = tf.cast(labels, tf.float32)
+    return examples, labels
+
+
+def check_takes_sequences(learner: Checked) -> None:
+    """Refuses a learner that is not told the classes of examples, one by one.
+
+    Raises:
+        ValueError: When it regresses, or enrols classes by something else.
+    """
+    received = None
+    if learner.task != "classification":
+        received = f"of {learner.task}"
+    elif not learner.labelled_support:
+        received = "whose support has no labels"
+    elif learner.support_encoder is not learner.encoder:
+        received = "that is shown something else of a class than examples"
+    if received is not None:
+        raise ValueError(
+            "a sequence of labelled examples needs a learner of classification that is "
+            f"shown examples. Received: a {type(learner).__name__}, one {received}"
+        )
+
+
 def check_state(state: Any, query: Any) -> None:
     """Refuses a state that is none, or of other tasks than the queries.
 
@@ -242,6 +288,18 @@ def described(value: Any) -> str:
         return f"{tf.as_dtype(value.dtype).name} of shape {shape}"
     named = getattr(value, "__name__", None) if isinstance(value, type) else None
     return f"the class {named}" if named else f"a {type(value).__name__}"
+
+
+def _of_sequence(message: str) -> str:
+    """What is said of a support, said of a sequence."""
+    for name, called in (
+        ("support_labels", "labels"),
+        ("(tasks, support", "(tasks, steps"),
+        ("`support`", "`examples`"),
+        ("support[", "examples["),
+    ):
+        message = message.replace(name, called)
+    return message
 
 
 def _check_mask(name: str, mask: Any, rows: Any) -> None:

@@ -74,25 +74,18 @@ def measure_row(
         What was measured now, in words.
     """
     complete_results(folder, data_dir=data_dir)
-    missing = [
-        column
-        for column in row.columns
-        if find_figure(column, folder, test_episodes=test_episodes) is None
-    ]
-    if not missing:
-        return []
-    learner = load_learner(folder)
-    return [
-        str(result)
-        for column in missing
-        for result in measure(
-            folder,
-            learner,
-            column.measured_by(test_episodes=test_episodes),
-            data_dir=data_dir,
-            on_progress=on_progress,
+    learner = None
+    said = []
+    for column in row.columns:
+        # One measurement may be of several columns.
+        if find_figure(column, folder, test_episodes=test_episodes) is not None:
+            continue
+        learner = load_learner(folder) if learner is None else learner
+        protocol = column.measured_by(test_episodes=test_episodes)
+        said += measure(
+            folder, learner, protocol, data_dir=data_dir, on_progress=on_progress
         )
-    ]
+    return [str(result) for result in said]
 
 
 def check_config(folder: RunFolder, config: TrainConfig) -> None:

@@ -55,8 +55,10 @@ class Column:
     Attributes:
         published: What others have reached.
         kind: How it is measured, a `kind` of `tfmeta.runs.measuring`: `"episodes"`,
-            an accuracy on test episodes, or `"lake"`, the error rate in Lake's 20-way
-            one-shot test within an alphabet.
+            an accuracy on test episodes, `"lake"`, the error rate in Lake's 20-way
+            one-shot test within an alphabet, or `"instances"`, the accuracy at the
+            instance of a class that comes after `shots` others, in sequences that hold
+            `shots + queries` of each.
         ways: Classes per test episode.
         shots: Support examples per class.
         queries: Queries per class.

@@ -105,6 +105,7 @@ class RunFolder:
     | `metrics.json` | the test figures |
     | `episodes.png` | test episodes, predictions right and wrong |
     | `lake.json`, `lake.png` | the answers in Lake's one-shot test, right and wrong |
+    | `instances.json`, `instances.png` | accuracy at the 1st, 2nd, ... example of a class |
     | `confusion.png` | which test classes were taken for which |
     | `fits.png` | of regression, test tasks: predicted against true |
     | `open_set.json` | figures and threshold of unknown classes |
@@ -129,6 +130,8 @@ class RunFolder:
         self.episodes_picture = self.path / "episodes.png"
         self.lake_file = self.path / "lake.json"
         self.lake_picture = self.path / "lake.png"
+        self.instances_file = self.path / "instances.json"
+        self.instances_picture = self.path / "instances.png"
         self.confusion_picture = self.path / "confusion.png"
         self.fits_picture = self.path / "fits.png"
         self.open_set_file = self.path / "open_set.json"

@@ -1,5 +1,6 @@
 import dataclasses
 
+from tfmeta.runs.measuring.instances import Instances
 from tfmeta.runs.measuring.lake import Lake
 from tfmeta.runs.measuring.on_episodes import OnEpisodes
 from tfmeta.runs.measuring.registry import PROTOCOLS, protocols_in_tables
@@ -27,6 +28,8 @@ def test_every_protocol_can_be_asked_for_by_a_name_of_its_own():
         usual = shared if issubclass(protocol, OnEpisodes) else set()
         if protocol is Regression:  # Its tasks have no classes.
             usual = shared - {"ways"}
+        if protocol is Instances:  # A class has so many of them.
+            usual = shared - {"shots", "queries"}
         assert fields - own == usual
 
 
@@ -44,16 +47,22 @@ def test_figures_of_different_kinds_are_kept_apart(tmp_path):
         "regression": ("metrics.json", False),
         "open-set": ("open_set.json", False),
         "lake": ("lake.json", True),
+        "instances": ("instances.json", False),
     }
     assert all(protocol().read(folder) == [] for protocol in PROTOCOLS)
     assert {f"`{file.command}`" for file in files.values()} == {
         *("`tfmeta evaluate`", "`tfmeta evaluate --open-set`"),
         "`tfmeta evaluate --protocol lake`",
+        "`tfmeta evaluate --protocol instances`",
     }
 
 
 def test_columns_are_measured_by_protocols():
-    assert protocols_in_tables() == {"episodes": Standard, "lake": Lake}
+    assert protocols_in_tables() == {
+        "episodes": Standard,
+        "lake": Lake,
+        "instances": Instances,
+    }
     column = Standard.of_column(ways=20, shots=5, queries=7, num_episodes=600)
     assert column == Standard(
         ways=(20,), shots=(5,), queries=7, num_episodes=600, seed=0

@@ -90,17 +90,14 @@ class SequenceLearner(MemoryLearner):
         """What is remembered after the sequence; see `MemoryLearner`."""
         return self.read_sequence(state, embeddings, labels, training=training)[1]
 
-    def sequence_logits(self, examples: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Logits of every example of a sequence before its label is told.
+    def embedded_sequence_logits(
+        self, embeddings: tf.Tensor, labels: tf.Tensor
+    ) -> tf.Tensor:
+        """Logits before each label, in one pass; see `FewShotLearner`.
 
-        Args:
-            examples: `(tasks, steps, *example)`.
-            labels: `(tasks, steps, ways)` one-hot.
-
-        Returns:
-            `(tasks, steps, ways)`, finite for ways of which nothing was read, too.
+        Finite for ways of which nothing was read, too: the network guesses at them.
         """
-        embeddings, labels = self._rows_of(self.embed(examples), labels, None)
+        embeddings, labels = self._rows_of(embeddings, labels, None)
         return self._classified(embeddings, labels, training=False)
 
     def embedded_logits(

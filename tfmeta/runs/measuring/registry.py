@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from tfmeta.runs.measuring.in_tables import InTables
+from tfmeta.runs.measuring.instances import Instances
 from tfmeta.runs.measuring.lake import Lake
 from tfmeta.runs.measuring.open_set import OpenSet
 from tfmeta.runs.measuring.protocol import MeasuringProtocol
@@ -23,6 +24,7 @@ PROTOCOLS: list[type[MeasuringProtocol[Any, Any]]] = [
     Standard,
     Regression,
     Lake,
+    Instances,
 ]
 
 
