@@ -1,9 +1,9 @@
 """Training episodes per second of a memory-augmented network, beside PyTorch.
 
 Everyone trains the network of Santoro et al. (2016), 50 steps of 20 x 20 pixels, five
-classes of ten examples, 16 episodes a batch, with Adam on one batch that lies in memory,
-from the same first weights. Before the clock starts, the first losses must agree.
-PyTorch has a loop over steps, eager as most write it and compiled.
+classes of ten examples, 16 episodes a batch, with Adam on one batch that lies in
+memory, from the same first weights. Before the clock starts, the first losses must
+agree. PyTorch has a loop over steps, eager as most write it and compiled.
 
     python benchmarks/mann_training.py
 """

@@ -268,8 +268,7 @@ LEARNERS: dict[str, LearnerEntry] = {
     "mann": LearnerEntry(
         f"{_MODEL}.memory_augmented_network:MemoryAugmentedNetwork",
         "Memory-Augmented Neural Network",
-        "rows of a memory, written where it was used least and read by likeness; "
-        "`slots=0` for an LSTM alone (Santoro 2016)",
+        "rows of a memory, read by likeness; `slots=0` for an LSTM (Santoro 2016)",
         family="model",
         defaults=_LIKE_TASKS,
         search={"objective": ("instances", "queries"), "slots": (64, 128)},
@@ -277,8 +276,7 @@ LEARNERS: dict[str, LearnerEntry] = {
     "meta_networks": LearnerEntry(
         f"{_MODEL}.meta_networks:MetaNetworks",
         "Meta Networks",
-        "fast weights of every layer, made of the gradients of the support "
-        "(Munkhdalai and Yu 2017)",
+        "fast weights, made of the support's gradients (Munkhdalai and Yu 2017)",
         family="model",
         encoder="pixel_maps",
         optimizer="tfmeta.runs.outer_optimizers:adam_of_norm_10",
@@ -288,8 +286,7 @@ LEARNERS: dict[str, LearnerEntry] = {
     "snail": LearnerEntry(
         f"{_MODEL}.snail:SNAIL",
         "SNAIL",
-        "every example that was read, looked up by causal attention between causal "
-        "convolutions (Mishra 2018)",
+        "every example, looked up by causal attention (Mishra 2018)",
         family="model",
         defaults=_LIKE_TASKS,
         search={"objective": ("queries", "instances")},
