@@ -27,7 +27,7 @@ def with_other_weights(learner, seed=1, scale=0.5):
     return learner
 
 
-def check_going_on(learner, *, tolerance=1e-12, more=()):
+def check_going_on(learner, *, tolerance=1e-12):
     """Reading two rows, one and two more is reading five; what is padded is none."""
     support, labels = task(5)
     query = task(4, seed=1)[0]

@@ -55,11 +55,10 @@ CASES = {
 }
 BY_DEFAULT = {
     "memory": {
-        *("check_class_order", "check_transductive", "check_tasks_are_independent"),
-        "check_padded_training",
+        *("check_class_order", "check_padded_training"),
     },
-    "lstm": {"check_padded_predictions", "check_use_of_unlabelled"},
-    "snail": {"check_class_order", "check_transductive"},
+    "lstm": {"check_padded_predictions", "check_transductive"},
+    "snail": {"check_class_order"},
     "meta networks": {"check_tasks_are_independent", "check_padded_training"},
 }
 SLOW = {"memory": {"check_not_a_number"}, "lstm": {"check_gradient"}}

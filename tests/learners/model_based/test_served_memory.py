@@ -59,14 +59,8 @@ np.savez(folder + "/answers.npz", whole=whole, by_step=by_step, refusal=refusal)
 """
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param("memory", marks=pytest.mark.slow),
-        pytest.param("snail", marks=pytest.mark.exhaustive),
-        pytest.param("meta networks", marks=pytest.mark.exhaustive),
-    ],
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("name", LEARNERS)
 def test_one_example_after_the_other_is_all_at_once(name, tmp_path):
     learner = LEARNERS[name]()
     model = export.save(learner, tmp_path / "model")
@@ -87,6 +81,7 @@ def test_one_example_after_the_other_is_all_at_once(name, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_state_is_of_what_its_specification_says():
     learner = LEARNERS["memory"]()
     endpoints = {e.name: e for e in learner.endpoints(learner.example_spec())}
