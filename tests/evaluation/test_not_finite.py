@@ -279,6 +279,8 @@ OTHERS = {
     *("realistic_episodes", "ClassInterval", "Pretraining"),
     # tests/evaluation/test_regression.py
     *("evaluate_regression", "RegressionResult"),
+    # tests/evaluation/test_instances.py
+    *("evaluate_instances", "InstancesResult"),
 }
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from tfmeta.datasets.storage.encoded_pictures import EncodedPictures
 from tfmeta.features import encoder_digest, example_digests, features_of
-from tfmeta.learners.metric_based import embedding
+from tfmeta.learners import embedding
 
 
 def make_encoder(units=3, shape=(4, 5, 1), name=None):
