@@ -125,7 +125,7 @@ def reproduce(
         _list(rows, budget)
         return
     families = {family_of(row.train_config().learner) for row in rows}
-    start_tensorflow("metric" if "metric" in families else "optimization")
+    start_tensorflow("optimization" if families == {"optimization"} else "metric")
 
     from tfmeta.cli.reproduce_job import put_result_into_readme, reproduce_rows
 
