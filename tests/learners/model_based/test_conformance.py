@@ -54,14 +54,16 @@ CASES = {
     "meta networks of maps": (meta(blocks=2), (5, 4, 2), NUMBERED + FIRST_ORDER),
 }
 BY_DEFAULT = {
-    "memory": {
-        *("check_class_order", "check_padded_training"),
-    },
+    "memory": {"check_class_order", "check_padded_training"},
     "lstm": {"check_padded_predictions", "check_transductive"},
     "snail": {"check_class_order"},
     "meta networks": {"check_tasks_are_independent", "check_padded_training"},
 }
-SLOW = {"memory": {"check_not_a_number"}, "lstm": {"check_gradient"}}
+SLOW = {
+    "memory": {"check_not_a_number"},
+    "lstm": {"check_gradient"},
+    "meta networks": {"check_mixed_precision"},
+}
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ class AugmentedNetwork(keras.layers.Layer):
                 shape=shape,
                 initializer=keras.initializers.GlorotUniform(own),
                 trainable=train_logits or number < len(shapes) - 1,
+                # Half precision would round gradients away.
+                autocast=False,
                 name=f"kernel_{number}",
             )
             for number, (shape, own) in enumerate(zip(shapes, seeds, strict=True))
