@@ -14,10 +14,10 @@ import argparse
 import shutil
 import subprocess
 import sys
-import tarfile
 import tempfile
 from pathlib import Path
 
+from photo_defaults import as_folder
 from report import RESULTS, replace_table
 
 from tfmeta.json_files import read_json
@@ -33,29 +33,12 @@ MATRIX = (
 )
 
 
-def unpack_classes(archive: Path, folder: Path) -> None:
-    """Pictures of an archive, one sub-folder of `folder` for each class.
-
-    Args:
-        archive: Of `.../<class>/<picture>.JPEG`.
-        folder: A new folder.
-    """
-    with tarfile.open(archive) as opened:
-        for member in opened:
-            if member.isfile() and member.name.endswith(".JPEG"):
-                *_, name, picture = Path(member.name).parts
-                (folder / name).mkdir(parents=True, exist_ok=True)
-                content = opened.extractfile(member)
-                assert content is not None
-                with (folder / name / picture).open("wb") as file:
-                    shutil.copyfileobj(content, file)
-
-
 def measure(archive: Path) -> None:
     """Trains, measures, and writes the result file."""
     with tempfile.TemporaryDirectory() as temporary:
         here = Path(temporary)
-        unpack_classes(archive, here / "tiny_imagenet")
+        with as_folder(archive) as classes:
+            shutil.copytree(classes, here / "tiny_imagenet")
         written = ["--output", here / f"{NAME}.json"]
         for command in (
             ["train", "--run", "conv4_glyphs", *TRAINING],

@@ -57,8 +57,9 @@ def checks():
             name = getattr(check, "func", check).__name__
             marks = []
             if name in not_here:
-                # Which head wins two near ones differs from machine to machine.
-                marks.append(pytest.mark.xfail(reason=not_here[name], strict=False))
+                # Nor does it always fail: which of two near heads wins differs from
+                # machine to machine.
+                marks.append(pytest.mark.skip(reason=not_here[name]))
             if head == "logistic_regression":
                 marks.append(pytest.mark.exhaustive)
             elif head == "auto" or name not in BY_DEFAULT:

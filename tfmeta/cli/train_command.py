@@ -65,7 +65,7 @@ def train(
     """Train a learner, evaluate it, write its SavedModel.
 
     Without an option it trains a Prototypical Network on generated glyphs in
-    under three minutes. Defaults follow from the data set and, before it, from the
+    some five minutes. Defaults follow from the data set and, before it, from the
     learner; the run's config.json says what was taken.
     """
     chosen = {name: value for name, value in options.items() if value is not None}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfmeta.datasets.dataset import Dataset
 
-# A run's own defaults are those of glyphs, sized to end within three minutes on
+# A run's own defaults are those of glyphs, sized to end within five minutes on
 # two cores.
 GLYPHS = Dataset(
     name="glyphs",

@@ -25,9 +25,9 @@ class MemoryLearner(EmbeddingLearner):
     answered from the state that the support left, and leaves none.
 
     A subclass implements `first_state`, `read_embeddings` and `answer_embeddings`, in
-    the dtype of variables: half precision would round what is remembered. In training
-    the support is read in another order in every episode, drawn by `seed`; elsewhere in
-    the order in which it comes, on which the answers depend.
+    the dtype of variables: half precision would round what is remembered. `fit` reads
+    the support in another order at every step, drawn by `seed`; the two verbs read it
+    in the order in which it comes, on which the answers depend.
 
     Args:
         encoder: A built `keras.Model` from a batch of examples to a batch of
