@@ -100,7 +100,7 @@ def tensorflow_training(
         seed=0,
     )
     weights = first_weights()
-    cell = learner.reader.cell
+    cell = learner.reader
     cell.controller.set_weights(
         [weights[name] for name in ("kernel", "recurrent", "bias")]
     )

@@ -94,15 +94,15 @@ def first_state(units, slots, width, heads):
     }
 
 
-def weights_of(cell):
-    """Of a `LeastUsedMemoryCell`, by name."""
-    controller = cell.controller
+def weights_of(reader):
+    """Of a `LeastUsedMemory`, by name."""
+    controller = reader.controller
     return {
         "kernel": controller.kernel.numpy(),
         "recurrent": controller.recurrent_kernel.numpy(),
         "bias": controller.bias.numpy(),
         **{
-            name: (getattr(cell, name).kernel.numpy(), getattr(cell, name).bias.numpy())
-            for name in ("key", "content", "gate")
+            layer.name: (layer.kernel.numpy(), layer.bias.numpy())
+            for layer in (reader.key, reader.content, reader.gate)
         },
     }

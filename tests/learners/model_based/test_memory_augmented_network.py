@@ -37,9 +37,8 @@ def made(**options):
 
 def steps(learner):
     """The first state, and one step of the network, in NumPy."""
-    cell = learner.reader.cell
     if learner.slots:
-        weights = memory_by_hand.weights_of(cell)
+        weights = memory_by_hand.weights_of(learner.reader)
 
         def step(inputs, state):
             return memory_by_hand.step(
@@ -47,7 +46,7 @@ def steps(learner):
             )
 
         return memory_by_hand.first_state(**SIZES), step
-    weights = [w.numpy() for w in (cell.kernel, cell.recurrent_kernel, cell.bias)]
+    weights = learner.reader.lstm.get_weights()
 
     def lstm(inputs, state):
         hidden, memory = memory_by_hand.lstm(

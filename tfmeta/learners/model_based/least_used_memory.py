@@ -7,16 +7,16 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.learners.each_query import State
+from tfmeta.learners.model_based.memory_steps import Memory, Weights, read_steps
 from tfmeta.seeds import spawn_seeds
 
-# Of norms: their derivative at 0, where a slot that was cleared is, has no end.
-_TINY = 1e-8
 _FIRST_CONTENT = 1e-6
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
-class LeastUsedMemoryCell(keras.layers.Layer):
-    """One step of an LSTM that writes into a memory and reads from it.
+class LeastUsedMemory(keras.layers.Layer):
+    """An LSTM that writes into a memory and reads from it.
 
     The least recently used access of Santoro et al. (2016): for each head, of the
     hidden vector `h` of the controller and the memory `M` of the step before,
@@ -36,9 +36,6 @@ class LeastUsedMemoryCell(keras.layers.Layer):
     `w_u'` is the n-th least, and no derivative is taken of the choice. The controller
     reads `[input, r']`. In the paper `a` is `k`: a vector of its own, as in
     implementations that converge, lets the two differ.
-
-    It is a cell for `keras.layers.RNN`: `state_size` says what a state is of, flat as
-    Keras wants it, and the output is `[h, r]`, the reads of all heads in one.
 
     Args:
         units: Length of the controller's hidden vector.
@@ -68,6 +65,7 @@ class LeastUsedMemoryCell(keras.layers.Layer):
         self.units, self.slots, self.width, self.heads = units, slots, width, heads
         self.usage_decay = usage_decay
         self.seed = seed
+        self.output_size = units + heads * width
         seeds = iter(spawn_seeds(seed, 5, stream="least_used_memory"))
         self.controller = keras.layers.LSTMCell(
             units,
@@ -88,96 +86,72 @@ class LeastUsedMemoryCell(keras.layers.Layer):
         self.key = dense(heads * width, "key")
         self.content = dense(heads * width, "content")
         self.gate = dense(heads, "gate")
-        # In the order of `parts`.
-        self.state_size = [
-            *(units, units, heads * width),
-            *(heads * slots, slots, slots * width),
-        ]
-        self.output_size = units + heads * width
-
-    @property
-    def parts(self) -> dict[str, tuple[int, ...]]:
-        """Shapes of the parts of a state, without the leading axis, by name."""
-        return {
-            "hidden": (self.units,),
-            "cell": (self.units,),
-            "read": (self.heads, self.width),
-            "read_weights": (self.heads, self.slots),
-            "usage": (self.slots,),
-            "memory": (self.slots, self.width),
-        }
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         """Makes the weights.
 
         Args:
-            input_shape: `(batch, features)`.
+            input_shape: `(tasks, steps, features)`.
         """
         self.controller.build((None, input_shape[-1] + self.heads * self.width))
         for layer in (self.key, self.content, self.gate):
             layer.build((None, self.units))
         self.built = True
 
-    def get_initial_state(self, batch_size: Any) -> list[tf.Tensor]:
-        """A state in which nothing was read: of a memory of equal rows, the first.
+    def first_state(self, tasks: tf.Tensor) -> State:
+        """What is remembered of nothing: reads were of the first of equal rows.
 
         Args:
-            batch_size: How many, an int or a scalar tensor.
+            tasks: How many, an int32 scalar.
 
         Returns:
-            `(batch_size, size)` for each of `state_size`.
+            Of every part a tensor with a leading task axis: `hidden` and `cell`
+            `(tasks, units)`, `read` `(tasks, heads, width)`, `read_weights` `(tasks,
+            heads, slots)`, `memory` `(tasks, slots, width)`, `usage` `(tasks, slots)`.
         """
         dtype = self.variable_dtype
         first = tf.one_hot(0, self.slots, dtype=dtype)
-        one = [
-            *(tf.zeros([size], dtype) for size in self.state_size[:3]),
-            tf.tile(first, [self.heads]),
-            first,
-            tf.fill([self.slots * self.width], tf.constant(_FIRST_CONTENT, dtype)),
-        ]
-        return [tf.tile(part[tf.newaxis], [batch_size, 1]) for part in one]
+        content = tf.constant(_FIRST_CONTENT, dtype)
+        return Memory(
+            hidden=tf.zeros([tasks, self.units], dtype),
+            cell=tf.zeros([tasks, self.units], dtype),
+            read=tf.zeros([tasks, self.heads, self.width], dtype),
+            read_weights=tf.tile(first[None, None], [tasks, self.heads, 1]),
+            memory=tf.fill([tasks, self.slots, self.width], content),
+            usage=tf.tile(first[None], [tasks, 1]),
+        )._asdict()
 
     def call(
-        self, inputs: tf.Tensor, states: list[tf.Tensor], training: bool = False
-    ) -> tuple[tf.Tensor, list[tf.Tensor]]:
-        """One step.
+        self, inputs: tf.Tensor, state: State, real: tf.Tensor
+    ) -> tuple[tf.Tensor, State]:
+        """Reads a sequence.
 
         Args:
-            inputs: `(batch, features)`.
-            states: As `get_initial_state` gives them.
-            training: Without effect.
+            inputs: `(tasks, steps, features)`.
+            state: As `first_state` gives it.
+            real: Bool `(tasks, steps)`: a step that is not changes nothing.
 
         Returns:
-            `[h, r]`, `(batch, units + heads * width)`; and the states after it.
+            `[h, r]` after every step, `(tasks, steps, units + heads * width)`; and
+            what is remembered then.
         """
-        hidden, cell, read, *before = states
-        output, (hidden, cell) = self.controller(
-            tf.concat([inputs, read], axis=-1), [hidden, cell]
+        features = inputs.shape[-1]
+        kernel = tf.convert_to_tensor(self.controller.kernel)
+        bias = tf.convert_to_tensor(self.controller.bias)
+        parts = (self.key, self.content, self.gate)
+        weights = Weights(
+            tf.concat([self.controller.recurrent_kernel, kernel[features:]], axis=0),
+            tf.concat([part.kernel for part in parts], axis=1),
+            tf.concat([part.bias for part in parts], axis=0),
         )
-        reads, usage, memory = (
-            tf.reshape(part, [-1, *shape])
-            for part, shape in zip(before, list(self.parts.values())[3:], strict=True)
+        outputs, end = read_steps(
+            tf.matmul(inputs, kernel[:features]) + bias,
+            weights,
+            Memory(**state),
+            real,
+            usage_decay=self.usage_decay,
         )
-        size = [-1, self.heads, self.width]
-        keys = tf.reshape(tf.tanh(self.key(output)), size)
-        contents = tf.reshape(tf.tanh(self.content(output)), size)
-        gates = tf.sigmoid(self.gate(output))[:, :, None]
-
-        unused = tf.one_hot(
-            tf.math.top_k(-tf.stop_gradient(usage), self.heads).indices,
-            self.slots,
-            dtype=usage.dtype,
-        )
-        writes = gates * reads + (1 - gates) * unused
-        memory *= 1 - tf.reduce_sum(unused, axis=1)[:, :, None]
-        memory += tf.matmul(writes, contents, transpose_a=True)
-        reads = tf.nn.softmax(_cosine(keys, memory), axis=-1)
-        read = tf.reshape(tf.matmul(reads, memory), [-1, self.heads * self.width])
-        usage = self.usage_decay * usage + tf.reduce_sum(reads + writes, axis=1)
-
-        flat = [tf.reshape(reads, [-1, self.heads * self.slots]), usage]
-        flat.append(tf.reshape(memory, [-1, self.slots * self.width]))
-        return tf.concat([output, read], axis=-1), [hidden, cell, read, *flat]
+        return outputs, end._asdict()
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -190,11 +164,3 @@ class LeastUsedMemoryCell(keras.layers.Layer):
             "usage_decay": self.usage_decay,
             "seed": self.seed,
         }
-
-
-def _cosine(keys: tf.Tensor, memory: tf.Tensor) -> tf.Tensor:
-    """Cosines `(batch, heads, slots)`, 0 for a slot that is empty."""
-    products = tf.matmul(keys, memory, transpose_b=True)
-    of_keys = tf.sqrt(tf.reduce_sum(keys**2, axis=-1) + _TINY)
-    of_slots = tf.sqrt(tf.reduce_sum(memory**2, axis=-1) + _TINY)
-    return products / (of_keys[:, :, None] * of_slots[:, None, :])

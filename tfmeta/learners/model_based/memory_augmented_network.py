@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
@@ -10,7 +9,8 @@ import tensorflow as tf
 
 from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
-from tfmeta.learners.model_based.least_used_memory import LeastUsedMemoryCell
+from tfmeta.learners.model_based.least_used_memory import LeastUsedMemory
+from tfmeta.learners.model_based.lstm_alone import LSTMAlone
 from tfmeta.learners.model_based.memory_learner import check_sizes
 from tfmeta.learners.model_based.sequence_learner import SequenceLearner
 from tfmeta.seeds import spawn_seeds
@@ -27,7 +27,7 @@ class MemoryAugmentedNetwork(SequenceLearner):
     the label of the one before, and classifies the example. To be right it has to bind
     what it saw to the label that comes a step later, in the memory, and to find it
     there when the class is seen again: weights learn how to remember, and the memory
-    holds the task. See `LeastUsedMemoryCell` for the equations.
+    holds the task. See `LeastUsedMemory` for the equations.
 
     A query is the next example of the sequence that the support began, each query of
     its own. The order of the support and the numbers of the classes change the answers.
@@ -105,53 +105,34 @@ class MemoryAugmentedNetwork(SequenceLearner):
         check_gives_vectors(self.encoder)
         # Half precision would round what is remembered.
         dtype = self.variable_dtype
-        seeds = iter(spawn_seeds(seed, 4, stream="memory_augmented_network"))
-        cell: keras.layers.Layer
+        of_reader, of_head = spawn_seeds(seed, 2, stream="memory_augmented_network")
+        self.reader: LeastUsedMemory | LSTMAlone
         if slots:
-            cell = LeastUsedMemoryCell(
+            self.reader = LeastUsedMemory(
                 units,
                 slots,
                 width,
                 heads=heads,
                 usage_decay=usage_decay,
-                seed=next(seeds),
+                seed=of_reader,
                 dtype=dtype,
-                name="memory",
+                name="reader",
             )
         else:
-            cell = keras.layers.LSTMCell(
-                units,
-                kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
-                recurrent_initializer=keras.initializers.Orthogonal(seed=next(seeds)),
-                dtype=dtype,
-                name="lstm",
-            )
-        self.reader = keras.layers.RNN(
-            cell, return_sequences=True, return_state=True, dtype=dtype, name="reader"
-        )
+            self.reader = LSTMAlone(units, seed=of_reader, dtype=dtype, name="reader")
         self.reader.build((None, None, self.encoder.output_shape[1] + ways))
         self.head = keras.layers.Dense(
             ways,
-            kernel_initializer=keras.initializers.GlorotUniform(next(seeds)),
+            kernel_initializer=keras.initializers.GlorotUniform(of_head),
             dtype=dtype,
             name="head",
         )
-        self.head.build((None, units + heads * width if slots else units))
-
-    @property
-    def _parts(self) -> dict[str, tuple[int, ...]]:
-        cell = self.reader.cell
-        if isinstance(cell, LeastUsedMemoryCell):
-            return cell.parts
-        return {"hidden": (self.units,), "cell": (self.units,)}
+        self.head.build((None, self.reader.output_size))
 
     def first_state(self, tasks: tf.Tensor) -> State:
         """An empty memory, and no label before; see `SequenceLearner`."""
-        flat = self.reader.cell.get_initial_state(batch_size=tasks)
-        return {
-            **self._named(flat),
-            LAST_LABEL: tf.zeros([tasks, self.ways], self.variable_dtype),
-        }
+        no_label = tf.zeros([tasks, self.ways], self.variable_dtype)
+        return {**self.reader.first_state(tasks), LAST_LABEL: no_label}
 
     def read_sequence(
         self,
@@ -162,15 +143,15 @@ class MemoryAugmentedNetwork(SequenceLearner):
         training: bool = False,
     ) -> tuple[tf.Tensor, State]:
         """Reads labelled examples, each with the label of the one before."""
+        remembered = dict(state)
+        last = remembered.pop(LAST_LABEL)
         real = tf.reduce_any(labels > 0, axis=-1)
-        told = tf.concat([state[LAST_LABEL][:, tf.newaxis], labels], axis=1)
+        told = tf.concat([last[:, tf.newaxis], labels], axis=1)
         inputs = tf.concat([embeddings, told[:, :-1]], axis=-1)
-        outputs, *flat = self.reader(
-            inputs, mask=real, initial_state=self._flat(state), training=training
-        )
+        outputs, remembered = self.reader(inputs, remembered, real)
         count = tf.reduce_sum(tf.cast(real, tf.int32), axis=1)
         last = tf.gather(told, count, axis=1, batch_dims=1)
-        return self.head(outputs), {**self._named(flat), LAST_LABEL: last}
+        return self.head(outputs), {**remembered, LAST_LABEL: last}
 
     def answer_embeddings(
         self, state: State, embeddings: tf.Tensor, *, training: bool = False
@@ -178,22 +159,12 @@ class MemoryAugmentedNetwork(SequenceLearner):
         """Logits of the next example, for each of several that it may be."""
         shape = tf.shape(embeddings)
         copies = {n: tf.repeat(part, shape[1], axis=0) for n, part in state.items()}
+        last = copies.pop(LAST_LABEL)
         rows = tf.reshape(embeddings, [-1, self.encoder.output_shape[1]])
-        inputs = tf.concat([rows, copies[LAST_LABEL]], axis=-1)
-        outputs, _ = self.reader.cell(inputs, self._flat(copies), training=training)
+        inputs = tf.concat([rows, last], axis=-1)[:, tf.newaxis]
+        real = tf.ones([shape[0] * shape[1], 1], tf.bool)
+        outputs, _ = self.reader(inputs, copies, real)
         return tf.reshape(self.head(outputs), [shape[0], shape[1], self.ways])
-
-    def _named(self, flat: list[tf.Tensor]) -> State:
-        return {
-            name: tf.reshape(part, [-1, *shape])
-            for (name, shape), part in zip(self._parts.items(), flat, strict=True)
-        }
-
-    def _flat(self, state: State) -> list[tf.Tensor]:
-        return [
-            tf.reshape(state[name], [-1, math.prod(shape)])
-            for name, shape in self._parts.items()
-        ]
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, serialized."""
