@@ -51,6 +51,20 @@ def test_a_query_is_the_last_row_of_the_sequence():
     np.testing.assert_allclose(found, wanted, rtol=1e-9)
 
 
+def test_attention_weights_are_those_of_the_last_row():
+    learner = made(shots=1)
+    support, labels = task(4)
+    queries = task(2, seed=1)[0]
+    found = learner.attention_weights(learner.adapt(support, labels), queries)
+    assert [part.shape for part in found] == [(2, 2, 5)] * 3
+    for one in range(2):
+        parts = support[one].numpy(), labels[one].numpy()
+        for place, query in enumerate(queries[one].numpy()):
+            _, wanted = causal_by_hand.last_rows(learner, *parts, query)
+            for weights, by_hand in zip(found, wanted, strict=True):
+                np.testing.assert_allclose(weights[one, place], by_hand, rtol=1e-9)
+
+
 def test_an_example_is_classified_as_a_query_behind_those_before_it():
     learner = made(shots=1)
     support, labels = task(3, tasks=1)

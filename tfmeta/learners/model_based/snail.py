@@ -148,8 +148,30 @@ class SNAIL(SequenceLearner):
         self, state: State, embeddings: tf.Tensor, *, training: bool = False
     ) -> tf.Tensor:
         """Logits of queries, each behind all that was read."""
-        places = tf.tile(state["count"][:, tf.newaxis], [1, tf.shape(embeddings)[1]])
+        places = _places(state, embeddings)
         return self._logits(state["rows"], embeddings, places, training=training)
+
+    def attention_weights(self, state: State, query: tf.Tensor) -> list[tf.Tensor]:
+        """What queries look at.
+
+        Args:
+            state: As `adapt` gives it.
+            query: `(tasks, queries, *example)`.
+
+        Returns:
+            For each of the attentions, the first one first, `(tasks, queries, read +
+            1)`: how much a query takes of each example that was read, in the order in
+            which it was, and last of itself. They sum to 1.
+        """
+        embeddings = tf.cast(self.embed(query), self.variable_dtype)
+        places = _places(state, embeddings)
+        rows, found = self._unlabelled(embeddings), []
+        for block in self.blocks:
+            known = state["rows"][:, :, : block.channels]
+            if isinstance(block, CausalAttention):
+                found.append(block.weights_of(rows, known, places))
+            rows = tf.concat([rows, block(rows, known, places)], axis=-1)
+        return found
 
     def _logits(
         self,
@@ -160,14 +182,23 @@ class SNAIL(SequenceLearner):
         training: bool,
     ) -> tf.Tensor:
         """Logits of examples without a label, each at a place of its own."""
-        shape = tf.concat([tf.shape(embeddings)[:2], [self.ways]], axis=0)
-        rows = tf.concat([embeddings, tf.zeros(shape, embeddings.dtype)], axis=-1)
+        rows = self._unlabelled(embeddings)
         for block in self.blocks:
             known = read[:, :, : block.channels]
             found = block(rows, known, places, training=training)
             rows = tf.concat([rows, found], axis=-1)
         return self.head(rows)
 
+    def _unlabelled(self, embeddings: tf.Tensor) -> tf.Tensor:
+        """Rows of examples whose label is not known."""
+        shape = tf.concat([tf.shape(embeddings)[:2], [self.ways]], axis=0)
+        return tf.concat([embeddings, tf.zeros(shape, embeddings.dtype)], axis=-1)
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, serialized."""
         return {**super().get_config(), "shots": self.shots}
+
+
+def _places(state: State, embeddings: tf.Tensor) -> tf.Tensor:
+    """Each of `embeddings` comes right behind all that was read."""
+    return tf.tile(state["count"][:, tf.newaxis], [1, tf.shape(embeddings)[1]])
