@@ -97,6 +97,7 @@ def tensorflow_training(
         slots=SLOTS,
         width=WIDTH,
         heads=HEADS,
+        key_strength=1.0,  # as in the paper
         seed=0,
     )
     weights = first_weights()

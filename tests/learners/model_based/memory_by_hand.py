@@ -14,7 +14,7 @@ def lstm(inputs, hidden, cell, kernel, recurrent, bias):
     return sigmoid(o) * np.tanh(cell), cell
 
 
-def step(weights, inputs, state, *, heads, decay):
+def step(weights, inputs, state, *, heads, decay, strength=1.0):
     """One step of one task, as the paper has it, slot by slot.
 
     Args:
@@ -25,6 +25,7 @@ def step(weights, inputs, state, *, heads, decay):
             `usage` (slots,), `memory` (slots, width).
         heads: How many.
         decay: Of uses.
+        strength: Of keys.
 
     Returns:
         `(units + heads * width,)` and the state after it.
@@ -69,7 +70,8 @@ def step(weights, inputs, state, *, heads, decay):
                 for row in memory
             ]
         )
-        reads[head] = np.exp(cosines) / np.exp(cosines).sum()
+        scores = np.exp(strength * cosines)
+        reads[head] = scores / scores.sum()
         read[head] = reads[head] @ memory
     usage = decay * state["usage"] + reads.sum(axis=0) + writes.sum(axis=0)
     return np.concatenate([hidden, read.reshape(-1)]), {

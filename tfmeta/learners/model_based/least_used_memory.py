@@ -27,7 +27,7 @@ class LeastUsedMemory(keras.layers.Layer):
     g   = sigmoid(W_g h + b_g)                 where
     w_w = g w_r' + (1 - g) w_lu'               slots last read, or one that is unused
     M   = M' cleared at the slots of w_lu', plus the sum over heads of w_w a^T
-    w_r = softmax over slots of cos(k, M)
+    w_r = softmax over slots of s cos(k, M)
     r   = w_r M
     w_u = decay w_u' + the sum over heads of (w_r + w_w)
     ```
@@ -35,7 +35,10 @@ class LeastUsedMemory(keras.layers.Layer):
     A prime marks the step before; `w_lu'` of the n-th head is one at the slot whose use
     `w_u'` is the n-th least, and no derivative is taken of the choice. The controller
     reads `[input, r']`. In the paper `a` is `k`: a vector of its own, as in
-    implementations that converge, lets the two differ.
+    implementations that converge, lets the two differ. And `s` is 1 there: the one
+    slot out of 128 that a key agrees with is then 2 % of what is read, and the others,
+    which know nothing of it, are the rest. Of keys of strength 10, which the neural
+    Turing machine of Graves, Wayne and Danihelka (2014) has, too, it is 99 %.
 
     Args:
         units: Length of the controller's hidden vector.
@@ -43,6 +46,7 @@ class LeastUsedMemory(keras.layers.Layer):
         width: Length of a row.
         heads: Reads and writes of a step.
         usage_decay: What is left of a use after a step.
+        key_strength: `s`, what cosines are multiplied by.
         seed: Seed of the weights; `None` for others at every call.
 
     Reference:
@@ -58,12 +62,13 @@ class LeastUsedMemory(keras.layers.Layer):
         *,
         heads: int = 4,
         usage_decay: float = 0.95,
+        key_strength: float = 10.0,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(autocast=False, **kwargs)
         self.units, self.slots, self.width, self.heads = units, slots, width, heads
-        self.usage_decay = usage_decay
+        self.usage_decay, self.key_strength = usage_decay, key_strength
         self.seed = seed
         self.output_size = units + heads * width
         seeds = iter(spawn_seeds(seed, 5, stream="least_used_memory"))
@@ -150,6 +155,7 @@ class LeastUsedMemory(keras.layers.Layer):
             Memory(**state),
             real,
             usage_decay=self.usage_decay,
+            key_strength=self.key_strength,
         )
         return outputs, end._asdict()
 
@@ -162,5 +168,6 @@ class LeastUsedMemory(keras.layers.Layer):
             "width": self.width,
             "heads": self.heads,
             "usage_decay": self.usage_decay,
+            "key_strength": self.key_strength,
             "seed": self.seed,
         }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import keras
@@ -36,6 +37,10 @@ class MemoryAugmentedNetwork(SequenceLearner):
     evaluate --protocol instances` for the accuracy at the 1st, 2nd, ... example of a
     class.
 
+    Training lies long at what labels alone say: which are taken, and which came least.
+    On Omniglot keys of strength 10 and `Adam(1e-2, global_clipnorm=10)` leave that
+    within 1,000 batches; with strength 1 or a rate of 1e-3 it was not left in 2,500.
+
     Args:
         encoder: A built `keras.Model` from a batch of examples to a batch of vectors.
             The paper has none, pixels are what the network reads: then the encoder
@@ -47,6 +52,8 @@ class MemoryAugmentedNetwork(SequenceLearner):
         width: Length of a row.
         heads: Reads and writes of a step.
         usage_decay: What is left of a slot's use after a step, from 0 to 1.
+        key_strength: What cosines of keys and slots are multiplied by before the
+            softmax; 1 in the paper, and more makes training leave chance far sooner.
         objective: `"instances"` or `"queries"`, see `SequenceLearner`.
         seed: Seed of the weights that are made here, and of the order of examples.
 
@@ -61,7 +68,7 @@ class MemoryAugmentedNetwork(SequenceLearner):
     learner = tfmeta.learners.MemoryAugmentedNetwork(
         tfmeta.encoders.Conv4(), ways=5, seed=0
     )
-    learner.compile(keras.optimizers.Adam(1e-3))
+    learner.compile(keras.optimizers.Adam(1e-2, global_clipnorm=10.0))
     episodes = tfmeta.episodes.Episodes(table, ways=5, shots=1, queries=9, tasks=16)
     learner.fit(episodes.as_dataset(), steps_per_epoch=100, epochs=10)
     state = learner.adapt(support, support_labels)
@@ -80,6 +87,7 @@ class MemoryAugmentedNetwork(SequenceLearner):
         width: int = 40,
         heads: int = 4,
         usage_decay: float = 0.95,
+        key_strength: float = 10.0,
         objective: str = "instances",
         seed: int | None = None,
         **kwargs: Any,
@@ -99,8 +107,13 @@ class MemoryAugmentedNetwork(SequenceLearner):
                 "`usage_decay` must be from 0 to 1. Received: "
                 f"usage_decay={usage_decay!r}"
             )
+        if not 0 < key_strength < math.inf:
+            raise ValueError(
+                "`key_strength` must be above 0 and finite. Received: "
+                f"key_strength={key_strength!r}"
+            )
         self.units, self.slots, self.width, self.heads = units, slots, width, heads
-        self.usage_decay = float(usage_decay)
+        self.usage_decay, self.key_strength = float(usage_decay), float(key_strength)
         super().__init__(encoder, ways, objective=objective, seed=seed, **kwargs)
         check_gives_vectors(self.encoder)
         # Half precision would round what is remembered.
@@ -114,6 +127,7 @@ class MemoryAugmentedNetwork(SequenceLearner):
                 width,
                 heads=heads,
                 usage_decay=usage_decay,
+                key_strength=key_strength,
                 seed=of_reader,
                 dtype=dtype,
                 name="reader",
@@ -175,4 +189,5 @@ class MemoryAugmentedNetwork(SequenceLearner):
             "width": self.width,
             "heads": self.heads,
             "usage_decay": self.usage_decay,
+            "key_strength": self.key_strength,
         }

@@ -52,6 +52,7 @@ def read_steps(
     real: tf.Tensor,
     *,
     usage_decay: float,
+    key_strength: float,
 ) -> tuple[tf.Tensor, Memory]:
     """Reads a sequence; see `LeastUsedMemory` for the equations.
 
@@ -66,6 +67,7 @@ def read_steps(
         start: What is remembered before.
         real: Bool `(tasks, steps)`: a step that is not changes nothing.
         usage_decay: What is left of a use after a step.
+        key_strength: What cosines are multiplied by.
 
     Returns:
         `(tasks, steps, units + heads * width)`, hidden vector and reads after every
@@ -82,7 +84,9 @@ def read_steps(
         def step(
             t: tf.Tensor, memory: Memory, outputs: tf.TensorArray, kept: list
         ) -> tuple[Any, ...]:
-            memory, used = _step(projected[t], matrices, memory, is_real[t], usage_decay)
+            memory, used = _step(
+                projected[t], matrices, memory, is_real[t], usage_decay, key_strength
+            )
             outputs = outputs.write(t, _joined(memory))
             kept = [a.write(t, part) for a, part in zip(kept, used, strict=True)]
             return t + 1, memory, outputs, kept
@@ -99,7 +103,8 @@ def read_steps(
         )
 
         def backwards(outputs: tf.Tensor, *end: tf.Tensor) -> tuple[Any, ...]:
-            return _backwards(kept, matrices, Memory(*end), is_real, outputs)
+            towards = Memory(*end)
+            return _backwards(kept, matrices, towards, is_real, outputs, key_strength)
 
         return (outputs.stack(), *memory), backwards
 
@@ -114,6 +119,7 @@ def _step(
     last: Memory,
     real: tf.Tensor,
     usage_decay: float,
+    key_strength: float,
 ) -> tuple[Memory, _Kept]:
     """One step: what is remembered after it, and what its derivative needs."""
     before = _joined(last)
@@ -134,7 +140,7 @@ def _step(
     memory += tf.matmul(writes, contents, transpose_a=True)
     slot_norms = tf.sqrt(tf.reduce_sum(memory**2, axis=-1) + _TINY)[:, None]
     cosines = tf.matmul(keys, memory, transpose_b=True) / (_norms(keys) * slot_norms)
-    reads = tf.nn.softmax(cosines)
+    reads = tf.nn.softmax(key_strength * cosines)
     read = tf.matmul(reads, memory)
     used = usage_decay * last.usage + tf.reduce_sum(reads + writes, axis=1)
 
@@ -169,6 +175,7 @@ def _backwards(
     end: Memory,
     real: tf.Tensor,
     outputs: tf.Tensor,
+    key_strength: float,
 ) -> tuple[tf.Tensor, ...]:
     """Derivatives of all that `forwards` takes, of those of what it gives."""
     steps = tf.shape(outputs)[0]
@@ -182,7 +189,9 @@ def _backwards(
         towards = towards._replace(
             hidden=towards.hidden + outputs[t][:, :units], read=towards.read + read
         )
-        towards, of_gates, of_asked = _step_back(used, weights, towards, real[t])
+        towards, of_gates, of_asked = _step_back(
+            used, weights, towards, real[t], key_strength
+        )
         return t - 1, towards, gates.write(t, of_gates), asked.write(t, of_asked)
 
     def array() -> tf.TensorArray:
@@ -211,7 +220,11 @@ _MATRICES = ("before", "hidden")
 
 
 def _step_back(
-    used: _Kept, weights: Weights, towards: Memory, real: tf.Tensor
+    used: _Kept,
+    weights: Weights,
+    towards: Memory,
+    real: tf.Tensor,
+    key_strength: float,
 ) -> tuple[Memory, tf.Tensor, tf.Tensor]:
     """Derivatives of what was remembered before a step, and of its products."""
     keys, contents, written = _asked(used.asked, towards.read.shape)
@@ -221,9 +234,9 @@ def _step_back(
         real[:, None] * part for part in (towards.read, towards.read_weights)
     )
 
-    reads = used.reads * 1.0
+    reads = used.reads
     of_reads = real_reads + tf.matmul(real_read, used.memory, transpose_b=True)
-    of_cosines = reads * (
+    of_cosines = (key_strength * reads) * (
         of_reads - tf.reduce_sum(of_reads * reads, axis=-1, keepdims=True)
     )
     turned = of_cosines * used.cosines
@@ -239,9 +252,10 @@ def _step_back(
         )
         - used.memory * of_slots[:, :, None]
     )
-    of_keys = tf.matmul(of_products, used.memory) - keys * tf.reduce_sum(
-        turned, axis=-1, keepdims=True
-    ) / _norms(keys) ** 2
+    of_keys = (
+        tf.matmul(of_products, used.memory)
+        - keys * tf.reduce_sum(turned, axis=-1, keepdims=True) / _norms(keys) ** 2
+    )
     writes = written * used.reads_before + (1 - written) * used.unused
     of_writes = real[:, None] * tf.matmul(contents, of_memory, transpose_b=True)
     of_contents = tf.matmul(writes, of_memory)
