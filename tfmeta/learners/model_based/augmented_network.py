@@ -100,8 +100,9 @@ class AugmentedNetwork(keras.layers.Layer):
 
         Args:
             rows: `(rows, *example)`.
-            fast: For every layer `(rows, size)`, a set of weights for each row; those
-                of the last may be left out, and `None` is for none at all.
+            fast: For every layer `(sets, size)`: of one set for each row, or of fewer,
+                each for as many rows that come one after the other. Those of the last
+                layer may be left out, and `None` is for none at all.
             training: Without effect.
 
         Returns:
@@ -110,7 +111,8 @@ class AugmentedNetwork(keras.layers.Layer):
         features, logits, _ = self._forward(rows, fast)
         sound = self._sound(rows)
         for given in fast or ():
-            sound &= finite_rows(given)
+            each = tf.shape(rows)[0] // tf.maximum(tf.shape(given)[0], 1)
+            sound &= tf.repeat(finite_rows(given), each)
         return nan_unless(sound, features), nan_unless(sound, logits)
 
     def example_gradients(self, rows: tf.Tensor, labels: tf.Tensor) -> list[tf.Tensor]:
@@ -161,9 +163,8 @@ class AugmentedNetwork(keras.layers.Layer):
             layers.append((inputs, slow))
             given = None if fast is None or number >= len(fast) else fast[number]
             if given is not None:
-                given = tf.matmul(
-                    inputs, tf.reshape(given, [-1, inner, slow.shape[-1]])
-                )
+                given = tf.reshape(given, [-1, inner, slow.shape[-1]])
+                given = _by_sets(inputs, given)
             if number == len(self.slow) - 1:
                 return features, (slow if given is None else slow + given)[:, 0], layers
             active = tf.nn.relu(slow)
@@ -202,3 +203,15 @@ class AugmentedNetwork(keras.layers.Layer):
             "train_logits": self.train_logits,
             "seed": self.seed,
         }
+
+
+def _by_sets(inputs: tf.Tensor, matrices: tf.Tensor) -> tf.Tensor:
+    """Products of `(rows, places, size)` with `(sets, size, outputs)`.
+
+    The first set is for the first rows, as many as there are for each, and so on.
+    """
+    rows, places = tf.shape(inputs)[0], tf.shape(inputs)[1]
+    sets = tf.shape(matrices)[0]
+    each = rows // tf.maximum(sets, 1)
+    together = tf.reshape(inputs, [sets, each * places, inputs.shape[-1]])
+    return tf.reshape(tf.matmul(together, matrices), [rows, places, matrices.shape[-1]])

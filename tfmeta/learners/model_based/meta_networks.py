@@ -180,7 +180,7 @@ class MetaNetworks(MemoryLearner):
             self.embedding_fast, gradients_of(self.embedding)[:-1], real, training
         )
         of_task = tf.concat(generated, axis=-1)
-        keys = self._keys(of_task, flat, rows, training)
+        keys = self._keys(of_task, flat, training)
         fast = self._generated(
             self.classifier_fast, gradients_of(self.classifier), real, training
         )
@@ -220,7 +220,7 @@ class MetaNetworks(MemoryLearner):
         """
         shape = tf.shape(embeddings)
         flat = tf.reshape(embeddings, [-1, *self.embedding.example_shape])
-        queries = self._keys(state["embedding_fast_weights"], flat, shape[1], training)
+        queries = self._keys(state["embedding_fast_weights"], flat, training)
         queries = tf.reshape(queries, [shape[0], shape[1], self.features])
         cosines = tf.matmul(_unit(queries), _unit(state["keys"]), transpose_b=True)
         real = tf.reduce_any(state["labels"] > 0, axis=-1)
@@ -229,12 +229,9 @@ class MetaNetworks(MemoryLearner):
         never = tf.constant(float("-inf"), cosines.dtype)
         return tf.nn.softmax(tf.where(real[:, tf.newaxis], cosines, never))
 
-    def _keys(
-        self, of_task: tf.Tensor, rows: tf.Tensor, each: tf.Tensor, training: bool
-    ) -> tf.Tensor:
+    def _keys(self, of_task: tf.Tensor, rows: tf.Tensor, training: bool) -> tf.Tensor:
         """Embeddings `(rows, features)` by the fast weights of their task."""
         fast = tf.split(of_task, self.embedding.sizes[:-1], axis=-1)
-        fast = [tf.repeat(weights, each, axis=0) for weights in fast]
         return self.embedding(rows, fast, training=training)[0]
 
     def _generated(
