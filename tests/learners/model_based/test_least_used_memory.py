@@ -72,9 +72,11 @@ def test_reading_goes_on_where_it_stopped():
         np.testing.assert_allclose(state[name], part, rtol=1e-12, err_msg=name)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize(
+    ("training", "jit_compile"), [(False, False), (True, False), (True, True)]
+)
 @pytest.mark.parametrize("padded", [False, True])
-def test_the_gradient_is_that_of_central_differences(padded, jit_compile):
+def test_the_gradient_is_that_of_central_differences(padded, training, jit_compile):
     reader = made(key_strength=3.0)
     inputs, real = sequences()
     if padded:
@@ -89,7 +91,8 @@ def test_the_gradient_is_that_of_central_differences(padded, jit_compile):
 
     @tf.function(jit_compile=jit_compile)
     def loss(inputs, state):
-        outputs, end = reader(inputs, {**state, "usage": usage}, real)
+        before = {**state, "usage": usage}
+        outputs, end = reader(inputs, before, real, training=training)
         return tf.reduce_sum(outputs * towards_outputs) + tf.add_n(
             [tf.reduce_sum(end[name] * by) for name, by in towards.items()]
         )

@@ -8,7 +8,12 @@ import keras
 import tensorflow as tf
 
 from tfmeta.learners.each_query import State
-from tfmeta.learners.model_based.memory_steps import Memory, Weights, read_steps
+from tfmeta.learners.model_based.memory_steps import (
+    Memory,
+    Settings,
+    Weights,
+    read_steps,
+)
 from tfmeta.seeds import spawn_seeds
 
 _FIRST_CONTENT = 1e-6
@@ -127,7 +132,11 @@ class LeastUsedMemory(keras.layers.Layer):
         )._asdict()
 
     def call(
-        self, inputs: tf.Tensor, state: State, real: tf.Tensor
+        self,
+        inputs: tf.Tensor,
+        state: State,
+        real: tf.Tensor,
+        training: bool = False,
     ) -> tuple[tf.Tensor, State]:
         """Reads a sequence.
 
@@ -135,6 +144,7 @@ class LeastUsedMemory(keras.layers.Layer):
             inputs: `(tasks, steps, features)`.
             state: As `first_state` gives it.
             real: Bool `(tasks, steps)`: a step that is not changes nothing.
+            training: Whether a gradient will be asked for, which is faster then.
 
         Returns:
             `[h, r]` after every step, `(tasks, steps, units + heads * width)`; and
@@ -154,8 +164,8 @@ class LeastUsedMemory(keras.layers.Layer):
             weights,
             Memory(**state),
             real,
-            usage_decay=self.usage_decay,
-            key_strength=self.key_strength,
+            Settings(self.usage_decay, self.key_strength),
+            training=training,
         )
         return outputs, end._asdict()
 

@@ -50,11 +50,18 @@ class LSTMAlone(keras.layers.Layer):
         return {"hidden": nothing, "cell": nothing}
 
     def call(
-        self, inputs: tf.Tensor, state: State, real: tf.Tensor
+        self,
+        inputs: tf.Tensor,
+        state: State,
+        real: tf.Tensor,
+        training: bool = False,
     ) -> tuple[tf.Tensor, State]:
         """Reads a sequence; see `LeastUsedMemory.call`."""
         outputs, hidden, cell = self.lstm(
-            inputs, mask=real, initial_state=[state["hidden"], state["cell"]]
+            inputs,
+            mask=real,
+            initial_state=[state["hidden"], state["cell"]],
+            training=training,
         )
         return outputs, {"hidden": hidden, "cell": cell}
 

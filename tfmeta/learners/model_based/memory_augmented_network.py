@@ -162,7 +162,7 @@ class MemoryAugmentedNetwork(SequenceLearner):
         real = tf.reduce_any(labels > 0, axis=-1)
         told = tf.concat([last[:, tf.newaxis], labels], axis=1)
         inputs = tf.concat([embeddings, told[:, :-1]], axis=-1)
-        outputs, remembered = self.reader(inputs, remembered, real)
+        outputs, remembered = self.reader(inputs, remembered, real, training=training)
         count = tf.reduce_sum(tf.cast(real, tf.int32), axis=1)
         last = tf.gather(told, count, axis=1, batch_dims=1)
         return self.head(outputs), {**remembered, LAST_LABEL: last}
@@ -177,7 +177,7 @@ class MemoryAugmentedNetwork(SequenceLearner):
         rows = tf.reshape(embeddings, [-1, self.encoder.output_shape[1]])
         inputs = tf.concat([rows, last], axis=-1)[:, tf.newaxis]
         real = tf.ones([shape[0] * shape[1], 1], tf.bool)
-        outputs, _ = self.reader(inputs, copies, real)
+        outputs, _ = self.reader(inputs, copies, real, training=training)
         return tf.reshape(self.head(outputs), [shape[0], shape[1], self.ways])
 
     def get_config(self) -> dict[str, Any]:

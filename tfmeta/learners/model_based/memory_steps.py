@@ -45,20 +45,28 @@ class _Kept(NamedTuple):
     reads: tf.Tensor  # (tasks, heads, slots)
 
 
+class Settings(NamedTuple):
+    """Numbers of a memory that are not trained."""
+
+    usage_decay: float  # what is left of a use after a step
+    key_strength: float  # what cosines are multiplied by
+
+
 def read_steps(
     projected: tf.Tensor,
     weights: Weights,
     start: Memory,
     real: tf.Tensor,
+    settings: Settings,
     *,
-    usage_decay: float,
-    key_strength: float,
+    training: bool,
 ) -> tuple[tf.Tensor, Memory]:
     """Reads a sequence; see `LeastUsedMemory` for the equations.
 
     The derivative that TensorFlow takes of a loop adds up the gradient of every matrix
-    step by step. Here the way back keeps the derivatives of all steps, and the gradient
-    of a matrix is one product of them at its end. None is taken of the uses.
+    step by step. In training the way back is one of our own: it keeps the derivatives
+    of all steps, and the gradient of a matrix is one product of them at its end. The
+    numbers are the same. None is taken of the uses.
 
     Args:
         projected: `(tasks, steps, 4 * units)`: the inputs times the controller's
@@ -66,51 +74,75 @@ def read_steps(
         weights: What a step multiplies with.
         start: What is remembered before.
         real: Bool `(tasks, steps)`: a step that is not changes nothing.
-        usage_decay: What is left of a use after a step.
-        key_strength: What cosines are multiplied by.
+        settings: What is not trained.
+        training: Whether a gradient will be asked for. A SavedModel cannot hold the
+            way back.
 
     Returns:
         `(tasks, steps, units + heads * width)`, hidden vector and reads after every
         step; and what is remembered then.
     """
-    steps = tf.shape(projected)[1]
     is_real = tf.cast(tf.transpose(real), projected.dtype)[:, :, None]
 
     @tf.custom_gradient
-    def forwards(projected: tf.Tensor, *parts: tf.Tensor) -> tuple[Any, Any]:
+    def with_way_back(projected: tf.Tensor, *parts: tf.Tensor) -> tuple[Any, Any]:
         matrices, memory = Weights(*parts[:3]), Memory(*parts[3:])
-        kept: list[tf.TensorArray] = []
-
-        def step(
-            t: tf.Tensor, memory: Memory, outputs: tf.TensorArray, kept: list
-        ) -> tuple[Any, ...]:
-            memory, used = _step(
-                projected[t], matrices, memory, is_real[t], usage_decay, key_strength
-            )
-            outputs = outputs.write(t, _joined(memory))
-            kept = [a.write(t, part) for a, part in zip(kept, used, strict=True)]
-            return t + 1, memory, outputs, kept
-
-        def array() -> tf.TensorArray:
-            return tf.TensorArray(projected.dtype, steps, clear_after_read=False)
-
-        kept = [array() for _ in _Kept._fields]
-        _, memory, outputs, kept = tf.while_loop(
-            lambda t, *_: t < steps,
-            step,
-            (tf.constant(0), memory, array(), kept),
-            maximum_iterations=steps,
+        outputs, end, kept = _forwards(
+            projected, matrices, memory, is_real, settings, keep=True
         )
 
         def backwards(outputs: tf.Tensor, *end: tf.Tensor) -> tuple[Any, ...]:
             towards = Memory(*end)
-            return _backwards(kept, matrices, towards, is_real, outputs, key_strength)
+            return _backwards(kept, matrices, towards, is_real, settings, outputs)
 
-        return (outputs.stack(), *memory), backwards
+        return (outputs, *end), backwards
 
     projected = tf.transpose(projected, [1, 0, 2])
-    outputs, *end = forwards(projected, *weights, *start)
-    return tf.transpose(outputs, [1, 0, 2]), Memory(*end)
+    if training:
+        outputs, *parts = with_way_back(projected, *weights, *start)
+        end = Memory(*parts)
+    else:
+        outputs, end, _ = _forwards(
+            projected, weights, start, is_real, settings, keep=False
+        )
+    return tf.transpose(outputs, [1, 0, 2]), end
+
+
+def _forwards(
+    projected: tf.Tensor,
+    weights: Weights,
+    start: Memory,
+    real: tf.Tensor,
+    settings: Settings,
+    *,
+    keep: bool,
+) -> tuple[tf.Tensor, Memory, list[tf.TensorArray]]:
+    """All steps in their order, the steps axis first."""
+    steps = tf.shape(projected)[0]
+
+    def step(
+        t: tf.Tensor,
+        memory: Memory,
+        outputs: tf.TensorArray,
+        kept: list[tf.TensorArray],
+    ) -> tuple[Any, ...]:
+        memory, used = _step(projected[t], weights, memory, real[t], settings)
+        outputs = outputs.write(t, _joined(memory))
+        kept = [
+            a.write(t, part) for a, part in zip(kept, used[: len(kept)], strict=True)
+        ]
+        return t + 1, memory, outputs, kept
+
+    def array() -> tf.TensorArray:
+        return tf.TensorArray(projected.dtype, steps, clear_after_read=False)
+
+    _, end, outputs, kept = tf.while_loop(
+        lambda t, *_: t < steps,
+        step,
+        (tf.constant(0), start, array(), [array() for _ in _Kept._fields if keep]),
+        maximum_iterations=steps,
+    )
+    return outputs.stack(), end, kept
 
 
 def _step(
@@ -118,8 +150,7 @@ def _step(
     weights: Weights,
     last: Memory,
     real: tf.Tensor,
-    usage_decay: float,
-    key_strength: float,
+    settings: Settings,
 ) -> tuple[Memory, _Kept]:
     """One step: what is remembered after it, and what its derivative needs."""
     before = _joined(last)
@@ -140,9 +171,10 @@ def _step(
     memory += tf.matmul(writes, contents, transpose_a=True)
     slot_norms = tf.sqrt(tf.reduce_sum(memory**2, axis=-1) + _TINY)[:, None]
     cosines = tf.matmul(keys, memory, transpose_b=True) / (_norms(keys) * slot_norms)
-    reads = tf.nn.softmax(key_strength * cosines)
+    reads = tf.nn.softmax(settings.key_strength * cosines)
     read = tf.matmul(reads, memory)
-    used = usage_decay * last.usage + tf.reduce_sum(reads + writes, axis=1)
+    used = settings.usage_decay * last.usage + tf.reduce_sum(reads + writes, axis=1)
+    used = tf.stop_gradient(used)
 
     kept = _Kept(
         gates,
@@ -174,10 +206,10 @@ def _backwards(
     weights: Weights,
     end: Memory,
     real: tf.Tensor,
+    settings: Settings,
     outputs: tf.Tensor,
-    key_strength: float,
 ) -> tuple[tf.Tensor, ...]:
-    """Derivatives of all that `forwards` takes, of those of what it gives."""
+    """Derivatives of all that `_forwards` takes, of those of what it gives."""
     steps = tf.shape(outputs)[0]
     units = weights.access.shape[0]
 
@@ -190,7 +222,7 @@ def _backwards(
             hidden=towards.hidden + outputs[t][:, :units], read=towards.read + read
         )
         towards, of_gates, of_asked = _step_back(
-            used, weights, towards, real[t], key_strength
+            used, weights, towards, real[t], settings
         )
         return t - 1, towards, gates.write(t, of_gates), asked.write(t, of_asked)
 
@@ -224,7 +256,7 @@ def _step_back(
     weights: Weights,
     towards: Memory,
     real: tf.Tensor,
-    key_strength: float,
+    settings: Settings,
 ) -> tuple[Memory, tf.Tensor, tf.Tensor]:
     """Derivatives of what was remembered before a step, and of its products."""
     keys, contents, written = _asked(used.asked, towards.read.shape)
@@ -236,7 +268,7 @@ def _step_back(
 
     reads = used.reads
     of_reads = real_reads + tf.matmul(real_read, used.memory, transpose_b=True)
-    of_cosines = (key_strength * reads) * (
+    of_cosines = (settings.key_strength * reads) * (
         of_reads - tf.reduce_sum(of_reads * reads, axis=-1, keepdims=True)
     )
     turned = of_cosines * used.cosines
