@@ -26,6 +26,7 @@ _SUBPACKAGES = (
     "reproduction",
     "runs",
     "signatures",
+    "tasks",
     "testing",
     "tuning",
 )
