@@ -263,7 +263,7 @@ LEARNERS: dict[str, LearnerEntry] = {
         "rows of a memory, read by likeness; `slots=0` for an LSTM (Santoro 2016)",
         family="model",
         optimizer="tfmeta.runs.outer_optimizers:adam_of_norm_10",
-        defaults=_LIKE_TASKS,
+        defaults={**_LIKE_TASKS, "learning_rate": 0.01},
         search={"objective": ("instances", "queries"), "slots": (64, 128)},
     ),
     "meta_networks": LearnerEntry(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+
 import numpy as np
 
 
@@ -20,6 +22,9 @@ def spawn_seeds(
     Returns:
         `count` seeds, or as many `None`.
 
+    Raises:
+        ValueError: When the seed is none.
+
     Example:
 
     ```python
@@ -28,6 +33,10 @@ def spawn_seeds(
     """
     if seed is None:
         return [None] * count
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or seed < 0:
+        raise ValueError(
+            f"`seed` must be an int of at least 0, or None. Received: seed={seed!r}"
+        )
     entropy = seed if stream is None else [seed, *stream.encode()]
     children = np.random.SeedSequence(entropy).spawn(count)
     return [int(child.generate_state(1)[0]) for child in children]

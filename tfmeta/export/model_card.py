@@ -153,12 +153,20 @@ def _details(content: Mapping[str, Any], run: DescribedRun | None) -> Iterator[s
 
 def _signatures(content: Mapping[str, Any]) -> Iterator[str]:
     lines = ["| signature | takes | gives |", "|---|---|---|"]
+    state_parts = set(content["signatures"].get("adapt", {}).get("outputs", ()))
     for name, signature in content["signatures"].items():
         usual = " (default)" if name == content["default_signature"] else ""
-        inputs = signature["inputs"].items()
-        takes = [f"{as_code(key)} {tensor_in_words(spec)}" for key, spec in inputs]
-        if len(takes) > 4:  # The parts of an adapted state are many.
-            takes = [f"the {len(takes) - 1} outputs of `adapt`", takes[-1]]
+        inputs = signature["inputs"]
+        state = state_parts.intersection(inputs)
+        if len(inputs) > 4 and state == state_parts:  # They are many.
+            takes = [f"the {len(state)} outputs of `adapt`"]
+        else:
+            takes, state = [], set()
+        takes += [
+            f"{as_code(key)} {tensor_in_words(spec)}"
+            for key, spec in inputs.items()
+            if key not in state
+        ]
         outputs = signature["outputs"].items()
         gives = [f"{as_code(key)} {tensor_in_words(spec)}" for key, spec in outputs]
         if len(gives) > 4:

@@ -65,6 +65,8 @@ def _checked_adapt(adapt: Method) -> Method:
             support, support_labels, options = _support(
                 self, support, support_labels, options
             )
+            if options.get("state") is not None:
+                _check_state(self, options["state"], "support", support)
         return adapt(self, support, support_labels, **options)
 
     return checked
@@ -113,11 +115,17 @@ def _query(
     # Before the tasks are counted: an axis may be missing.
     if not tf.is_tensor(state):
         check_rows(learner, "query", query)
-    check_state(state, query)
+    _check_state(learner, state, "query", query)
     if "query_mask" in options:
         mask = as_mask("query_mask", options["query_mask"], query)
         options = {**options, "query_mask": mask}
     return query, options
+
+
+@tf.autograph.experimental.do_not_convert
+def _check_state(learner: Any, state: Any, name: str, rows: Any) -> None:
+    check_state(state, name, rows)
+    learner.check_state(state)
 
 
 _CHECKED: dict[str, Callable[[Method], Method]] = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -189,6 +190,19 @@ class LearnerContract:
             ValueError: When a part is missing, or has another shape.
         """
         check_episode(self, inputs)
+
+    def check_state(self, state: Mapping[str, Any]) -> None:
+        """Refuses a state that is not of this learner, by its form alone.
+
+        It is called before every verb that takes one. That it is a dict of tensors of
+        the right tasks is known then; a learner says the rest.
+
+        Args:
+            state: Tensors or arrays by name.
+
+        Raises:
+            ValueError: When a part is missing, or has another shape or dtype.
+        """
 
     def adapt_episode(
         self, inputs: dict[str, tf.Tensor], *, training: bool = False

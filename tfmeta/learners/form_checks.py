@@ -139,8 +139,7 @@ def check_support_labels(learner: Checked, support: Any, labels: Any) -> None:
     if wanted is not None and shape[2] not in (None, wanted):
         raise ValueError(
             f"`support_labels` must have {wanted} {last}, those that this "
-            f"{type(learner).__name__} was made for; another head may take any number, "
-            f"see its arguments. Received: {shape[2]} {last}"
+            f"{type(learner).__name__} was made for. Received: {shape[2]} {last}"
         )
 
 
@@ -189,8 +188,13 @@ def check_takes_sequences(learner: Checked) -> None:
         )
 
 
-def check_state(state: Any, query: Any) -> None:
-    """Refuses a state that is none, or of other tasks than the queries.
+def check_state(state: Any, rows_name: str, rows: Any) -> None:
+    """Refuses a state that is none, or of other tasks than the rows that come with it.
+
+    Args:
+        state: What is to be one.
+        rows_name: `"query"` or `"support"`.
+        rows: Those.
 
     Raises:
         TypeError: When it is no dict.
@@ -202,7 +206,7 @@ def check_state(state: Any, query: Any) -> None:
             f"{_VERBS}. Received: {described(state)}"
         )
     for name, part in state.items():
-        _check_same_tasks("query", query, f"state[{name!r}]", part)
+        _check_same_tasks(rows_name, rows, f"state[{name!r}]", part)
 
 
 def check_query_labels(

@@ -74,5 +74,6 @@ def draw_instances(result: InstancesResult, path: Path) -> None:
     axes.set_ylim(-2, 102)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
-    axes.legend(loc="lower right")
+    # Below the axes: an untrained learner lies at the bottom, a good one at the top.
+    figure.legend(loc="outside lower center", ncols=2, fontsize=8)
     save_figure(figure, path)

@@ -201,12 +201,22 @@ def test_what_is_remembered_is_never_in_half_precision():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ways": 0}, "`ways` must be an int of at least 1. Received: ways=0"),
-        ({"units": 2.5}, "`units` must be an int of at least 1. Received: units=2.5"),
-        ({"slots": -1}, "`slots` must be an int of at least 0. Received: slots=-1"),
+        ({"ways": 0}, "`ways` must be an int from 1 to 1,048,576. Received: ways=0"),
+        (
+            {"units": 2.5},
+            "`units` must be an int from 1 to 1,048,576. Received: units=2.5",
+        ),
+        ({"slots": -1}, "`slots` must be an int from 0 to 1,048,576"),
+        ({"slots": False}, "`slots` must be an int from 0 to"),
+        ({"slots": 10**12}, "`slots` must be an int from 0 to"),
         ({"slots": 1}, "`slots` must be 0 or at least `heads`"),
-        ({"usage_decay": 1.5}, "`usage_decay` must be from 0 to 1"),
-        ({"key_strength": 0}, "`key_strength` must be above 0 and finite"),
+        ({"usage_decay": 1.5}, "`usage_decay` must be a number from 0 to 1"),
+        ({"usage_decay": "1"}, "`usage_decay` must be a number from 0 to 1"),
+        ({"key_strength": 0}, "`key_strength` must be a number above 0"),
+        ({"key_strength": True}, "`key_strength` must be a number above 0"),
+        ({"key_strength": float("nan")}, "`key_strength` must be a number above 0"),
+        ({"key_strength": 10**400}, "`key_strength` must be a number above 0"),
+        ({"seed": "a"}, "`seed` must be an int of at least 0, or None"),
         ({"objective": "all"}, "`objective` must be one of instances, queries"),
     ],
 )

@@ -148,9 +148,12 @@ def test_every_weight_that_is_trained_can_learn(shape):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"filters": 0}, "`filters` must be an int of at least 1. Received: filters=0"),
-        ({"blocks": 1.0}, "`blocks` must be an int of at least 1"),
-        ({"units": True}, "`units` must be an int of at least 1"),
+        (
+            {"filters": 0},
+            "`filters` must be an int from 1 to 1,048,576. Received: filters=0",
+        ),
+        ({"blocks": 1.0}, "`blocks` must be an int from 1 to 1,048,576"),
+        ({"units": True}, "`units` must be an int from 1 to 1,048,576"),
     ],
 )
 def test_wrong_arguments(options, message):

@@ -185,5 +185,5 @@ def test_the_gradient_of_the_loss_is_that_of_central_differences():
 
 @pytest.mark.parametrize("shots", [0, 1.5, True])
 def test_wrong_arguments(shots):
-    with pytest.raises(ValueError, match="`shots` must be an int of at least 1"):
+    with pytest.raises(ValueError, match="`shots` must be an int from 1 to 1,048,576"):
         SNAIL(as_they_are((FEATURES,)), WAYS, shots)

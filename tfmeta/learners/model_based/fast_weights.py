@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from tfmeta.finite import finite_or_nan, nan_unless
+from tfmeta.learners.model_based.lstm_alone import never_empty
 from tfmeta.seeds import spawn_seeds
 
 # How far apart the magnitudes of gradients are that are told apart: e to the power of
@@ -122,7 +123,10 @@ class FastWeights(keras.layers.Layer):
         # A coordinate is a sequence of its own, as long as its task.
         sequences = tf.reshape(tf.transpose(features, [0, 2, 1, 3]), [-1, shape[1], 2])
         mask = tf.repeat(real, shape[2], axis=0)
-        last = self.reader(sequences, mask=mask, training=training)
+        last = self.reader(
+            never_empty(sequences), mask=never_empty(mask), training=training
+        )
+        last = last[: shape[0] * shape[2]]
         return tf.reshape(self.weight(last), [shape[0], shape[2]])
 
     def get_config(self) -> dict[str, Any]:

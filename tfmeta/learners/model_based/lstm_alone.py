@@ -57,14 +57,33 @@ class LSTMAlone(keras.layers.Layer):
         training: bool = False,
     ) -> tuple[tf.Tensor, State]:
         """Reads a sequence; see `LeastUsedMemory.call`."""
+        tasks, steps = tf.shape(real)[0], tf.shape(real)[1]
+        before = [never_empty(state[name], axes=1) for name in ("hidden", "cell")]
         outputs, hidden, cell = self.lstm(
-            inputs,
-            mask=real,
-            initial_state=[state["hidden"], state["cell"]],
+            never_empty(inputs),
+            mask=never_empty(real),
+            initial_state=before,
             training=training,
         )
-        return outputs, {"hidden": hidden, "cell": cell}
+        after = {"hidden": hidden[:tasks], "cell": cell[:tasks]}
+        return outputs[:tasks, :steps], after
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "units": self.units, "seed": self.seed}
+
+
+def never_empty(rows: tf.Tensor, *, axes: int = 2) -> tf.Tensor:
+    """Rows with a zero where the first axes have none.
+
+    Keras' recurrent layers take no empty batch and no empty sequence.
+
+    Args:
+        rows: Any dtype and shape.
+        axes: How many of the first axes.
+    """
+    if all(rows.shape[:axes]):
+        return rows
+    missing = tf.maximum(1 - tf.shape(rows)[:axes], 0)
+    missing = tf.pad(missing, [[0, rows.shape.rank - axes]])
+    return tf.pad(rows, tf.stack([tf.zeros_like(missing), missing], axis=1))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import keras
@@ -12,11 +11,13 @@ from tfmeta.learners.each_query import State
 from tfmeta.learners.encoder_check import check_gives_vectors
 from tfmeta.learners.model_based.least_used_memory import LeastUsedMemory
 from tfmeta.learners.model_based.lstm_alone import LSTMAlone
-from tfmeta.learners.model_based.memory_learner import check_sizes
+from tfmeta.learners.model_based.memory_learner import MOST, check_sizes, is_number
 from tfmeta.learners.model_based.sequence_learner import SequenceLearner
 from tfmeta.seeds import spawn_seeds
 
 LAST_LABEL = "last_label"
+# Of float32, where the softmax of cosines is a maximum long before.
+_STRONGEST = 1_000_000
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
@@ -93,24 +94,28 @@ class MemoryAugmentedNetwork(SequenceLearner):
         **kwargs: Any,
     ) -> None:
         check_sizes(units=units, width=width, heads=heads)
-        if isinstance(slots, bool) or not isinstance(slots, int) or slots < 0:
+        if (
+            isinstance(slots, bool)
+            or not isinstance(slots, int)
+            or not 0 <= slots <= MOST
+        ):
             raise ValueError(
-                f"`slots` must be an int of at least 0. Received: slots={slots!r}"
+                f"`slots` must be an int from 0 to {MOST:,}. Received: slots={slots!r}"
             )
         if 0 < slots < heads:
             raise ValueError(
                 "`slots` must be 0 or at least `heads`, each of which writes to one "
                 f"of its own. Received: slots={slots}, heads={heads}"
             )
-        if not 0 <= usage_decay <= 1:
+        if not is_number(usage_decay) or not 0 <= usage_decay <= 1:
             raise ValueError(
-                "`usage_decay` must be from 0 to 1. Received: "
+                "`usage_decay` must be a number from 0 to 1. Received: "
                 f"usage_decay={usage_decay!r}"
             )
-        if not 0 < key_strength < math.inf:
+        if not is_number(key_strength) or not 0 < key_strength <= _STRONGEST:
             raise ValueError(
-                "`key_strength` must be above 0 and finite. Received: "
-                f"key_strength={key_strength!r}"
+                f"`key_strength` must be a number above 0, at most {_STRONGEST:,}. "
+                f"Received: key_strength={key_strength!r}"
             )
         self.units, self.slots, self.width, self.heads = units, slots, width, heads
         self.usage_decay, self.key_strength = float(usage_decay), float(key_strength)

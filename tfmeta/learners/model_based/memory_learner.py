@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfmeta.finite import all_finite, finite_or_nan, finite_rows, nan_unless
 from tfmeta.learners.class_sums import only_present, real_labels, sound_support
 from tfmeta.learners.each_query import State
 from tfmeta.learners.embedding_learner import EmbeddingLearner
@@ -15,6 +18,8 @@ from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 
 PRESENT = "present"
+# What any size may be; layers of more would not fit into memory.
+MOST = 2**20
 
 
 class MemoryLearner(EmbeddingLearner):
@@ -96,8 +101,17 @@ class MemoryLearner(EmbeddingLearner):
         """The state of tasks of which nothing was read, for `adapt(..., state=)`.
 
         Args:
-            tasks: How many.
+            tasks: How many, an int or an int32 scalar.
+
+        Raises:
+            ValueError: When it is no int of at least 0.
         """
+        if not tf.is_tensor(tasks) and (
+            not isinstance(tasks, int) or isinstance(tasks, bool) or tasks < 0
+        ):
+            raise ValueError(
+                f"`tasks` must be an int of at least 0. Received: tasks={tasks!r}"
+            )
         nothing = tf.zeros([tasks, self.ways], tf.bool)
         return {**self.first_state(tf.convert_to_tensor(tasks)), PRESENT: nothing}
 
@@ -142,10 +156,12 @@ class MemoryLearner(EmbeddingLearner):
         training: bool = False,
     ) -> tf.Tensor:
         """Logits of queries, `-inf` for ways of which nothing was read."""
-        remembered = {name: part for name, part in state.items() if name != PRESENT}
-        embeddings = tf.cast(embeddings, self.variable_dtype)
+        remembered = {name: tf.convert_to_tensor(part) for name, part in state.items()}
+        present = remembered.pop(PRESENT)
+        embeddings = finite_or_nan(tf.cast(embeddings, self.variable_dtype))
         logits = self.answer_embeddings(remembered, embeddings, training=training)
-        return only_present(logits, state[PRESENT])
+        logits = nan_unless(self._sound(remembered), logits)
+        return only_present(logits, present)
 
     def endpoints(self, examples: ExampleSpec) -> list[Endpoint]:
         """As `EmbeddingLearner.endpoints`, and those that write to its memory."""
@@ -163,7 +179,51 @@ class MemoryLearner(EmbeddingLearner):
             tf.reduce_any(labels > 0, axis=-1),
             tf.concat([tf.shape(labels)[:2], [1] * missing], axis=0),
         )
-        return tf.where(real, embeddings, 0.0), labels
+        return tf.where(real, finite_or_nan(embeddings), 0.0), labels
+
+    def check_state(self, state: Mapping[str, Any]) -> None:
+        """Refuses a state that is not of this learner; see `FewShotLearner`."""
+        wanted = self._state_form
+        if set(state) != set(wanted):
+            raise ValueError(
+                "`state` must be what `adapt` or `begin` of this learner returned, "
+                f"with the parts {', '.join(sorted(wanted))}. Received: the parts "
+                f"{', '.join(sorted(map(str, state))) or 'none'}"
+            )
+        for name, spec in wanted.items():
+            part = tf.convert_to_tensor(state[name])
+            if part.dtype != spec.dtype or not spec.shape.is_compatible_with(
+                part.shape
+            ):
+                raise ValueError(
+                    f"`state[{name!r}]` must be {spec.dtype.name} of shape "
+                    f"{_form(spec.shape)}. Received: {part.dtype.name} of shape "
+                    f"{_form(part.shape)}"
+                )
+
+    @functools.cached_property
+    def _state_form(self) -> dict[str, tf.TensorSpec]:
+        """What a state looks like, of any number of tasks and of rows read."""
+        with tf.Graph().as_default():
+            parts = self.begin(1)
+        return {
+            name: tf.TensorSpec(
+                [None, *(n or None for n in part.shape[1:])], part.dtype
+            )
+            for name, part in parts.items()
+        }
+
+    def _sound(self, state: Mapping[str, tf.Tensor]) -> tf.Tensor:
+        """Of which tasks all that answers come from is finite.
+
+        A gate makes a number of infinity again, and the choice of a slot of NaN.
+        """
+        of_encoder = {id(weight) for weight in self.encoder.weights}
+        own = [weight for weight in self.weights if id(weight) not in of_encoder]
+        sound = all_finite(own)
+        for part in state.values():
+            sound &= finite_rows(part)
+        return sound
 
     def _random_places(self, labels: tf.Tensor, stream: int) -> tf.Tensor:
         """Int32 `(tasks, rows)` to sort rows by, the greatest for padding.
@@ -197,7 +257,9 @@ class MemoryLearner(EmbeddingLearner):
         training: bool,
     ) -> State:
         """The state after all real rows, in their order."""
-        before = dict(state or self.begin(tf.shape(embeddings)[0]))
+        if state is None:
+            state = self.begin(tf.shape(embeddings)[0])
+        before = {name: tf.convert_to_tensor(part) for name, part in state.items()}
         present = before.pop(PRESENT) | tf.reduce_any(labels > 0, axis=1)
         order = real_first(labels)
         remembered = self.read_embeddings(
@@ -206,6 +268,11 @@ class MemoryLearner(EmbeddingLearner):
             tf.gather(labels, order, batch_dims=1),
             training=training,
         )
+        sound = self._sound(before)
+        remembered = {
+            name: nan_unless(sound, part) if part.dtype.is_floating else part
+            for name, part in remembered.items()
+        }
         return {**remembered, PRESENT: present}
 
     def get_config(self) -> dict[str, Any]:
@@ -219,14 +286,25 @@ def real_first(labels: tf.Tensor) -> tf.Tensor:
     return tf.argsort(padded, axis=1, stable=True)
 
 
+def _form(shape: tf.TensorShape) -> str:
+    """A shape in words, its leading axis that of tasks."""
+    sizes = ["any" if size is None else str(size) for size in shape[1:]]
+    return f"({', '.join(['tasks', *sizes])})"
+
+
 def check_sizes(**sizes: Any) -> None:
     """Refuses what is no number of something.
 
     Raises:
-        ValueError: When one is no int of at least 1.
+        ValueError: When one is no int from 1 to `MOST`.
     """
     for name, size in sizes.items():
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST:
             raise ValueError(
-                f"`{name}` must be an int of at least 1. Received: {name}={size!r}"
+                f"`{name}` must be an int from 1 to {MOST:,}. Received: {name}={size!r}"
             )
+
+
+def is_number(value: Any) -> bool:
+    """Whether it is an int or a float, and no bool."""
+    return isinstance(value, int | float) and not isinstance(value, bool)

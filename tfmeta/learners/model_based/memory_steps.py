@@ -142,7 +142,10 @@ def _forwards(
         (tf.constant(0), start, array(), [array() for _ in _Kept._fields if keep]),
         maximum_iterations=steps,
     )
-    return outputs.stack(), end, kept
+    # Of no steps a stack has no shape.
+    size = start.hidden.shape[1] + start.read.shape[1] * start.read.shape[2]
+    stacked = tf.reshape(outputs.stack(), [steps, tf.shape(projected)[1], size])
+    return stacked, end, kept
 
 
 def _step(

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.finite import nan_unless
 from tfmeta.learners.each_query import State
 from tfmeta.learners.labelled_queries import (
     QUERY_LABELS,
@@ -151,6 +152,7 @@ class SequenceLearner(MemoryLearner):
             tf.gather(labels, order, batch_dims=1),
             training=training,
         )
+        logits = nan_unless(self._sound({}), logits)
         return tf.gather(logits, tf.argsort(order, axis=1), batch_dims=1)
 
     def get_config(self) -> dict[str, Any]:

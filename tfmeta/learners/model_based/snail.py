@@ -111,7 +111,7 @@ class SNAIL(SequenceLearner):
     def first_state(self, tasks: tf.Tensor) -> State:
         """No rows; see `SequenceLearner`."""
         return {
-            "rows": tf.zeros([tasks, 0, self.channels], self.variable_dtype),
+            "rows": tf.zeros([tasks, 0, self.blocks[-1].channels], self.variable_dtype),
             "count": tf.zeros([tasks], tf.int32),
         }
 
@@ -142,6 +142,8 @@ class SNAIL(SequenceLearner):
         count_after = tf.reduce_sum(tf.cast(real, tf.int32), axis=1)
         places = count[:, tf.newaxis] + tf.range(tf.shape(labels)[1])
         logits = self._logits(rows, embeddings, places, training=training)
+        # What the last block adds no other looks at.
+        rows = rows[:, :, : self.blocks[-1].channels]
         return logits, {"rows": rows, "count": count_after}
 
     def answer_embeddings(
