@@ -58,6 +58,26 @@ def maml(training: dict[str, Any], memory: dict[str, Any], profile: dict) -> str
     return "\n".join([*lines, "", "</details>", "", _machine(training)]) + "\n"
 
 
+def mann(result: dict[str, Any]) -> str:
+    """The goal, and every contestant's rate and first step."""
+    (group,) = result["groups"]
+    lines = [
+        *_goals([result]),
+        "",
+        f"| {group['name']} | {group['unit']} | times {group['reference']} "
+        "| median step, ms | first step, s |",
+        "|---|---|---|---|---|",
+    ]
+    for line in group["contestants"]:
+        ratio = _range(line["ratio"]) if "ratio" in line else ""
+        step, first = line["median_step_ms"], line["facts"]["first step, s"]
+        lines.append(
+            f"| {line['name']} | {_range(line['value'])} | {ratio} "
+            f"| {_number(step)} | {_number(first)} |"
+        )
+    return "\n".join([*lines, "", _machine(result)]) + "\n"
+
+
 def _goals(results: list[dict[str, Any]]) -> list[str]:
     lines = ["| measured | median (smallest to largest) | goal |", "|---|---|---|"]
     for result in results:
@@ -136,6 +156,11 @@ def main() -> None:
         table = beyond_memory(read_json(memory))
         print(table)
         replace_table("beyond_memory", table)
+    memory_network = RESULTS / "mann_training.json"
+    if memory_network.exists():
+        table = mann(read_json(memory_network))
+        print(table)
+        replace_table("mann_speed", table)
     paths = [
         RESULTS / f"maml_{what}.json" for what in ("training", "memory", "profile")
     ]
