@@ -33,6 +33,11 @@ SHORT = {
         "STEPS_PER_EPOCH": 3,
     },
     "05_few_shot_text": {"EPOCHS": 1, "STEPS_PER_EPOCH": 3},
+    "08_learning_with_memory": {
+        "MANN_EPOCHS": 1,
+        "SNAIL_EPOCHS": 1,
+        "STEPS_PER_EPOCH": 2,
+    },
     "13_a_gallery_of_classes": {"EPOCHS": 1, "MORE_EPOCHS": 1, "STEPS_PER_EPOCH": 2},
 }
 

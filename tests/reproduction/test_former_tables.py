@@ -15,8 +15,8 @@ RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 # Rows that have never been trained; all others have figures.
 NOT_RUN = {
     "omniglot": {
-        *("prototypical", "siamese_verification", "mann", "mann_lstm"),
-        *("meta_networks", "meta_networks_20_way", "snail", "snail_5_shot"),
+        *("prototypical", "siamese_verification", "mann_lstm"),
+        *("meta_networks", "meta_networks_20_way", "snail_5_shot"),
     },
     "mini-imagenet": {"prototypical_varying_shots"},
 }
