@@ -5,7 +5,7 @@ trained on 2,000 waves; alike are waves of the same quarter of amplitudes and of
 The distance that is learned from that, between embeddings of their parameters, is held
 against the raw distance of the parameters on 500 waves of another seed, by Spearman's
 rank correlation with the differences in amplitude, in phase, and between the curves.
-Intervals are of 1,000 bootstrap draws of waves.
+Intervals are of 1,000 bootstrap draws of 150 waves each, scaled to all of them.
 
     python benchmarks/task_sinusoids.py
 """

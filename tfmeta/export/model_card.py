@@ -157,16 +157,11 @@ def _signatures(content: Mapping[str, Any]) -> Iterator[str]:
     for name, signature in content["signatures"].items():
         usual = " (default)" if name == content["default_signature"] else ""
         inputs = signature["inputs"]
-        state = state_parts.intersection(inputs)
-        if len(inputs) > 4 and state == state_parts:  # They are many.
-            takes = [f"the {len(state)} outputs of `adapt`"]
-        else:
-            takes, state = [], set()
-        takes += [
-            f"{as_code(key)} {tensor_in_words(spec)}"
-            for key, spec in inputs.items()
-            if key not in state
-        ]
+        # The parts of an adapted state are many.
+        state = state_parts if len(inputs) > 4 and state_parts <= set(inputs) else ()
+        takes = [f"the {len(state)} outputs of `adapt`"] if state else []
+        rest = ((key, spec) for key, spec in inputs.items() if key not in state)
+        takes += [f"{as_code(key)} {tensor_in_words(spec)}" for key, spec in rest]
         outputs = signature["outputs"].items()
         gives = [f"{as_code(key)} {tensor_in_words(spec)}" for key, spec in outputs]
         if len(gives) > 4:
