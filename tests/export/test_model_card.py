@@ -11,7 +11,7 @@ from tfmeta import export
 from tfmeta.encoders import TextEncoder
 from tfmeta.encoders.pretrained.features import PretrainedFeatures
 from tfmeta.export.described_run import as_described_run
-from tfmeta.export.model_card import MODEL_CARD_FILE, model_card
+from tfmeta.export.model_card import MODEL_CARD_FILE, _signatures, model_card
 from tfmeta.learners import (
     MAML,
     PrototypicalNetwork,
@@ -302,3 +302,18 @@ def test_texts_and_regression(tmp_path):
     assert "To predict numbers for arrays" in card
     assert "the 6 outputs of `adapt`; `query` float32 (n, 4)" in card
     assert "classes" not in card.split("## Intended use")[1].split("## Factors")[0]
+
+
+def test_what_is_taken_beside_an_adapted_state_is_named():
+    spec = {"shape": [None, 3], "dtype": "float32"}
+    state = {f"part_{number}": spec for number in range(5)}
+    example = {"support": spec, "support_labels": spec}
+    signatures = {
+        "adapt": {"inputs": example, "outputs": state},
+        "observe": {"inputs": {**example, **state}, "outputs": state},
+    }
+    content = {"default_signature": "adapt", "signatures": signatures}
+    table = next(_signatures(content))
+    (row,) = (line for line in table.splitlines() if line.startswith("| `observe`"))
+    wanted = "the 5 outputs of `adapt`; `support` float32 (n, 3); `support_labels`"
+    assert wanted in row
