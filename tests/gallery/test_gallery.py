@@ -17,8 +17,8 @@ import tfmeta
 from tfmeta.evaluation import OpenSetResult
 from tfmeta.evaluation.threshold import Threshold
 from tfmeta.gallery import Gallery
-from tfmeta.gallery.database import DATABASE
 from tfmeta.gallery.records import FactsChangedError
+from tfmeta.gallery.tables import DATABASE
 from tfmeta.learners import (
     MAML,
     PrototypicalNetwork,

@@ -13,8 +13,8 @@ from usearch.index import Index
 from tfmeta.extras import MissingExtraError
 from tfmeta.gallery import Gallery, GalleryStore, class_index
 from tfmeta.gallery.class_index import ClassIndex, read_description
-from tfmeta.gallery.database import DATABASE
 from tfmeta.gallery.erasing import INDEX_DESCRIPTION
+from tfmeta.gallery.tables import DATABASE
 from tfmeta.learners import GaussianPrototypicalNetwork, PrototypicalNetwork, SimpleShot
 
 CLASSES, FEATURES = 600, 12

@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -409,25 +410,27 @@ def test_what_the_documents_show_runs(
     assert capsys.readouterr().out == f"{NAMES[1]}\n"
 
 
-def test_a_request_by_the_published_protocol(sessions, tmp_path, monkeypatch):
+def test_a_request_by_the_published_protocol(sessions):
     predict = pytest.importorskip("tensorflow_serving.apis.predict_pb2")
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "query.png").write_bytes(png(picture(10)))
-    client = of_readme("PredictRequest()")
-    sent: dict = {}
-    # All but the sending, which takes a server.
-    exec(client.partition("channel = ")[0], sent)
-    request = predict.PredictRequest.FromString(sent["request"].SerializeToString())
-    answer = sessions["pictures"](
+    # All of the client but the sending, which takes a server.
+    client = runpy.run_path(str(README.parent / "tensorflow_serving/client_grpc.py"))
+    request = predict.PredictRequest.FromString(
+        client["make_request"](
+            "pictures",
+            "classify_enrolled_encoded",
+            {"examples": as_bytes([png(picture(10))])},
+        ).SerializeToString()
+    )
+    answer = sessions[request.model_spec.name](
         tf.make_ndarray(request.inputs["examples"]), request.model_spec.signature_name
     )
     response = predict.PredictResponse()
     for name, value in answer.items():
         response.outputs[name].CopyFrom(tf.make_tensor_proto(value))
     received = predict.PredictResponse.FromString(response.SerializeToString())
-    exec(client.splitlines()[-1], {"tf": tf, "response": received}, sent)
-    assert sent["names"].shape == (1, 3)
-    assert sent["names"][0, 0].decode() == NAMES[1]
+    names = client["read_response"](received)["names"]
+    assert names.shape == (1, 3)
+    assert names[0, 0].decode() == NAMES[1]
 
 
 def test_what_it_is_stands_beside_it(galleries, exported):

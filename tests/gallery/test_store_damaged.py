@@ -9,9 +9,6 @@ import numpy as np
 import pytest
 from gallery_changes import GalleryStore, examples, facts, state_of
 
-from tfmeta.gallery.sqlite_errors import naming_errors
-from tfmeta.one_writer import FolderInUseError
-
 
 @pytest.fixture
 def path(tmp_path):
@@ -218,25 +215,6 @@ def test_a_gallery_that_is_removed_while_it_is_open(path):
         with pytest.raises(OSError) as refused:
             store.enrol({"new": examples(0, [7])})
         assert str(path.parent) in str(refused.value)
-
-
-def test_errors_of_sqlite_without_their_numbers(tmp_path):
-    """Python 3.10 tells their words alone."""
-    path = tmp_path / "gallery.sqlite"
-    for words, kind in (
-        ("database is locked", FolderInUseError),
-        ("database table is locked", FolderInUseError),
-        ("database or disk is full", OSError),
-        ("attempt to write a readonly database", OSError),
-        ("disk I/O error", OSError),
-        ("unable to open database file", OSError),
-        ("database disk image is malformed", ValueError),
-        ("file is not a database", ValueError),
-        ("Could not decode to UTF-8 column 'name'", ValueError),
-    ):
-        with pytest.raises(kind) as raised, naming_errors(path):
-            raise sqlite3.OperationalError(words)
-        assert str(path) in str(raised.value)
 
 
 @pytest.mark.skipif(

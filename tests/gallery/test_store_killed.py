@@ -156,7 +156,7 @@ def test_many_changes_of_all_kinds_under_kills(tmp_path):
 
 def test_the_store_needs_no_tensorflow():
     code = (
-        "import sys, tfmeta.gallery.store, tfmeta.gallery.folder\n"
+        "import sys, tfmeta.gallery.store, tfmeta.sqlite.new_folder\n"
         "sys.exit(bool({'tensorflow', 'keras'} & sys.modules.keys()))"
     )
     root = str(Path(gallery_changes.__file__).parent.parent)

@@ -5,14 +5,13 @@ import sqlite3
 import subprocess
 import sys
 import threading
-import time
 
 import gallery_changes
 import pytest
 from gallery_changes import GalleryStore, examples, facts, state_of
 
-from tfmeta.gallery.writers_turn import writers_turn
 from tfmeta.one_writer import FolderInUseError
+from tfmeta.sqlite.writers_turn import writers_turn
 
 
 @pytest.fixture
@@ -69,30 +68,6 @@ def test_threads_of_one_store_and_of_several_lose_nothing(path):
         for thread in threads:
             thread.join()
         assert shared.class_sizes() == other.class_sizes() == {"cup": 12}
-
-
-def test_who_waits_gets_a_turn_although_another_writes_without_a_pause(path):
-    """The other takes its next turn at once: only a queue lets somebody in between."""
-    stop, turns = threading.Event(), []
-
-    def write():
-        while not stop.is_set():
-            with writers_turn(path, wait=60):
-                time.sleep(0.02)
-                turns.append(1)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    try:
-        while len(turns) < 3:
-            time.sleep(0.001)
-        for _ in range(5):
-            before = len(turns)
-            with writers_turn(path, wait=60):
-                assert len(turns) <= before + 3
-    finally:
-        stop.set()
-        writer.join()
 
 
 def test_a_writer_that_does_not_end_is_told_of(path):

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from tfmeta.gallery.database import is_gallery
 from tfmeta.gallery.records import Change, StoredExample
 from tfmeta.gallery.store import GalleryStore
+from tfmeta.gallery.tables import is_gallery
 from tfmeta.submodules import on_demand
 
 __all__ = ["Change", "Gallery", "GalleryStore", "StoredExample", "is_gallery"]

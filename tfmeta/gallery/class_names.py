@@ -25,7 +25,8 @@ def class_name(argument: str, name: Any) -> str:
 
     Raises:
         TypeError: When it is no text.
-        ValueError: When it is blank, too long, or no Unicode (a lone surrogate).
+        ValueError: When it is blank, too long, no Unicode (a lone surrogate), or holds
+            NUL.
     """
     if not isinstance(name, str):
         raise TypeError(
@@ -34,6 +35,10 @@ def class_name(argument: str, name: Any) -> str:
     if not name.strip():
         raise ValueError(
             f"`{argument}` must be a name that is not blank. Received: {quoted(name)}"
+        )
+    if "\0" in name:
+        raise ValueError(
+            f"`{argument}` must be a name without NUL. Received: {quoted(name)}"
         )
     # Before it is composed, which takes time for what is long.
     if len(name) > 4 * MOST_CHARACTERS:

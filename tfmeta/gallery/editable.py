@@ -11,13 +11,20 @@ from typing import Any
 import numpy as np
 
 from tfmeta.evaluation.threshold import Threshold
-from tfmeta.gallery.database import DATABASE, is_gallery
-from tfmeta.gallery.examples import Examples, check_classes, check_name, original_of
+from tfmeta.gallery.examples import (
+    Example,
+    ExampleEncoder,
+    Examples,
+    check_classes,
+    check_name,
+    original_of,
+)
 from tfmeta.gallery.facts import CrossValidation, Facts, threshold_rule
-from tfmeta.gallery.memory import GalleryMemory, Progress
+from tfmeta.gallery.memory import Embed, GalleryMemory, Progress
 from tfmeta.gallery.re_embedding import re_embed
 from tfmeta.gallery.records import Change, FactsChangedError, NewExample, StoredExample
 from tfmeta.gallery.store import GalleryStore
+from tfmeta.gallery.tables import DATABASE, is_gallery
 
 
 class EditableGallery:
@@ -26,9 +33,18 @@ class EditableGallery:
     Args:
         path: A folder that `Gallery.create` has made.
         wait: Seconds to wait for another writer.
+        embed: How examples are embedded, from the encoder of the gallery, examples and
+            what reports progress to float32 `(examples, *embedding)`; `None` for by the
+            encoder itself.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, wait: float = 30.0) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        wait: float = 30.0,
+        embed: Embed | None = None,
+    ) -> None:
         self.path = Path(path)
         if not is_gallery(self.path):
             raise FileNotFoundError(
@@ -42,7 +58,7 @@ class EditableGallery:
         except BaseException:
             self._store.close()
             raise
-        self._memory = GalleryMemory(self.path, self._store)
+        self._memory = GalleryMemory(self.path, self._store, embed)
 
     @property
     def learner(self) -> Any:
@@ -56,6 +72,21 @@ class EditableGallery:
         with self._memory.now() as memory:
             self._known = memory.facts
             return memory.learner
+
+    @property
+    def encoder(self) -> ExampleEncoder:
+        """What embeds examples now; `spec` says which it takes.
+
+        Raises:
+            FileNotFoundError, ValueError: As `learner`.
+        """
+        with self._memory.now() as memory:
+            return memory.encoder
+
+    @property
+    def version(self) -> int:
+        """Number of the latest change, 0 for none."""
+        return self._store.version
 
     @property
     def invert(self) -> bool:
@@ -95,7 +126,7 @@ class EditableGallery:
             keeps = facts.keep_originals
             # Before they are embedded: a file that is another by then is found out.
             originals = [original_of(one) if keeps else None for one in flat]
-            embeddings = encoder.embed(flat, on_progress=on_progress)
+            embeddings = self._memory.embed(encoder, flat, on_progress)
             new = map(NewExample, embeddings, sources, originals)
             try:
                 return self._store.enrol(
@@ -104,6 +135,33 @@ class EditableGallery:
                 )
             except FactsChangedError:
                 continue  # Somebody has embedded anew meanwhile.
+
+    def not_enrolled(self, classes: Mapping[str, Examples]) -> dict[str, list[Example]]:
+        """Of examples by class those that their class does not have.
+
+        Enrolled again, an example would weigh twice. Where originals are not kept,
+        nobody knows; of the same example in one class twice, one is left.
+
+        Args:
+            classes: As of `enrol`.
+
+        Returns:
+            The same classes, of which some may have none.
+
+        Raises:
+            TypeError, ValueError, OSError: As `enrol`.
+        """
+        check_classes(classes)
+        new: dict[str, list[Example]] = {}
+        for name, examples in classes.items():
+            seen = self._store.digests_of(name)
+            new[name] = []
+            for one in examples:
+                digest = original_of(one).digest
+                if digest not in seen:
+                    seen.add(digest)
+                    new[name].append(one)
+        return new
 
     def enrol_embeddings(self, classes: Mapping[str, np.ndarray]) -> Change:
         """As `enrol`, of embeddings that were made elsewhere; no original is kept.

@@ -18,6 +18,7 @@ from tfmeta.features.encoding import in_one_graph
 from tfmeta.finite_checks import count_not_finite
 from tfmeta.gallery.records import Original, OriginalFile
 from tfmeta.printable import one_line, printable
+from tfmeta.signatures.example_spec import ExampleSpec
 
 # A file of a picture, its content, a text, or an array as the encoder takes it.
 Example: TypeAlias = Path | bytes | str | np.ndarray
@@ -111,6 +112,23 @@ def example_of(original: Original) -> Example:
     return np.lib.format.read_array(io.BytesIO(original.content), allow_pickle=False)
 
 
+def check_finite_embeddings(embeddings: np.ndarray) -> None:
+    """Checks that every example has an embedding.
+
+    Args:
+        embeddings: Float32 `(examples, *embedding)`.
+
+    Raises:
+        ValueError: When some are NaN or infinite; counts the examples.
+    """
+    wrong = sum(count_not_finite(one) > 0 for one in embeddings)
+    if wrong:
+        raise ValueError(
+            "`examples` must be finite, and so large at most that their embeddings "
+            f"are. Received: {wrong} of {len(embeddings)} without a finite embedding"
+        )
+
+
 class ExampleEncoder:
     """Embeds examples of any kind that an encoder takes, by one graph.
 
@@ -128,6 +146,16 @@ class ExampleEncoder:
         self._spec = learner.example_spec(input_dtype)
         self._invert = invert
         self._apply = in_one_graph(learner.encoder)
+
+    @property
+    def spec(self) -> ExampleSpec:
+        """What an example is: its shape, and its dtype."""
+        return self._spec
+
+    @property
+    def embedding_shape(self) -> tuple[int, ...]:
+        """Shape of an embedding."""
+        return tuple(self._encoder.output_shape[1:])
 
     @property
     def takes_texts(self) -> bool:
@@ -153,22 +181,30 @@ class ExampleEncoder:
             OSError: When a file cannot be read.
         """
         check_examples("`examples`", examples)
-        shape = self._encoder.output_shape[1:]
-        out = np.empty((len(examples), *shape), np.float32)
+        out = np.empty((len(examples), *self.embedding_shape), np.float32)
         at_once = _PICTURES if len(self._spec.shape) == 3 else _OTHERS
         for start in range(0, len(examples), at_once):
             part = examples[start : start + at_once]
             for places, batch in _by_shape([self.read(one) for one in part]):
-                out[start + places] = self._apply(batch).numpy()
+                out[start + places] = self.embed_read(batch)
             if on_progress is not None:
                 on_progress(start + len(part), len(examples))
-        wrong = sum(count_not_finite(one) > 0 for one in out)
-        if wrong:
-            raise ValueError(
-                "`examples` must be finite, and so large at most that their embeddings "
-                f"are. Received: {wrong} of {len(out)} without a finite embedding"
-            )
+        check_finite_embeddings(out)
         return out
+
+    def embed_read(self, batch: np.ndarray) -> np.ndarray:
+        """Embeds what `read` gave, at once and unchecked.
+
+        For those who join examples of several callers, of whom one must not fail for
+        another: each checks his own by `check_finite_embeddings`.
+
+        Args:
+            batch: `(batch, *example)`, of one shape and dtype.
+
+        Returns:
+            Float32 `(batch, *embedding)`, NaN for what is not finite.
+        """
+        return self._apply(batch).numpy()
 
     def read(self, example: Example) -> np.ndarray:
         """An example as the encoder takes it.

@@ -19,7 +19,6 @@ from tfmeta.gallery.answering import (
     checked_labels,
     query_names,
 )
-from tfmeta.gallery.database import DATABASE
 from tfmeta.gallery.examples import (
     ExampleEncoder,
     Examples,
@@ -30,7 +29,6 @@ from tfmeta.gallery.facts import (
     Facts,
     threshold_rule,
 )
-from tfmeta.gallery.folder import new_folder
 from tfmeta.gallery.kept_learner import check_learner, facts_of, save_learner
 from tfmeta.gallery.memory import GalleryMemory, Progress
 from tfmeta.gallery.of_run import arguments_of_run
@@ -38,6 +36,8 @@ from tfmeta.gallery.records import FactsChangedError
 from tfmeta.gallery.searchable import SearchableGallery
 from tfmeta.gallery.served import FrozenGallery
 from tfmeta.gallery.store import GalleryStore
+from tfmeta.gallery.tables import DATABASE
+from tfmeta.sqlite.new_folder import new_folder
 
 
 class Gallery(SearchableGallery):
@@ -62,6 +62,7 @@ class Gallery(SearchableGallery):
     Args:
         path: A folder that `Gallery.create` has made.
         wait: Seconds to wait for another writer.
+        embed: How examples are embedded; see `EditableGallery`.
 
     Raises:
         FileNotFoundError: When it is no gallery.

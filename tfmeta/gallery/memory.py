@@ -22,6 +22,8 @@ from tfmeta.gallery.nearest import Nearest
 from tfmeta.gallery.store import GalleryStore
 
 Progress = Callable[[int, int], None] | None
+# Embeds examples `(examples, *embedding)` by an encoder, as `ExampleEncoder.embed`.
+Embed = Callable[[ExampleEncoder, Examples, Progress], np.ndarray]
 Result = TypeVar("Result")
 
 
@@ -33,6 +35,7 @@ class GalleryMemory:
     Args:
         path: The folder of the gallery.
         store: Its database.
+        embed: How examples are embedded, `None` for by the encoder itself.
 
     Attributes:
         facts: What the gallery is.
@@ -47,9 +50,12 @@ class GalleryMemory:
     encoder: ExampleEncoder
     enrolled: Enrolled
 
-    def __init__(self, path: Path, store: GalleryStore) -> None:
+    def __init__(
+        self, path: Path, store: GalleryStore, embed: Embed | None = None
+    ) -> None:
         self._path = path
         self._store = store
+        self.embed = embed or _by_itself
         self._lock = threading.RLock()
         self._index = GalleryIndex(path)
         self.version = 0
@@ -89,7 +95,7 @@ class GalleryMemory:
         while True:
             with self.now() as memory:
                 encoder = memory.encoder
-            embeddings = encoder.embed(examples, on_progress=on_progress)
+            embeddings = self.embed(encoder, examples, on_progress)
             with self.now() as memory:
                 if memory.encoder is encoder:
                     return use(memory, embeddings)
@@ -162,3 +168,9 @@ class GalleryMemory:
             )
             self.enrolled, self.version = Enrolled(learner), 0
         self.facts, self._rows, self._threshold = facts, rows, None
+
+
+def _by_itself(
+    encoder: ExampleEncoder, examples: Examples, on_progress: Progress
+) -> np.ndarray:
+    return encoder.embed(examples, on_progress=on_progress)

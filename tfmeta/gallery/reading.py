@@ -11,7 +11,7 @@ import numpy as np
 from tfmeta.finite_checks import count_not_finite
 from tfmeta.gallery import rows
 from tfmeta.gallery.records import StoredClasses
-from tfmeta.gallery.sqlite_errors import DamagedError
+from tfmeta.sqlite.errors import DamagedError
 
 # Rows that are in memory beside the arrays.
 _AT_ONCE = 4096

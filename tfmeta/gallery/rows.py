@@ -13,7 +13,6 @@ import numpy as np
 
 from tfmeta.finite_checks import check_finite
 from tfmeta.gallery.class_names import quoted
-from tfmeta.gallery.database import MOST_BYTES
 from tfmeta.gallery.records import (
     Change,
     FactsChangedError,
@@ -21,7 +20,8 @@ from tfmeta.gallery.records import (
     Original,
     OriginalFile,
 )
-from tfmeta.gallery.sqlite_errors import DamagedError
+from tfmeta.gallery.tables import MOST_BYTES
+from tfmeta.sqlite.errors import DamagedError
 
 # Of the facts: the shape of an embedding, as a JSON list.
 EMBEDDING_SHAPE = "embedding_shape"

@@ -21,6 +21,7 @@ class SearchableGallery(EditableGallery):
     Args:
         path: A folder that `Gallery.create` has made.
         wait: Seconds to wait for another writer.
+        embed: As of `EditableGallery`.
     """
 
     def search(

@@ -11,7 +11,6 @@ import numpy as np
 
 from tfmeta.gallery import embedding_anew, rows
 from tfmeta.gallery.class_names import class_name, quoted
-from tfmeta.gallery.database import make_database
 from tfmeta.gallery.erasing import (
     AFTER_ERASING,
     erase_removed,
@@ -26,9 +25,11 @@ from tfmeta.gallery.records import (
     StoredClasses,
     StoredExample,
 )
-from tfmeta.gallery.transactions import Transactions
+from tfmeta.gallery.tables import SCHEMA
 from tfmeta.gallery.undoing import former_facts, undo_latest
 from tfmeta.gallery.verifying import verify_rows
+from tfmeta.sqlite.database import make_database
+from tfmeta.sqlite.transactions import Transactions
 
 
 class GalleryStore:
@@ -61,7 +62,7 @@ class GalleryStore:
 
     def __init__(self, path: str | os.PathLike[str], *, wait: float = 30.0) -> None:
         self.path = Path(path)
-        self._file = Transactions(self.path, wait=wait)
+        self._file = Transactions(self.path, SCHEMA, wait=wait)
 
     @classmethod
     def create(
@@ -80,7 +81,7 @@ class GalleryStore:
             OSError: When it cannot be written.
         """
         rows.checked_shape(facts.get(rows.EMBEDDING_SHAPE, "null"))
-        make_database(Path(path), dict(facts))
+        make_database(Path(path), SCHEMA, dict(facts))
         return cls(path)
 
     def __enter__(self) -> GalleryStore:

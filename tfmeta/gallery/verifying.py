@@ -9,7 +9,7 @@ from tfmeta.gallery import rows
 from tfmeta.gallery.class_names import class_name, quoted
 from tfmeta.gallery.reading import read_classes
 from tfmeta.gallery.records import digest_of
-from tfmeta.gallery.sqlite_errors import DamagedError
+from tfmeta.sqlite.errors import DamagedError
 
 
 def verify_rows(connection: sqlite3.Connection) -> dict[str, int]:

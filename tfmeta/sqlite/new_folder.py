@@ -1,4 +1,4 @@
-"""The folder of a new gallery: there whole, or not at all."""
+"""A new folder: there whole, or not at all."""
 
 from __future__ import annotations
 

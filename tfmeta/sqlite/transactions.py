@@ -1,4 +1,4 @@
-"""Transactions on the file of a gallery: one moment to read, or one change to write."""
+"""Transactions on an SQLite file: one moment to read, or one change to write."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfmeta.gallery.database import is_frozen, open_database
-from tfmeta.gallery.sqlite_errors import NOT_MADE, naming_errors, read_only
-from tfmeta.gallery.writers_turn import writers_turn
+from tfmeta.sqlite.database import is_frozen, open_database
+from tfmeta.sqlite.errors import NOT_MADE, naming_errors, read_only
+from tfmeta.sqlite.schema import Schema
+from tfmeta.sqlite.writers_turn import writers_turn
 
 
 class Transactions:
@@ -19,21 +20,23 @@ class Transactions:
 
     Args:
         path: The file.
+        schema: The kind that it must be of.
         wait: Seconds to wait for other writers.
 
     Raises:
         FileNotFoundError: When there is none.
-        ValueError: When it is no gallery, damaged, or of a newer version.
+        ValueError: When it is of another kind, damaged, or of a newer version.
         OSError: When it cannot be opened.
     """
 
-    def __init__(self, path: Path, *, wait: float) -> None:
+    def __init__(self, path: Path, schema: Schema, *, wait: float) -> None:
         self._path = path
+        self._what = schema.what
         self._wait = wait
         self._lock = threading.RLock()
         self._process = os.getpid()
         self._closed = False
-        self._connection = open_database(path, wait=wait)
+        self._connection = open_database(path, schema, wait=wait)
         self._opened = os.stat(path)
         self._frozen = self._opened if is_frozen(path) else None
 
@@ -48,7 +51,8 @@ class Transactions:
     @contextlib.contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """One moment of the file, whatever others write meanwhile."""
-        with self._alone(), naming_errors(self._path), self._begun("BEGIN"):
+        named = naming_errors(self._path, self._what)
+        with self._alone(), named, self._begun("BEGIN"):
             yield self._connection
 
     @contextlib.contextmanager
@@ -71,9 +75,9 @@ class Transactions:
         """
         with self._alone():
             if self._frozen is not None:
-                raise read_only(self._path)
+                raise read_only(self._path, self._what)
             turn = writers_turn(self._path, wait=self._wait)
-            with naming_errors(self._path, after), turn:
+            with naming_errors(self._path, self._what, after), turn:
                 yield self._connection
 
     @contextlib.contextmanager

@@ -32,15 +32,16 @@ NOT_MADE = "; the change was not made"
 
 
 class DamagedError(ValueError):
-    """Rows that no gallery has."""
+    """Rows that no file of its kind has."""
 
 
 @contextlib.contextmanager
-def naming_errors(path: Path, after: str = "") -> Iterator[None]:
+def naming_errors(path: Path, what: str, after: str = "") -> Iterator[None]:
     """Turns errors of SQLite into those of Python that name the file.
 
     Args:
         path: The file.
+        what: What such a file holds, in words that follow "a".
         after: What to say of a change that could not be made.
 
     Raises:
@@ -51,20 +52,20 @@ def naming_errors(path: Path, after: str = "") -> Iterator[None]:
     try:
         yield
     except DamagedError as error:
-        raise damaged(path, error) from error
+        raise damaged(path, what, error) from error
     except sqlite3.Error as error:
-        raise _named(path, error, after) from error
+        raise _named(path, what, error, after) from error
 
 
-def damaged(path: Path, problem: object) -> ValueError:
-    """The error of a file that is no gallery's, or no longer."""
+def damaged(path: Path, what: str, problem: object) -> ValueError:
+    """The error of a file that is not of its kind, or no longer."""
     return ValueError(
-        f"{path} must be the whole file of a gallery, as tfmeta wrote it. Received: "
+        f"{path} must be the whole file of a {what}, as tfmeta wrote it. Received: "
         f"{problem}"
     )
 
 
-def _named(path: Path, error: sqlite3.Error, after: str) -> Exception:
+def _named(path: Path, what: str, error: sqlite3.Error, after: str) -> Exception:
     number, further = _numbers_of(error)
     if number in (_BUSY, _LOCKED, _PROTOCOL):
         return in_use(path, after)
@@ -76,10 +77,10 @@ def _named(path: Path, error: sqlite3.Error, after: str) -> Exception:
         )
     if number == _READONLY and further == _MOVED:
         return OSError(
-            errno.ESTALE, f"the gallery was moved or removed{after}", os.fspath(path)
+            errno.ESTALE, f"the {what} was moved or removed{after}", os.fspath(path)
         )
     if number == _READONLY:
-        return read_only(path, after)
+        return read_only(path, what, after)
     if number == _CANNOT_OPEN:
         return OSError(
             errno.EACCES,
@@ -90,15 +91,15 @@ def _named(path: Path, error: sqlite3.Error, after: str) -> Exception:
     if number == _IO:
         name = getattr(error, "sqlite_errorname", "SQLITE_IOERR")
         return OSError(errno.EIO, f"{error} ({name}){after}", os.fspath(path))
-    # A type or a size that no gallery has, text that is no UTF-8, rules that are
+    # A type or a size that no such file has, text that is no UTF-8, rules that are
     # broken: the file was not written by this module.
-    return damaged(path, error)
+    return damaged(path, what, error)
 
 
-def read_only(path: Path, after: str = NOT_MADE) -> OSError:
+def read_only(path: Path, what: str, after: str = NOT_MADE) -> OSError:
     """The error of a change where nothing can be written."""
     return OSError(
-        errno.EROFS, f"the gallery can only be read here{after}", os.fspath(path)
+        errno.EROFS, f"the {what} can only be read here{after}", os.fspath(path)
     )
 
 

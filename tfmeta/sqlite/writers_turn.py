@@ -1,4 +1,4 @@
-"""Writers of a gallery come one after the other, in a queue that nobody is left in.
+"""Writers of a file come one after the other, in a queue that nobody is left in.
 
 SQLite lets one writer in at a time by itself, but who waits looks from time to time
 whether the file is free: one that writes without a pause leaves it free for
@@ -18,8 +18,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tfmeta.gallery.sqlite_errors import in_use
 from tfmeta.locks import LockTaken, locked_file
+from tfmeta.sqlite.errors import in_use
 
 _NEXT, _TURN = ".next.lock", ".turn.lock"
 # How often one who waits looks again, in seconds.

@@ -1,4 +1,4 @@
-"""The folder of a new gallery is there whole, or not at all."""
+"""A new folder is there whole, or not at all."""
 
 import os
 import signal
@@ -7,12 +7,12 @@ import sys
 
 import pytest
 
-from tfmeta.gallery.folder import new_folder
+from tfmeta.sqlite.new_folder import new_folder
 
 CODE = """
 import sys, time
 from pathlib import Path
-from tfmeta.gallery.folder import new_folder
+from tfmeta.sqlite.new_folder import new_folder
 with new_folder(Path(sys.argv[1])) as building:
     (building / "learner.keras").write_bytes(b"some")
     print("built", flush=True)
