@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pytest
 from many_tasks import tasks
 
 from tfmeta.losses import TripletLoss
@@ -59,3 +60,22 @@ def test_classes_have_no_order_and_padding_no_part(tmp_path):
     metric.save(tmp_path / "metric.keras")
     again = keras.saving.load_model(tmp_path / "metric.keras")
     np.testing.assert_array_equal(again.embed(description), embeddings)
+
+
+def test_without_hidden_layers_it_begins_as_the_distance_of_what_is_common():
+    description, groups = of_groups(600, seed=0)
+    common = description.common
+    metric = TaskMetric.of(description, size=common.shape[1], units=0, seed=0)
+    standard = (common - common.mean(0)) / common.std(0)
+    expected = standard / np.linalg.norm(standard, axis=1, keepdims=True)
+    np.testing.assert_allclose(metric.embed(description), expected, atol=1e-5)
+    new, of_new = of_groups(400, seed=1)
+    before = precision(metric.embed(new), of_new)
+    metric.compile(keras.optimizers.Adam(1e-2), loss=TripletLoss(margin=0.2))
+    metric.fit(metric.inputs(description), groups, batch_size=100, epochs=30, verbose=0)
+    after = precision(metric.embed(new), of_new)
+    assert after > before + 0.1 and after > 0.9
+    again = metric.copy()
+    np.testing.assert_array_equal(again.embed(new), metric.embed(new))
+    with pytest.raises(ValueError, match="`common` must be above 0"):
+        TaskMetric(0, 3, units=0)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
-import numpy as np
+import keras
 import tensorflow as tf
 
 from tfmeta.tasks.description import Describer, Description, real_rows
 from tfmeta.tasks.task_network import Parameters, TaskNetwork
 
 
+@keras.saving.register_keras_serializable(package="tfmeta")
 @dataclasses.dataclass(frozen=True)
 class AdaptedParameters(Describer):
     """What training changed: body weights, and a column of the head for each class.
@@ -25,44 +27,54 @@ class AdaptedParameters(Describer):
     steps: int = 100
     learning_rate: float = 0.01
 
-    def fit(self, rows: np.ndarray, labels: np.ndarray) -> Parameters:
-        """Trains the networks of tasks."""
-        if self.network.regression:
-            rows = np.asarray(rows, np.float32)
-        else:
+    @property
+    def regression(self) -> bool:
+        """Whether the network is one of regression."""
+        return self.network.regression
+
+    def tensors(self, rows: tf.Tensor, labels: tf.Tensor) -> Description:
+        """See `Describer`; trains a network of every task."""
+        return self.of_parameters(self.trained(rows, labels), labels)
+
+    def trained(self, rows: tf.Tensor, labels: tf.Tensor) -> Parameters:
+        """The networks of tasks, trained in the graph."""
+        if not self.regression:
             rows, _ = real_rows(rows, labels)
-        return self.network.fit(
+        return self.network.trained(
             rows, labels, steps=self.steps, learning_rate=self.learning_rate
         )
 
-    def __call__(self, rows: np.ndarray, labels: np.ndarray) -> Description:
-        """See `Describer`; trains a network of every task."""
-        return self.describe(self.fit(rows, labels), labels)
-
-    def describe(self, parameters: Parameters, labels: np.ndarray) -> Description:
+    def of_parameters(self, parameters: Parameters, labels: tf.Tensor) -> Description:
         """The description of networks that were trained.
 
         Args:
-            parameters: As `fit` gives them.
+            parameters: As `trained` gives them.
             labels: What they were trained on.
         """
         changes = [
-            (tf.convert_to_tensor(part) - start).numpy()
+            part - start
             for part, start in zip(parameters, self.network.start(), strict=True)
         ]
-        body = [part.reshape(len(part), -1) for part in changes[:-2]]
+        tasks = tf.shape(changes[-1])[0]
+        body = [
+            tf.reshape(part, [tasks, math.prod(part.shape[1:])])
+            for part in changes[:-2]
+        ]
         # A column of the head and its bias, for each output.
-        columns = np.concatenate(
-            [changes[-2].transpose(0, 2, 1), changes[-1][:, :, np.newaxis]], axis=2
+        columns = tf.concat(
+            [tf.transpose(changes[-2], [0, 2, 1]), changes[-1][:, :, tf.newaxis]],
+            axis=2,
         )
-        tasks = len(columns)
-        if self.network.regression:
-            body.append(columns.reshape(tasks, -1))
-            nothing = np.zeros((tasks, 0, 0), np.float32)
+        if self.regression:
+            body.append(tf.reshape(columns, [tasks, math.prod(columns.shape[1:])]))
             return Description(
-                np.concatenate(body, axis=1), nothing, np.zeros((tasks, 0), bool)
+                tf.concat(body, axis=1),
+                tf.zeros([tasks, 0, 0], columns.dtype),
+                tf.zeros([tasks, 0], tf.bool),
             )
-        present = np.asarray(labels).sum(axis=1) > 0
-        columns = np.where(present[:, :, np.newaxis], columns, np.float32(0))
-        common = body or [np.zeros((tasks, 0), np.float32)]
-        return Description(np.concatenate(common, axis=1), columns, present)
+        present = tf.reduce_any(labels > 0, axis=1)
+        columns = tf.where(
+            present[:, :, tf.newaxis], columns, tf.zeros([], columns.dtype)
+        )
+        common = body or [tf.zeros([tasks, 0], columns.dtype)]
+        return Description(tf.concat(common, axis=1), columns, present)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 
+import keras
 import numpy as np
+import tensorflow as tf
 
 from tfmeta.tasks.description import Describer, Description, real_rows
 
 
+@keras.saving.register_keras_serializable(package="tfmeta")
 @dataclasses.dataclass(frozen=True)
 class FeatureStatistics(Describer):
     """Mean and covariance of all examples, and the mean of each class.
@@ -34,23 +37,25 @@ class FeatureStatistics(Describer):
                 f"covariance={self.covariance!r}"
             )
 
-    def __call__(self, rows: np.ndarray, labels: np.ndarray) -> Description:
+    def tensors(self, rows: tf.Tensor, labels: tf.Tensor) -> Description:
         """See `Describer`; `of_classes` holds the means `(tasks, ways, features)`."""
         rows, real = real_rows(rows, labels)
-        labels = np.asarray(labels, np.float32)
-        count = np.maximum(real.sum(axis=1), 1)[:, np.newaxis]
-        mean = rows.sum(axis=1) / count
+        labels = tf.cast(labels, rows.dtype)
+        count = tf.maximum(tf.reduce_sum(real, axis=1), 1.0)[:, tf.newaxis]
+        mean = tf.reduce_sum(rows, axis=1) / count
         common = [mean]
-        centred = real[:, :, np.newaxis] * (rows - mean[:, np.newaxis])
+        centred = real[:, :, tf.newaxis] * (rows - mean[:, tf.newaxis])
         if self.covariance == "diagonal":
-            common.append((centred**2).sum(axis=1) / count)
+            common.append(tf.reduce_sum(centred**2, axis=1) / count)
         if self.covariance == "full":
-            products = np.matmul(centred.transpose(0, 2, 1), centred)
-            products /= count[:, :, np.newaxis]
+            products = tf.matmul(centred, centred, transpose_a=True)
+            products /= count[:, :, tf.newaxis]
             first, second = np.triu_indices(rows.shape[2])
-            scale = np.where(first == second, 1, np.sqrt(2)).astype(np.float32)
-            common.append(products[:, first, second] * scale)
-        of_class = labels.sum(axis=1)
-        sums = np.matmul(labels.transpose(0, 2, 1), rows)
-        means = sums / np.maximum(of_class, 1)[:, :, np.newaxis]
-        return Description(np.concatenate(common, axis=1), means, of_class > 0)
+            scale = np.where(first == second, 1, np.sqrt(2))
+            places = np.stack([first, second], axis=-1)
+            triangle = tf.gather_nd(tf.transpose(products, [1, 2, 0]), places)
+            common.append(tf.transpose(triangle) * tf.cast(scale, rows.dtype))
+        of_class = tf.reduce_sum(labels, axis=1)
+        sums = tf.matmul(labels, rows, transpose_a=True)
+        means = sums / tf.maximum(of_class, 1.0)[:, :, tf.newaxis]
+        return Description(tf.concat(common, axis=1), means, of_class > 0)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 
+import keras
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.tasks.description import Describer, Description, in_parts, real_rows
+from tfmeta.tasks.description import Describer, Description, real_rows
 from tfmeta.tasks.task_network import TaskNetwork
 
 
+@keras.saving.register_keras_serializable(package="tfmeta")
 @dataclasses.dataclass(frozen=True)
 class FisherInformation(Describer):
     """The diagonal Fisher information of a probe network's hidden units.
@@ -55,25 +57,23 @@ class FisherInformation(Describer):
                 f"units={self.network.units}, regression={self.network.regression}"
             )
 
-    def __call__(self, rows: np.ndarray, labels: np.ndarray) -> Description:
+    def tensors(self, rows: tf.Tensor, labels: tf.Tensor) -> Description:
         """See `Describer`; `common` is of every unit of the probe, at least 0."""
         rows, real = real_rows(rows, labels)
-        labels = np.asarray(labels, np.float32)
-        weights, bias = self.network.start()[:2]
-        hidden = np.maximum(rows @ weights + bias, 0)
+        weights, bias = (tf.cast(part, rows.dtype) for part in self.network.start()[:2])
+        hidden = tf.nn.relu(tf.matmul(rows, weights) + bias)
         head = TaskNetwork(self.network.units[0], self.network.outputs, units=())
-        parameters = head.fit(
+        of_head = head.trained(
             hidden, labels, steps=self.steps, learning_rate=self.learning_rate
         )
-        present = labels.sum(axis=1) > 0
-        (found,) = in_parts(
-            _of_units, rows, hidden, real, present, *(p.numpy() for p in parameters)
+        present = tf.reduce_any(labels > 0, axis=1)
+        found = _of_units(rows, hidden, real, present, *of_head)
+        tasks = tf.shape(found)[0]
+        return Description(
+            found, tf.zeros([tasks, 0, 0], found.dtype), tf.zeros([tasks, 0], tf.bool)
         )
-        nothing = np.zeros((len(rows), 0, 0), np.float32)
-        return Description(found, nothing, np.zeros((len(rows), 0), bool))
 
 
-@tf.function(reduce_retracing=True)
 def _of_units(
     rows: tf.Tensor,
     hidden: tf.Tensor,
@@ -81,7 +81,7 @@ def _of_units(
     present: tf.Tensor,
     weights: tf.Tensor,
     bias: tf.Tensor,
-) -> list[tf.Tensor]:
+) -> tf.Tensor:
     """The Fisher information of each unit's incoming weights and bias, their mean.
 
     The gradient of `log p(y)` by the weights of unit `j` is `x` times `active_j (V_jy -
@@ -90,7 +90,7 @@ def _of_units(
     logits = tf.matmul(hidden, weights) + bias[:, tf.newaxis]
     never = tf.constant(float("-inf"), logits.dtype)
     answers = tf.nn.softmax(tf.where(present[:, tf.newaxis], logits, never))
-    head = tf.where(present[:, tf.newaxis], weights, 0.0)
+    head = tf.where(present[:, tf.newaxis], weights, tf.zeros([], weights.dtype))
     # Of the distribution of V_jy over y, its variance.
     squares = tf.matmul(answers, head**2, transpose_b=True)
     means = tf.matmul(answers, head, transpose_b=True)
@@ -99,7 +99,7 @@ def _of_units(
     inputs = tf.reduce_sum(rows**2, axis=-1) + 1.0  # That of the bias is 1.
     size = tf.cast(tf.shape(rows)[-1] + 1, logits.dtype)
     sums = tf.matmul((real * inputs / size)[:, tf.newaxis], of_rows)[:, 0]
-    return [sums / tf.maximum(tf.reduce_sum(real, axis=1, keepdims=True), 1.0)]
+    return sums / tf.maximum(tf.reduce_sum(real, axis=1, keepdims=True), 1.0)
 
 
 def fisher_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:

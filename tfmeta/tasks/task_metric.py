@@ -29,7 +29,9 @@ class TaskMetric(keras.Model):
         common: Numbers that describe a task as a whole, see `Description`.
         of_classes: Numbers that describe each of its classes, 0 for none.
         size: Length of an embedding.
-        units: Of the hidden layers.
+        units: Of the hidden layers. With 0 the metric is a matrix on the numbers of the
+            task as a whole, and begins as the identity: the distance of these numbers
+            in their deviations. It has less to learn by heart.
         seed: Seed of the weights.
 
     Example:
@@ -64,19 +66,26 @@ class TaskMetric(keras.Model):
                 size, kernel_initializer=initializer, name=name, **options
             )
 
+        self.common_scale = self._scale("common", common)
+        self.class_scale = self._scale("class", of_classes)
+        if not units:
+            if not common:
+                raise ValueError("`common` must be above 0 with `units=0`. Received: 0")
+            self.embedding = keras.layers.Dense(
+                size, use_bias=False, kernel_initializer="identity", name="embedding"
+            )
+            self.embedding.build((None, common))
+            self.built = True
+            return
         self.of_common = dense(units, "of_common", activation="relu")
         self.of_class = dense(units, "of_class", activation="relu")
         self.hidden = dense(units, "hidden", activation="relu")
         self.embedding = dense(size, "embedding")
-        self.common_scale = keras.layers.Normalization(name="common_scale")
-        self.class_scale = keras.layers.Normalization(name="class_scale")
         joined = 0
         if common:
-            self.common_scale.build((None, common))
             self.of_common.build((None, common))
             joined += units
         if of_classes:
-            self.class_scale.build((None, of_classes))
             self.of_class.build((None, None, of_classes))
             joined += units
         if not joined:
@@ -98,11 +107,29 @@ class TaskMetric(keras.Model):
         metric = cls(
             description.common.shape[1], description.of_classes.shape[2], **options
         )
-        if metric.common:
-            metric.common_scale.adapt(description.common)
-        if metric.of_classes:
-            metric.class_scale.adapt(description.of_classes[description.present])
+        of_classes = description.of_classes[description.present]
+        for scale, rows in (
+            (metric.common_scale, description.common),
+            (metric.class_scale, of_classes),
+        ):
+            if not rows.size:  # There is nothing of that kind.
+                continue
+            for weight, found in zip(scale, (rows.mean(0), rows.std(0)), strict=True):
+                weight.assign(found)
         return metric
+
+    def _scale(self, name: str, size: int) -> list[keras.Variable]:
+        """Mean and deviation by which numbers are standardised."""
+        return [
+            self.add_weight(
+                shape=(size,),
+                initializer=start,
+                trainable=False,
+                autocast=False,
+                name=f"{name}_{of}",
+            )
+            for of, start in (("mean", "zeros"), ("deviation", "ones"))
+        ]
 
     def inputs(self, description: Description) -> dict[str, Any]:
         """What `fit` and `predict` take."""
@@ -117,10 +144,15 @@ class TaskMetric(keras.Model):
     def call(self, inputs: dict[str, tf.Tensor], training: bool = False) -> tf.Tensor:
         """Embeddings `(tasks, size)` of length 1."""
         parts = []
+        if not self.units:
+            rows = _standardised(inputs[COMMON], self.common_scale)
+            return tf.math.l2_normalize(self.embedding(rows), axis=-1)
         if self.common:
-            parts.append(self.of_common(self.common_scale(inputs[COMMON])))
+            parts.append(
+                self.of_common(_standardised(inputs[COMMON], self.common_scale))
+            )
         if self.of_classes:
-            each = self.of_class(self.class_scale(inputs[OF_CLASSES]))
+            each = self.of_class(_standardised(inputs[OF_CLASSES], self.class_scale))
             present = tf.cast(inputs[PRESENT], each.dtype)[:, :, tf.newaxis]
             count = tf.maximum(tf.reduce_sum(present, axis=1), 1.0)
             parts.append(tf.reduce_sum(each * present, axis=1) / count)
@@ -130,6 +162,13 @@ class TaskMetric(keras.Model):
     def embed(self, description: Description) -> Any:
         """Embeddings as a NumPy array `(tasks, size)`."""
         return self.predict(self.inputs(description), batch_size=1024, verbose=0)
+
+    def copy(self) -> TaskMetric:
+        """Another of the same weights, not compiled."""
+        # Layers of a model that was made frozen stay as they are when it is frozen.
+        copy = type(self).from_config({**self.get_config(), "trainable": True})
+        copy.set_weights(self.get_weights())
+        return copy
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -141,3 +180,9 @@ class TaskMetric(keras.Model):
             "units": self.units,
             "seed": self.seed,
         }
+
+
+def _standardised(values: tf.Tensor, scale: list[keras.Variable]) -> tf.Tensor:
+    mean, deviation = (tf.convert_to_tensor(weight) for weight in scale)
+    # What is the same for all tasks says nothing of any.
+    return tf.math.divide_no_nan(tf.cast(values, mean.dtype) - mean, deviation)

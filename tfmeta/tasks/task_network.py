@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
-from collections.abc import Sequence
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.finite_checks import check_finite
 from tfmeta.seeds import spawn_seeds
 
 # Of one layer after the other a matrix and a bias.
@@ -17,13 +23,15 @@ Parameters = tuple[tf.Tensor, ...]
 _AT_ONCE = 512
 
 
+@keras.saving.register_keras_serializable(package="tfmeta")
 @dataclasses.dataclass(frozen=True)
 class TaskNetwork:
     """Layers of rectified units and a linear one, for tasks of the same kind.
 
     All tasks start from the same weights, so that theirs can be compared, one by one:
-    of other starts the units would not correspond. The last layer starts with zeros,
-    which no order of classes is written into.
+    of other starts the units would not correspond. They are random, but for the last
+    layer, which starts with zeros, that no order of classes is written into, or
+    learned, see `tfmeta.tasks.learned_starts`.
 
     Args:
         features: Numbers of an example.
@@ -32,6 +40,11 @@ class TaskNetwork:
         regression: Whether outputs are numbers, by their squared error, and not the
             logits of classes, by their cross-entropy.
         seed: Seed of the start.
+        learned: A start that was learned, as `starting_at` makes it; `None` for a
+            random one.
+
+    Raises:
+        ValueError: When `learned` is of other shapes.
 
     Example:
 
@@ -47,6 +60,36 @@ class TaskNetwork:
     units: tuple[int, ...] = (32,)
     regression: bool = False
     seed: int = 0
+    # Bytes of float32: networks are compared, and traced functions are found, by value.
+    learned: bytes | None = None
+
+    def __post_init__(self) -> None:
+        size = sum(map(math.prod, self.shapes))
+        if self.learned is not None and len(self.learned) != 4 * size:
+            raise ValueError(
+                f"`learned` must be {size} numbers of float32, as `starting_at` makes "
+                f"them. Received: {len(self.learned)} bytes"
+            )
+
+    def starting_at(self, start: Sequence[np.ndarray | tf.Tensor]) -> TaskNetwork:
+        """The same network with a start that was learned.
+
+        Args:
+            start: Of one task, each part of its shape in `shapes`.
+
+        Raises:
+            ValueError: When a shape is another, or a number is not finite.
+        """
+        parts = [np.asarray(part, "<f4") for part in start]
+        if [part.shape for part in parts] != self.shapes:
+            raise ValueError(
+                f"`start` must be of shapes {self.shapes}. Received: "
+                f"{[part.shape for part in parts]}"
+            )
+        for part in parts:
+            check_finite("start", part)
+        learned = b"".join(part.tobytes() for part in parts)
+        return dataclasses.replace(self, learned=learned)
 
     @property
     def shapes(self) -> list[tuple[int, ...]]:
@@ -59,6 +102,15 @@ class TaskNetwork:
 
     def start(self) -> list[np.ndarray]:
         """The weights that training begins with, float32, of one task."""
+        if self.learned is not None:
+            sizes = [math.prod(shape) for shape in self.shapes]
+            values = np.frombuffer(self.learned, "<f4").astype(np.float32)
+            return [
+                part.reshape(shape)
+                for part, shape in zip(
+                    np.split(values, np.cumsum(sizes)[:-1]), self.shapes, strict=True
+                )
+            ]
         seeds = spawn_seeds(self.seed, len(self.units), stream="task_network")
         found = [np.zeros(shape, np.float32) for shape in self.shapes]
         for layer, seed in enumerate(seeds):
@@ -68,10 +120,12 @@ class TaskNetwork:
             found[2 * layer] = weights.astype(np.float32)
         return found
 
-    def started(self, tasks: int) -> Parameters:
+    def started(
+        self, tasks: int | tf.Tensor, dtype: tf.DType = tf.float32
+    ) -> Parameters:
         """`start` for each of so many tasks."""
         return tuple(
-            tf.tile(tf.constant(part)[tf.newaxis], [tasks] + [1] * part.ndim)
+            tf.tile(tf.constant(part, dtype)[tf.newaxis], [tasks] + [1] * part.ndim)
             for part in self.start()
         )
 
@@ -138,38 +192,113 @@ class TaskNetwork:
         Returns:
             Parameters with a leading task axis.
         """
-        rows = tf.cast(rows, tf.float32)
-        wanted = tf.cast(wanted, tf.float32)
-        tasks = int(rows.shape[0])
+        tasks = len(rows)
+        options = (
+            tf.constant(steps, tf.int32),
+            tf.constant(learning_rate, tf.float32),
+            tf.constant(weight_decay, tf.float32),
+        )
         start = self.started(tasks) if start is None else tuple(start)
         parts = []
-        for first in range(0, tasks, _AT_ONCE):
+        for first in range(0, max(tasks, 1), _AT_ONCE):
             several = slice(first, first + _AT_ONCE)
-            parts.append(
-                _trained(
-                    self,
-                    rows[several],
-                    wanted[several],
-                    tuple(part[several] for part in start),
-                    tf.constant(steps),
-                    tf.constant(learning_rate, tf.float32),
-                    tf.constant(weight_decay, tf.float32),
-                )
+            own = tuple(tf.convert_to_tensor(part[several]) for part in start)
+            given = (
+                tf.constant(part[several], tf.float32)
+                if isinstance(part, np.ndarray)
+                else tf.cast(part[several], tf.float32)
+                for part in (rows, wanted)
             )
+            parts.append(_traced(self)(*given, own, *options))
         return tuple(tf.concat(part, axis=0) for part in zip(*parts, strict=True))
 
+    def trained(
+        self,
+        rows: tf.Tensor,
+        wanted: tf.Tensor,
+        *,
+        steps: int | tf.Tensor = 100,
+        learning_rate: float | tf.Tensor = 0.01,
+        weight_decay: float | tf.Tensor = 1e-4,
+        start: Parameters | None = None,
+    ) -> Parameters:
+        """As `fit`, of float tensors and in a graph, all tasks at once."""
+        wanted = tf.cast(wanted, rows.dtype)
+        if start is None:
+            start = self.started(tf.shape(rows)[0], rows.dtype)
+        return _adam(self, rows, wanted, start, steps, learning_rate, weight_decay)
 
-@tf.function(reduce_retracing=True)
-def _trained(
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        learned = None
+        if self.learned is not None:
+            learned = base64.b64encode(self.learned).decode("ascii")
+        return {
+            **dataclasses.asdict(self),
+            "units": list(self.units),
+            "learned": learned,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> TaskNetwork:
+        """Makes one of its configuration."""
+        learned = config.get("learned")
+        if learned is not None:
+            learned = base64.b64decode(learned, validate=True)
+        return cls(**{**config, "units": tuple(config["units"]), "learned": learned})
+
+
+@functools.lru_cache(maxsize=32)
+def _traced(network: TaskNetwork) -> Callable[..., Parameters]:
+    """Trains in one graph for any number of tasks and rows.
+
+    One of its own for a shape would add in another order, and which of both were there
+    would depend on what was trained before.
+    """
+    numbers = tf.TensorSpec([], tf.float32)
+    signature = (
+        tf.TensorSpec([None, None, network.features]),
+        tf.TensorSpec([None, None, network.outputs]),
+        tuple(tf.TensorSpec([None, *shape]) for shape in network.shapes),
+        tf.TensorSpec([], tf.int32),
+        numbers,
+        numbers,
+    )
+
+    @tf.function(input_signature=signature)
+    def trained(
+        rows: tf.Tensor,
+        wanted: tf.Tensor,
+        start: Parameters,
+        steps: tf.Tensor,
+        learning_rate: tf.Tensor,
+        weight_decay: tf.Tensor,
+    ) -> Parameters:
+        return network.trained(
+            rows,
+            wanted,
+            start=start,
+            steps=steps,
+            learning_rate=learning_rate,
+            weight_decay=weight_decay,
+        )
+
+    traced: Callable[..., Parameters] = trained
+    return traced
+
+
+def _adam(
     network: TaskNetwork,
     rows: tf.Tensor,
     wanted: tf.Tensor,
     start: Parameters,
-    steps: tf.Tensor,
-    learning_rate: tf.Tensor,
-    weight_decay: tf.Tensor,
+    steps: int | tf.Tensor,
+    learning_rate: float | tf.Tensor,
+    weight_decay: float | tf.Tensor,
 ) -> Parameters:
     """Parameters after so many steps of Adam."""
+    learning_rate = tf.cast(learning_rate, rows.dtype)
+    weight_decay = tf.cast(weight_decay, rows.dtype)
 
     def step(
         number: tf.Tensor, parameters: Parameters, first: Parameters, second: Parameters
@@ -182,7 +311,7 @@ def _trained(
                 [tf.reduce_sum(part**2) for part in parameters]
             )
         gradients = tape.gradient(loss, parameters)
-        after = tf.cast(number + 1, tf.float32)
+        after = tf.cast(number + 1, rows.dtype)
         first = tuple(0.9 * m + 0.1 * g for m, g in zip(first, gradients, strict=True))
         second = tuple(
             0.999 * v + 0.001 * g**2 for v, g in zip(second, gradients, strict=True)

@@ -199,6 +199,9 @@ class TaskNetwork:
                     training=training,
                 )
             features = at_least_float32(features)
+            if given is not None:
+                # Those of another network leave numbers that look like any others.
+                features = nan_unless(found.fits, features)
             statistics[:] = [found.vector(features.dtype)]
             return features
 
