@@ -1,5 +1,6 @@
 """Exports of one learner of each family, small, for what is asked of any export."""
 
+import contextlib
 import dataclasses
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,8 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from session_server import Server
 
 from tfmeta import export
 from tfmeta.encoders import Conv4
@@ -51,6 +54,19 @@ def families(tmp_path_factory) -> dict[str, Exported]:
         learner = make()
         exports[name] = Exported(learner, export.save(learner, path / name))
     return exports
+
+
+@pytest.fixture(scope="session")
+def servers(families):
+    """A session that answers requests of TensorFlow Serving, by family."""
+    with contextlib.ExitStack() as stack:
+        servers = {}
+        for name, exported in families.items():
+            session = tf.compat.v1.Session(graph=tf.Graph())
+            stack.callback(session.close)
+            with session.graph.as_default():
+                servers[name] = Server(exported.folder, session)
+        yield servers
 
 
 def coarse_pictures(number: int, seed: int) -> np.ndarray:
