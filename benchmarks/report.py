@@ -6,6 +6,7 @@ import argparse
 import datetime
 import os
 import platform
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tfmeta import json_files
+from tfmeta.durable import writing
 from tfmeta.reproduction.readme import put_into_readme
 from tfmeta.runs import provenance
 
@@ -146,9 +148,70 @@ def write_result(
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Writes JSON that people can read as well."""
+    """Writes JSON that people can read as well, a list of numbers in one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    json_files.write_json(path, content)
+    text = json_files.json_text(content, path, indent=2)
+    with writing(path) as building:
+        building.write_text(numbers_in_lines(text) + "\n", encoding="utf-8")
+
+
+def numbers_in_lines(text: str) -> str:
+    """JSON with an indent, each list of numbers in one line.
+
+    In texts of JSON there is no end of a line, so that what is in quotes stays.
+    """
+    return re.sub(
+        r"\[\n\s*([-+.\deE,\s]+?)\n\s*\]",
+        lambda found: f"[{' '.join(found[1].split())}]",
+        text,
+    )
+
+
+def measured_or_read(
+    description: str | None,
+    name: str,
+    *,
+    add: Callable[[argparse.ArgumentParser], None],
+    measure: Callable[[argparse.Namespace], dict[str, Any]],
+    markdown: Callable[[dict[str, Any]], str],
+) -> None:
+    """The `main` of a benchmark of one table: measures it, or reads it, and shows it.
+
+    Args:
+        description: For `--help`.
+        name: Of the result file and of the table.
+        add: Adds the options that only this benchmark has.
+        measure: From the options to what the result file holds of its own.
+        markdown: From the result file to the table.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add(parser)
+    parser.add_argument("--output", type=Path, default=RESULTS / f"{name}.json")
+    parser.add_argument(
+        "--table-only",
+        action="store_true",
+        help="measure nothing, take the result file",
+    )
+    parser.add_argument("--update-tables", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.table_only:
+        content = json_files.read_json(arguments.output)
+    else:
+        content = {
+            "format_version": FORMAT_VERSION,
+            "benchmark": name,
+            "command": command_line(),
+            "commit": git_commit(),
+            "machine": describe_machine(),
+            **measure(arguments),
+        }
+        write_json(arguments.output, content)
+    text = markdown(content)
+    print(text)
+    if arguments.update_tables:
+        replace_table(name, text)
 
 
 def paired(ones: Any, others: Any) -> dict[str, float]:
@@ -164,13 +227,13 @@ def paired(ones: Any, others: Any) -> dict[str, float]:
 
 
 def replace_table(name: str, table: str) -> None:
-    """Puts a table between its two markers, in RESULTS.md or SPEED.md.
+    """Puts a table between its two markers, on the page that has them.
 
     Raises:
         ValueError: When the markers are not there, each once and in order.
     """
     mark = f"<!-- {name} table -->"
-    pages = [FOLDER / page for page in ("RESULTS.md", "SPEED.md")]
+    pages = [FOLDER / page for page in ("RESULTS.md", "SPEED.md", "SERVING.md")]
     holds = [page for page in pages if mark in page.read_text(encoding="utf-8")]
     put_into_readme(holds[0] if holds else pages[0], name, table)
 
