@@ -48,7 +48,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         not hasattr(config, "workerinput")
         and getattr(option, "numprocesses", 0) is None
         and option.dist == "no"
-        and option.markexpr in ("not slow and not exhaustive", "slow", "exhaustive")
+        and (option.markexpr in ("slow", "exhaustive") or "not slow" in option.markexpr)
         and option.capture != "no"
         and not option.usepdb
         and not any(".py" in argument for argument in config.args)

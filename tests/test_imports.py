@@ -54,6 +54,11 @@ def test_layers_know_nothing_of_what_is_above_them():
         "tfmeta.layers": ("tfmeta.learners", "tfmeta.encoders"),
         "tfmeta.learners": ("tfmeta.datasets", "tfmeta.evaluation", "tfmeta.export"),
         "tfmeta.learners.inner": tuple(families),
+        "tfmeta.gallery": ("tfmeta.serving", "tfmeta.cli"),
+        "tfmeta.export": ("tfmeta.serving", "tfmeta.cli"),
+        "tfmeta.serving": ("tfmeta.demo", "tfmeta.cli"),
+        "tfmeta.demo": ("tfmeta.cli",),
+        "tfmeta.sqlite": ("tfmeta.gallery", "tfmeta.learners", "tfmeta.tasks"),
         **{own: tuple(families - {own}) for own in families},
     }
     for name, asked in imports().items():

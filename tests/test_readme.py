@@ -72,6 +72,10 @@ def headings_of(page):
         "benchmarks/RESULTS.md",
         "benchmarks/SPEED.md",
         "export/README.md",
+        "export/kserve/README.md",
+        "export/mlserver/README.md",
+        "export/ray_serve/README.md",
+        "export/tensorflow_serving/README.md",
     ],
 )
 def test_its_links_lead_somewhere(page):

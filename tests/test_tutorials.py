@@ -38,6 +38,15 @@ SHORT = {
         "SNAIL_EPOCHS": 1,
         "STEPS_PER_EPOCH": 2,
     },
+    "09_which_tasks_are_alike": {
+        "WAVES": 100,
+        "WAVE_STEPS": 20,
+        "METRIC_EPOCHS": 2,
+        "ENCODER_STEPS": 2,
+        "TASKS": 60,
+        "NEW_TASKS": 20,
+    },
+    "10_serve_and_enrol": {"EPOCHS": 1, "STEPS_PER_EPOCH": 2},
     "13_a_gallery_of_classes": {"EPOCHS": 1, "MORE_EPOCHS": 1, "STEPS_PER_EPOCH": 2},
 }
 

@@ -59,16 +59,22 @@ def usual(path, place):
     runs = {"runs": place / "run", "run": place / "run"}
     runs |= {"first": place / "run", "second": place / "run"}
     gallery = {"gallery": place / "gallery"}
+    a_task = {"library": place / "gallery", "folder": place / "support"}
     return {
         ("train",): {"run_path": place / "new"},
         ("classify",): {"support": place / "support", "query": place / "support"},
         ("expect",): {"source": place / "support"},
         ("reproduce",): {"table": "omniglot"},
+        ("serve",): {"path": place / "run"},
         ("gallery", "enrol"): {"gallery": place / "new", "support": place / "support"},
         ("gallery", "forget"): {**gallery, "names": "a"},
         ("gallery", "rename"): {**gallery, "name": "a", "to": "b"},
         **{("gallery", name): gallery for name in ("list", "undo", "purge", "export")},
         ("gallery", "re-embed"): gallery,
+        ("tasks", "build"): {"library": place / "new"},
+        ("tasks", "remove"): {"library": place / "gallery", "names": "a"},
+        ("tasks", "evaluate"): {"library": place / "gallery"},
+        **{("tasks", name): a_task for name in ("add", "nearest")},
         ("datasets", "import"): {"name": "omniglot", "source": place / "support"},
         ("datasets", "describe"): {"name": "glyphs"},
     }.get(path, runs)

@@ -183,8 +183,8 @@ def test_what_cannot_be_drawn_is_named(call, glyphs_run, hash_tree, options, mes
             "--instances of each class",
         ),
         (("--confusion", "--untrained"), "--confusion with --untrained"),
-        (("--ways", 1), "'--ways': 1 is not in the range 2 to "),
-        (("--episodes", 10), "'--episodes': 10 is not in the range 600 to "),
+        (("--ways", 1), "'--ways': must be a whole number, 2 to "),
+        (("--episodes", 10), "'--episodes': must be a whole number, 600 to "),
     ],
 )
 def test_options_out_of_range_are_named(call, glyphs_run, options, message):

@@ -104,10 +104,10 @@ def test_what_cannot_be_trained_leaves_nothing(call, tmp_path, options, message)
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--ways", 1), "'--ways': 1 is not in the range 2 to "),
-        (("--train-ways", 1), "'--train-ways': 1 is not in the range 2 to "),
-        (("--test-episodes", 10), "'--test-episodes': 10 is not in the range 600 to "),
-        (("--shots", 0), "'--shots': 0 is not in the range 1 to "),
+        (("--ways", 1), "'--ways': must be a whole number, 2 to "),
+        (("--train-ways", 1), "'--train-ways': must be a whole number, 2 to "),
+        (("--test-episodes", 10), "'--test-episodes': must be a whole number, 600 to "),
+        (("--shots", 0), "'--shots': must be a whole number, 1 to "),
         (
             ("--train-shots", "5-1"),
             "'5-1' is not a number from 1 to 1,000,000 or a range like 1-5",
@@ -116,8 +116,8 @@ def test_what_cannot_be_trained_leaves_nothing(call, tmp_path, options, message)
             ("--train-shots", "few"),
             "'few' is not a number from 1 to 1,000,000 or a range like 1-5",
         ),
-        (("--seed", -1), "'--seed': -1 is not in the range 0 to "),
-        (("--filters", "many"), "'--filters': 'many' is not a valid integer"),
+        (("--seed", -1), "'--seed': must be a whole number, 0 to "),
+        (("--filters", "many"), "'--filters': must be a whole number, "),
         (("--dtype-policy", "far"), "'--dtype-policy': 'far' is not one of"),
         (("--seed", 2**64), "'--seed'"),
         *((("--learning-rate", x), "'--learning-rate'") for x in (0, "nan", "inf")),

@@ -51,7 +51,7 @@ def test_no_seed_is_trained_where_one_of_the_folders_is_taken(call, tmp_path):
     ("options", "message"),
     [
         (("--seeds", 2, "--seed", 1), "--seeds names the seeds"),
-        (("--seeds", 1), "'--seeds': 1 is not in the range 2 to "),
+        (("--seeds", 1), "'--seeds': must be a whole number, 2 to "),
     ],
 )
 def test_seeds_that_are_refused(call, tmp_path, options, message):

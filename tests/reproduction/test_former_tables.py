@@ -14,10 +14,7 @@ from tfmeta.reproduction.table import NAMES, load_table
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results"
 # Rows that have never been trained; all others have figures.
 NOT_RUN = {
-    "omniglot": {
-        *("prototypical", "siamese_verification", "mann_lstm"),
-        *("meta_networks", "meta_networks_20_way", "snail_5_shot"),
-    },
+    "omniglot": {"prototypical", "siamese_verification"},
     "mini-imagenet": {"prototypical_varying_shots"},
 }
 

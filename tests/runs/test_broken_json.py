@@ -13,7 +13,7 @@ from tfmeta.callbacks import Resume
 from tfmeta.callbacks.checkpoint_folder import load_checkpoint, save_checkpoint
 from tfmeta.callbacks.resume_state import check_state
 from tfmeta.classifying.by_class_names import _support_of
-from tfmeta.classifying.run_pictures import _form_of
+from tfmeta.classifying.run_pictures import picture_form
 from tfmeta.classifying.saved_model import read_description
 from tfmeta.datasets import load
 from tfmeta.datasets.storage.table_folder import open_table, save_table
@@ -302,7 +302,7 @@ def use_description(folder):
     about = read_description(folder)
     about.get("description", {}).get("light_ground")
     _support_of(folder)
-    _form_of(folder, about["example"])
+    picture_form(folder, about["example"])
 
 
 FILES = [

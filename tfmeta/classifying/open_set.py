@@ -88,7 +88,7 @@ def find_threshold(
     thresholds, place = [], model_folder / "tfmeta.json"
     if path != model_folder:
         thresholds, place = read_thresholds(RunFolder(path)), path
-    thresholds = thresholds or _exported_thresholds(model_folder)
+    thresholds = thresholds or exported_thresholds(model_folder)
     if not thresholds:
         raise FileNotFoundError(
             f"{place} must hold a threshold. Received: none; fit one with "
@@ -97,7 +97,13 @@ def find_threshold(
     return nearest_threshold(thresholds, ways=ways, shots=shots)
 
 
-def _exported_thresholds(model_folder: Path) -> list[Threshold]:
+def exported_thresholds(model_folder: Path) -> list[Threshold]:
+    """The thresholds in the `tfmeta.json` of a version folder, none in most.
+
+    Raises:
+        FileNotFoundError: When there is no such file.
+        ValueError: When it is damaged or from a newer version.
+    """
     file = model_folder / "tfmeta.json"
     described = check_type(read_description(model_folder), _Described, file)
     try:

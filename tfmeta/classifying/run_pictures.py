@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class RunPictures:
         query: Likewise, `(queries, height, width, channels)`.
         warnings: What the user should know of the pictures.
         notes: What was done to them on request.
+        inverted: Whether light and dark were exchanged.
     """
 
     task: Task[Path]
@@ -53,6 +55,7 @@ class RunPictures:
     query: np.ndarray
     warnings: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    inverted: bool = False
 
 
 def read_for_run(
@@ -86,7 +89,7 @@ def read_for_run(
     ```
     """
     about = read_description(model_folder)
-    form = _form_of(model_folder, about["example"])
+    form = picture_form(model_folder, about["example"])
     task, pictures, skipped = _read(task, form, skip_bad=skip_bad)
     paths = [*task.support, *task.query]
     kinds = [picture_kind(path) for path in paths]
@@ -110,10 +113,20 @@ def read_for_run(
         query=pictures[shots:],
         warnings=tuple(warnings),
         notes=(done.note,) if done.note else (),
+        inverted=done.inverted,
     )
 
 
-def _form_of(model_folder: Path, example: dict[str, Any]) -> PictureForm:
+def picture_form(model_folder: Path, example: Mapping[str, Any]) -> PictureForm:
+    """The form of pictures that a SavedModel takes.
+
+    Args:
+        model_folder: Its version folder, for the message.
+        example: What its `tfmeta.json` says of an example.
+
+    Raises:
+        ValueError: When it takes no pictures of a fixed size.
+    """
     shape, dtype = example["shape"], example["dtype"]
     if len(shape) == 2 and dtype == "uint8":
         # Grey pictures without an axis of channels; `ask_saved_model` drops it.

@@ -75,11 +75,11 @@ def find_saved_model(path: Path) -> Path:
 def newest_version(folder: Path) -> Path | None:
     """The version folder with the highest number, `None` where there is none."""
     versions = [
-        int(entry.name)
+        entry
         for entry in (folder.iterdir() if folder.is_dir() else ())
         if entry.name.isdecimal() and (entry / "saved_model.pb").is_file()
     ]
-    return folder / str(max(versions)) if versions else None
+    return max(versions, key=lambda entry: int(entry.name), default=None)
 
 
 def read_description(model_folder: Path) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from tfmeta.cli.options import (
     WrittenFile,
 )
 from tfmeta.cli.output import say, write_lines
-from tfmeta.gallery.database import is_gallery
+from tfmeta.gallery.tables import is_gallery
 
 # What is taken with a gallery.
 _WITH_GALLERY = {

@@ -14,8 +14,8 @@ from tfmeta.cli.gallery_words import CLASSES_FIRST, other_ground
 from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.console import Console
-from tfmeta.gallery.database import DATABASE
 from tfmeta.gallery.store import GalleryStore
+from tfmeta.gallery.tables import DATABASE
 from tfmeta.printable import shell_word
 
 if TYPE_CHECKING:

@@ -22,8 +22,8 @@ from tfmeta.cli.options import (
     WholeRange,
 )
 from tfmeta.cli.output import say, write_lines
-from tfmeta.gallery.database import DATABASE
 from tfmeta.gallery.store import GalleryStore
+from tfmeta.gallery.tables import DATABASE
 from tfmeta.printable import shell_word
 
 # Seconds to wait for another writer.

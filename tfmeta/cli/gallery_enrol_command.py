@@ -14,8 +14,8 @@ from tfmeta.cli.gallery_options import CLASS_NAME, GalleryFolder
 from tfmeta.cli.head_options import check_run, head_options
 from tfmeta.cli.options import RUN, AnyPath, FiniteRange
 from tfmeta.cli.output import say
-from tfmeta.gallery.database import DATABASE, is_gallery
 from tfmeta.gallery.store import GalleryStore
+from tfmeta.gallery.tables import DATABASE, is_gallery
 
 _COLUMNS = ("text_column", "path_column", "label_column")
 

@@ -28,8 +28,8 @@ from tfmeta.cli.output import say
 from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.console import Console
-from tfmeta.gallery.database import DATABASE, is_gallery
 from tfmeta.gallery.store import GalleryStore
+from tfmeta.gallery.tables import DATABASE, is_gallery
 from tfmeta.printable import shell_word
 
 if TYPE_CHECKING:

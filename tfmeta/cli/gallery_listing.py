@@ -12,8 +12,8 @@ from typing import Any
 from tfmeta.cli.gallery_facts import GalleryFacts
 from tfmeta.cli.gallery_words import check_names, count, threshold_words
 from tfmeta.gallery.class_index import index_recall
-from tfmeta.gallery.database import FORMAT_VERSION
 from tfmeta.gallery.store import GalleryStore
+from tfmeta.gallery.tables import FORMAT_VERSION
 from tfmeta.json_files import json_text
 from tfmeta.printable import printable
 

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from tfmeta.cli.options import AnyPath, Word
-from tfmeta.gallery.database import DATABASE, is_gallery
+from tfmeta.gallery.tables import DATABASE, is_gallery
 
 
 class GalleryFolder(AnyPath):

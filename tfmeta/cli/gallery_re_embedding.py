@@ -11,9 +11,9 @@ from tfmeta.cli.gallery_learner import ChosenLearner
 from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.console import Console
-from tfmeta.gallery.database import DATABASE
 from tfmeta.gallery.records import Change
 from tfmeta.gallery.store import GalleryStore
+from tfmeta.gallery.tables import DATABASE
 
 
 def re_embed_gallery(gallery: Path, chosen: ChosenLearner) -> Change:

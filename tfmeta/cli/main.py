@@ -37,6 +37,9 @@ _COMMANDS = {
     "expect": "Say how well classes of a few examples will be told apart.",
     "classify": "Classify pictures from a few labelled ones.",
     "gallery": "Enrol classes from a few examples, and keep them.",
+    "serve": "Answer over HTTP, by a run, a gallery or a SavedModel.",
+    "demo": "Teach classes by a few examples, in the browser.",
+    "tasks": "Learn which tasks are alike, and start from the nearest.",
     "datasets": "List, import and describe data sets.",
 }
 

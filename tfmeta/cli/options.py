@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import click
 
 from tfmeta.durable import check_folder, check_writable
 from tfmeta.json_files import json_text
+from tfmeta.printable import short_name
 
 # More is a slip of the hand, which would end in the memory or in TensorFlow.
 MOST_EPISODES = 1_000_000
@@ -102,6 +104,13 @@ class WholeRange(click.IntRange):
     def _describe_range(self) -> str:
         return _range_in_words(self)
 
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """The number."""
+        with _refused_in_words(self, value, param, ctx):
+            return int(super().convert(value, param, ctx))
+
 
 class FiniteRange(click.FloatRange):
     """A finite number of a range, which for click NaN is in."""
@@ -113,10 +122,31 @@ class FiniteRange(click.FloatRange):
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
         """The number."""
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is not a finite number", param, ctx)
-        return number
+        with _refused_in_words(self, value, param, ctx):
+            number = float(super().convert(value, param, ctx))
+            if not math.isfinite(number):
+                raise click.BadParameter(str(value))
+            return number
+
+
+@contextlib.contextmanager
+def _refused_in_words(
+    numbers: click.IntRange | click.FloatRange,
+    value: Any,
+    param: click.Parameter | None,
+    ctx: click.Context | None,
+) -> Iterator[None]:
+    """What is refused, with a sentence that says which numbers are not."""
+    try:
+        yield
+    except click.BadParameter:
+        whole = "whole " * isinstance(numbers, click.IntRange)
+        numbers.fail(
+            f"must be a {whole}number, {_range_in_words(numbers)}. Received: "
+            f"{short_name(str(value), 60)}",
+            param,
+            ctx,
+        )
 
 
 def _range_in_words(numbers: click.IntRange | click.FloatRange) -> str:

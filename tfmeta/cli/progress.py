@@ -69,6 +69,16 @@ class RepeatedProgress:
 
 
 @contextmanager
+def shown_progress(console: Console, what: str) -> Iterator[RepeatedProgress]:
+    """Bars of several pieces of work, which are gone after it, however it ends."""
+    progress = RepeatedProgress(console, what)
+    try:
+        yield progress
+    finally:
+        progress.stop()
+
+
+@contextmanager
 def progress_bars(console: Console) -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each kind of work; yields `report(what, done, of_all)`."""
     bars: dict[str, RepeatedProgress] = {}

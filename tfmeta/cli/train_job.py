@@ -58,7 +58,7 @@ def run_training(
             console, config, folder, resume=resume, num_episodes=test_episodes_count
         )
     else:
-        _train_and_measure(
+        train_and_measure(
             console,
             config,
             folder,
@@ -98,7 +98,7 @@ def run_trainings(
     results = []
     for seed, path in paths.items():
         results.append(
-            _train_and_measure(
+            train_and_measure(
                 console,
                 dataclasses.replace(config, seed=seed),
                 RunFolder(path),
@@ -114,7 +114,7 @@ def run_trainings(
     console.say(f"The runs are in {', '.join(map(str, paths.values()))}.")
 
 
-def _train_and_measure(
+def train_and_measure(
     console: Console,
     config: TrainConfig,
     folder: RunFolder,
@@ -124,6 +124,7 @@ def _train_and_measure(
     test_episodes_count: int,
     data_dir: Path | None,
 ) -> EvaluationResult:
+    """Trains a run of classes, evaluates and exports it; arguments as those above."""
     # All of it before the first line: nothing is announced that is then refused.
     plan = plan_classification(config, chosen=chosen, data_dir=data_dir)
     config, table = plan.config, plan.train_table
@@ -207,6 +208,7 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
     for command in (
         f"tfmeta evaluate {word}{'' if plain else ' --realistic'}",
         *([] if regression or (by_names and not pictures) else _classify(folder)),
+        f"tfmeta serve {word}",
         *(others if config.dataset in DATASETS else []),
     ):
         console.say(f"  {command}")

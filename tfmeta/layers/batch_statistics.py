@@ -39,6 +39,11 @@ class BatchStatistics:
         given = self.given[start : self._used]
         return given[:channels], given[channels:]
 
+    @property
+    def fits(self) -> tf.Tensor:
+        """Bool: whether the layers called have used up what was given, no more."""
+        return tf.equal(0 if self.given is None else tf.size(self.given), self._used)
+
     def vector(self, dtype: tf.DType = tf.float32) -> tf.Tensor:
         """`(values,)`: mean and variance of every call, one behind the other."""
         parts = [part for moments in self.recorded for part in moments]

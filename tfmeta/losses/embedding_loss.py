@@ -21,6 +21,9 @@ class EmbeddingLoss(keras.losses.Loss):
     not there. It is always a mean; a loss without any pair is 0. It is NaN where the
     embedding of a row that counts is not finite.
 
+    Where being alike is no matter of classes, as where it was measured, `labels` say
+    it of each pair: bool `(batch, batch)`.
+
     With a leading axis, labels `(tasks, rows)` and embeddings `(tasks, rows,
     features)`, rows are compared within their task only: class 0 of one task is
     not that of another. The mean is over all tasks together.
@@ -86,7 +89,8 @@ class EmbeddingLoss(keras.losses.Loss):
         """The loss of a batch.
 
         Args:
-            y_true: Class numbers `(batch,)` or `(batch, 1)`.
+            y_true: Class numbers `(batch,)` or `(batch, 1)`; or bool `(batch, batch)`,
+                which rows are alike, the same both ways.
             y_pred: Embeddings `(batch, features)`.
             sample_weight: `(batch,)`, at least 0, `None` for 1. The weight of a pair
                 or a triplet is the product of those of its rows.
@@ -99,7 +103,13 @@ class EmbeddingLoss(keras.losses.Loss):
             ValueError: When the shapes are others.
         """
         embeddings = tf.convert_to_tensor(y_pred)
-        labels = _of_rows(y_true, embeddings, "y_true")
+        labels = tf.convert_to_tensor(y_true)
+        if labels.dtype == tf.bool:
+            alike = _of_pairs(labels, embeddings)
+            labels = tf.zeros(tf.shape(embeddings)[:-1], tf.int32)
+        else:
+            labels = _of_rows(labels, embeddings, "y_true")
+            alike = alike_pairs(labels)
         if sample_weight is None:
             weights = tf.ones(tf.shape(embeddings)[:-1], self.dtype)
         else:
@@ -108,7 +118,7 @@ class EmbeddingLoss(keras.losses.Loss):
         # or as one that does not count.
         sound = all_finite([labels, weights]) & tf.reduce_all(weights >= 0)
         # Keras would round labels to its float type; whether two agree is exact.
-        found = super().__call__((alike_pairs(labels), weights), embeddings)
+        found = super().__call__((alike, weights), embeddings)
         return nan_unless(sound, found)
 
     def call(self, y_true: tuple[tf.Tensor, tf.Tensor], y_pred: tf.Tensor) -> tf.Tensor:
@@ -139,3 +149,17 @@ def _of_rows(values: tf.Tensor, embeddings: tf.Tensor, argument: str) -> tf.Tens
             f"{tuple(values.shape)} for embeddings of shape {tuple(embeddings.shape)}"
         )
     return values
+
+
+def _of_pairs(alike: tf.Tensor, embeddings: tf.Tensor) -> tf.Tensor:
+    """What is said of each pair of rows."""
+    rows = embeddings.shape[-2] if embeddings.shape.rank else None
+    wanted = [*embeddings.shape[:-2], rows, rows]
+    if embeddings.shape.rank < 2 or not alike.shape.is_compatible_with(wanted):
+        raise ValueError(
+            "`y_true` of bool must say of each pair of rows whether they are alike: "
+            "shape (batch, batch) for embeddings of shape (batch, features). Received: "
+            f"shape {tuple(alike.shape)} for embeddings of shape "
+            f"{tuple(embeddings.shape)}"
+        )
+    return alike

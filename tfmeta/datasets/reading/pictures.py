@@ -200,8 +200,11 @@ def opened_picture(source: PictureSource) -> Iterator[Image.Image]:
                 yield picture
         # Pillow's decoders raise errors of many types on damaged files.
         except Exception as error:
-            known = isinstance(error, Image.UnidentifiedImageError)
-            received = "no known picture" if known else str(error)
+            received = str(error)
+            if isinstance(error, Image.UnidentifiedImageError):
+                received = "no known picture"
+            elif isinstance(error, Image.DecompressionBombError):
+                received = f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
             raise UnreadablePicture(name, received) from error
 
 
