@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfmeta.runs.config import COLUMNS, TrainConfig, options
+from tfmeta.runs.columns import COLUMNS
+from tfmeta.runs.config import TrainConfig, options
 from tfmeta.runs.former_config import from_flat
 from tfmeta.runs.measuring.on_episodes import read_results
 from tfmeta.runs.measuring.standard import draw_test_episodes, evaluate_run

@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tfmeta.cli.config_options import Decorator, option_of
-from tfmeta.runs.config import COLUMNS, options
+from tfmeta.runs.columns import COLUMNS
+from tfmeta.runs.config import options
 
 
 def column_options(names: Iterable[str] = COLUMNS) -> Decorator:

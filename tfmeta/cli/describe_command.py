@@ -14,7 +14,8 @@ from tfmeta.cli.options import DATA_DIR, SEED, WORD, WholeRange, WrittenFile
 from tfmeta.cli.output import say
 from tfmeta.cli.tensorflow_start import start_tensorflow
 from tfmeta.printable import shell_word
-from tfmeta.runs.config import COLUMNS, MOST_PIXELS
+from tfmeta.runs.columns import COLUMNS
+from tfmeta.runs.config import MOST_PIXELS
 
 if TYPE_CHECKING:
     from tfmeta.datasets import ClassTable

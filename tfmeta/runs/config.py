@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any
 
+from tfmeta.control_registry import is_control
 from tfmeta.registry import learner_entry
 from tfmeta.registry_in_words import named_encoders, named_learners, usual_encoders
+from tfmeta.runs.columns import COLUMNS
 from tfmeta.runs.episode_config import MOST, EpisodeConfig, HeldOutEpisodeConfig
-from tfmeta.runs.parameter import Place, parameter, part, parts, places
+from tfmeta.runs.parameter import FROM_DATA, Place, Task, parameter, part, parts, places
 
 # No encoder was trained on more; pictures of some 10,000 do not fit into memory.
 MOST_PIXELS = 2048
 
-# Options of the columns of a CSV file, in their order.
-COLUMNS = ("text_column", "path_column", "label_column", "group_column")
+# What validation goes by.
+_FIGURES: dict[Task, str] = {
+    "classification": "accuracy",
+    "regression": "mean_squared_error",
+    "control": "return",
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +39,7 @@ class TrainConfig:
     dataset: str = parameter(
         "glyphs",
         "A name of `tfmeta datasets list`, a folder, CSV or .npz file of your own, or "
-        "tfds:NAME of TensorFlow Datasets.",
+        "tfds:NAME of TensorFlow Datasets, or control:NAME, as --task NAME.",
         unit="name|path",
     )
     protocol: str | None = parameter(
@@ -58,6 +64,7 @@ class TrainConfig:
         "Leave out your own files that cannot be read, and class folders and lines of "
         "a CSV file that something is wrong with.",
         opposite="no_skip_bad",
+        of_task=FROM_DATA,
     )
     text_column: str | None = parameter(
         None,
@@ -109,6 +116,14 @@ class TrainConfig:
         unit="column",
         without="all others",
         of_task="regression",
+    )
+    task_arguments: dict[str, Any] = parameter(
+        {},
+        "Of tasks that are environments: an argument of their family, e.g. horizon=50. "
+        "May be repeated.",
+        option="task_argument",
+        without="those of the family",
+        of_task="control",
     )
     learner: str = parameter(
         "prototypical",
@@ -178,6 +193,7 @@ class TrainConfig:
         "Keras' dtype policy.",
         choices=("float32", "mixed_bfloat16", "mixed_float16"),
         of_training=True,
+        of_task=FROM_DATA,
     )
     augment: bool = parameter(
         False,
@@ -246,14 +262,16 @@ class TrainConfig:
             )
 
     @property
-    def task(self) -> Literal["classification", "regression"]:
+    def task(self) -> Task:
         """What the run's learner does, as `LearnerContract.task` has it."""
+        if is_control(self.dataset):
+            return "control"
         return "classification" if self.task_column is None else "regression"
 
     @property
     def figure(self) -> str:
         """Name of the figure that validation goes by."""
-        return "accuracy" if self.task == "classification" else "mean_squared_error"
+        return _FIGURES[self.task]
 
     @property
     def steps(self) -> int:
@@ -332,24 +350,6 @@ class TrainConfig:
             inside = _known(f"`{name}` of a run", type(default), given[name])
             given[name] = dataclasses.replace(default, **inside)
         return cls(**given)
-
-
-def check_no_columns(dataset: str, chosen: Mapping[str, Any]) -> None:
-    """Refuses names of columns for a data set of the list, which has none.
-
-    Args:
-        dataset: Its name.
-        chosen: Values by name of the option.
-
-    Raises:
-        ValueError: When one is chosen.
-    """
-    for name in COLUMNS:
-        if chosen.get(name) is not None:
-            raise ValueError(
-                f"`{name}` must be left out for a data set of the list; it is for CSV "
-                f"files of your own. Received: {name}={chosen[name]!r} for {dataset}"
-            )
 
 
 def options() -> list[Place]:

@@ -21,7 +21,8 @@ from tfmeta.datasets.reading.pictures import picture_kind
 from tfmeta.datasets.registry import DATASETS
 from tfmeta.datasets.splits import SPLITS
 from tfmeta.registry import Kind
-from tfmeta.runs.config import TrainConfig, check_no_columns
+from tfmeta.runs.columns import check_no_columns
+from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.sizing import too_few_classes
 
 

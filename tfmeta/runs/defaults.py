@@ -19,7 +19,8 @@ from tfmeta.registry import (
     learner_entry,
     takes_one_number_of_ways,
 )
-from tfmeta.runs.config import TrainConfig, check_no_columns, options
+from tfmeta.runs.columns import check_no_columns
+from tfmeta.runs.config import TrainConfig, options
 from tfmeta.runs.parameter import Place
 from tfmeta.runs.regression.defaults import regression_config, usual_regression
 from tfmeta.runs.sizing import check_splits, check_tasks, lowered_to_data
@@ -240,7 +241,7 @@ def check_used(chosen: Mapping[str, Any]) -> None:
     """Refuses choices that say how another sort of learner is trained."""
     task = "regression" if _columns_of(chosen) else "classification"
     for place in options():
-        if place.name in chosen and place.parameter.of_task not in (None, task):
+        if place.name in chosen and not place.parameter.is_of(task):
             raise ValueError(
                 f"`{place.name}` must be left out for {task}, which makes no use of "
                 f"it. Received: {place.name}={chosen[place.name]!r}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tfmeta.runs.parameter import parameter
+from tfmeta.runs.parameter import FROM_DATA, parameter
 
 # What data bound besides, as soon as they are read.
 MOST = 1_000_000
@@ -34,6 +34,7 @@ class EpisodeConfig:
         unit="examples",
         at_least=1,
         at_most=MOST,
+        of_task=FROM_DATA,
     )
     queries: int = parameter(
         15,
@@ -41,6 +42,7 @@ class EpisodeConfig:
         unit="examples",
         at_least=1,
         at_most=MOST,
+        of_task=FROM_DATA,
     )
     unlabelled: int = parameter(
         0,
@@ -101,6 +103,7 @@ class HeldOutEpisodeConfig(EpisodeConfig):
         unit="examples",
         at_least=1,
         at_most=MOST,
+        of_task=FROM_DATA,
     )
 
     def with_given(self, **values: int | None) -> HeldOutEpisodeConfig:

@@ -11,6 +11,9 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 _KEY = "parameter"
+Task = Literal["classification", "regression", "control"]
+# Those that learn from examples that are there before the learner is.
+FROM_DATA: tuple[Task, ...] = ("classification", "regression")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +54,13 @@ class Parameter:
     trains_on: Literal["episodes", "examples"] | None = None
     of_training: bool = False
     has_option: bool = True
-    of_task: Literal["classification", "regression"] | None = None
+    of_task: Task | tuple[Task, ...] | None = None
+
+    def is_of(self, task: Task) -> bool:
+        """Whether runs of such tasks make use of it."""
+        if self.of_task is None or isinstance(self.of_task, tuple):
+            return self.of_task is None or task in self.of_task
+        return task == self.of_task
 
 
 def parameter(default: Any, help: str, **known: Any) -> Any:
