@@ -23,11 +23,13 @@ class FamilyEntry:
         path: Where their class is, `"module:Class"`.
         summary: One line.
         arguments: What it is given besides.
+        defaults: Options of `tfmeta train` that it has other defaults for.
     """
 
     path: str
     summary: str
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 FAMILIES: dict[str, FamilyEntry] = {
@@ -48,7 +50,12 @@ FAMILIES: dict[str, FamilyEntry] = {
 }
 
 # How they are called where only they can be meant.
-SHORT_NAMES = {"maml": "policy_maml", "rl2": "rl_squared", "rl": "policy_pretraining"}
+SHORT_NAMES = {
+    "maml": "policy_maml",
+    "rl2": "rl_squared",
+    "pretraining": "policy_pretraining",
+    "oracle": "policy_oracle",
+}
 
 POLICY_LEARNERS: dict[str, LearnerEntry] = {
     "policy_maml": LearnerEntry(
@@ -64,13 +71,13 @@ POLICY_LEARNERS: dict[str, LearnerEntry] = {
         family="control",
     ),
     "policy_pretraining": LearnerEntry(
-        "tfmeta.control.baselines:PretrainedPolicy",
+        "tfmeta.control.baselines:pretrained_policy",
         "pre-trained policy",
         "one policy for all tasks, then fine-tuned by policy gradients",
         family="control",
     ),
     "policy_oracle": LearnerEntry(
-        "tfmeta.control.baselines:OraclePolicy",
+        "tfmeta.control.baselines:oracle_policy",
         "oracle policy",
         "one policy that is told which task it is in",
         family="control",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from collections.abc import Mapping
 
+from tfmeta.control_registry import POLICY_LEARNERS, SHORT_NAMES
 from tfmeta.registry import (
     ENCODERS,
     LEARNERS,
@@ -16,11 +17,16 @@ from tfmeta.registry import (
 
 def named_learners() -> str:
     """The names of all learners, for `--help`."""
-    metric, optimization, model = (
-        ", ".join(name for name, entry in LEARNERS.items() if entry.family == family)
-        for family in get_args(Family)
+
+    def of(family: Family) -> str:
+        return ", ".join(n for n, entry in LEARNERS.items() if entry.family == family)
+
+    full = {name: short for short, name in SHORT_NAMES.items()}
+    policies = ", ".join(full.get(name, name) for name in POLICY_LEARNERS)
+    return (
+        f"{of('metric')}; with an inner loop: {of('optimization')}; with a memory: "
+        f"{of('model')}; with --task: {policies}"
     )
-    return f"{metric}; with an inner loop: {optimization}; with a memory: {model}"
 
 
 def named_encoders() -> str:
@@ -58,11 +64,13 @@ def learner_table(family: Family) -> str:
         "metric": "how a query is classified",
         "optimization": "what is learned",
         "model": "what is remembered of a task",
+        "control": "what is learned",
     }
+    known: Mapping[str, LearnerEntry] = {**LEARNERS, **POLICY_LEARNERS}
     lines = [f"| class | `--learner` | {last[family]} |", "|---|---|---|"]
     lines += [
         f"| `{entry.class_name}` | `{name}` | {entry.summary} |"
-        for name, entry in LEARNERS.items()
+        for name, entry in known.items()
         if entry.family == family
     ]
     return "\n".join(lines) + "\n"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 
 from tfmeta.cli.progress import progress_bar
-from tfmeta.cli.training_steps import train_with_progress
+from tfmeta.cli.training_steps import train_each_seed, train_with_progress
 from tfmeta.console import Console
 from tfmeta.evaluation import RegressionResult
 from tfmeta.export.version_folder import list_versions
@@ -67,16 +66,14 @@ def train_seeds_of_tasks(
     num_episodes: int,
 ) -> None:
     """Trains one run after the other, and says how far their figures spread."""
-    results = []
-    for seed, path in paths.items():
-        result = train_and_measure_tasks(
-            console,
-            dataclasses.replace(config, seed=seed),
-            RunFolder(path),
-            resume=resume,
-            num_episodes=num_episodes,
-        )
-        results.append([result])
-        console.say("")
-    console.show(*Regression().report_spread(results))
+    results = train_each_seed(
+        console,
+        config,
+        paths,
+        lambda own, folder: train_and_measure_tasks(
+            console, own, folder, resume=resume, num_episodes=num_episodes
+        ),
+    )
+    measured = [[result] for result in results]
+    console.show(*Regression().report_spread(measured))
     console.say("", f"The runs are in {', '.join(map(str, paths.values()))}.")

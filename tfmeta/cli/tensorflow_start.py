@@ -15,6 +15,8 @@ from contextlib import contextmanager
 # inner loop is many small operations of tasks that wait for nobody: there each core
 # takes a task of its own.
 THREADS = {"metric": (2, 0), "optimization": (0, 1), "model": (2, 0)}
+# Policies of all tasks are one product of matrices.
+THREADS["control"] = THREADS["metric"]
 
 
 def start_tensorflow(family: str) -> None:

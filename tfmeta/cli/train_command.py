@@ -11,10 +11,12 @@ import click
 
 from tfmeta.cli.command import Command
 from tfmeta.cli.config_options import config_options
-from tfmeta.cli.options import DATA_DIR, EPISODES, AnyPath, number_of_seeds
+from tfmeta.cli.options import DATA_DIR, EPISODES, WORD, AnyPath, number_of_seeds
 from tfmeta.cli.tensorflow_start import start_tensorflow
+from tfmeta.control_registry import PREFIX, is_control
 from tfmeta.registry import family_of
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.control.defaults import families_in_words
 from tfmeta.runs.defaults import default_config, with_full_paths
 from tfmeta.runs.run_folder import RunFolder
 
@@ -45,9 +47,20 @@ _TEST_EPISODES = click.option(
 )
 
 
+_TASK = click.option(
+    "--task",
+    "environment",
+    type=WORD,
+    metavar="NAME",
+    help="In place of --dataset: trains a policy on tasks that are environments: "
+    f"{families_in_words()}.",
+)
+
+
 @click.command(cls=Command)
 @config_options(
     after={
+        "dataset": [_TASK],
         "protocol": [_RUN],
         "learner_arguments": [_RESUME],
         "seed": [_SEEDS],
@@ -60,6 +73,7 @@ def train(
     seeds: int | None,
     test_episodes: int,
     data_dir: Path | None,
+    environment: str | None,
     **options: Any,
 ) -> None:
     """Train a learner, evaluate it, write its SavedModel.
@@ -69,7 +83,7 @@ def train(
     learner; the run's config.json says what was taken.
     """
     chosen = {name: value for name, value in options.items() if value is not None}
-    dataset = chosen.pop("dataset", None)
+    dataset = _dataset(chosen.pop("dataset", None), environment)
     if seeds is not None and "seed" in chosen:
         raise click.UsageError("--seeds names the seeds; it does not go with --seed.")
     base = Path("runs") / _short_name(dataset or TrainConfig.dataset)
@@ -112,7 +126,10 @@ def _train_into(
     }
     kept = next((folder.read_config() for folder in begun.values()), None)
     learner = TrainConfig.learner if kept is None else kept.learner
-    start_tensorflow(family_of(chosen.get("learner", learner)))
+    controls = is_control(dataset or "") or (kept is not None and kept.task == "control")
+    start_tensorflow(
+        "control" if controls else family_of(chosen.get("learner", learner))
+    )
 
     from tfmeta.cli.train_job import run_training, run_trainings
     from tfmeta.runs.train import as_begun
@@ -141,6 +158,20 @@ def _train_into(
     run_training(config, path, **shared)
 
 
+def _dataset(named: str | None, environment: str | None) -> str | None:
+    """The data set of a run, which `--task` names as well as `--dataset`."""
+    if environment is None:
+        return named
+    if named is not None:
+        raise click.UsageError(
+            "--dataset and --task exclude each other. Received: --dataset "
+            f"{named} and --task {environment}"
+        )
+    return f"{PREFIX}{environment}"
+
+
 def _short_name(dataset: str) -> str:
     """A data set's name, or the last part of a path, for the run folder."""
+    if is_control(dataset):
+        return dataset.removeprefix(PREFIX).replace("/", "-").replace(":", "-")
     return Path(dataset.removeprefix("tfds:")).resolve().stem or "own"

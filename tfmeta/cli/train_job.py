@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from tfmeta.classifying.saved_model import find_saved_model, read_description
+from tfmeta.cli.control_job import train_and_measure_policy, train_policies
 from tfmeta.cli.progress import progress_bar
 from tfmeta.cli.regression_job import (
     train_and_measure_tasks,
     train_seeds_of_tasks,
 )
-from tfmeta.cli.training_steps import train_with_progress
+from tfmeta.cli.training_steps import train_each_seed, train_with_progress
 from tfmeta.console import Console
 from tfmeta.datasets import ClassTable
 from tfmeta.datasets.registry import DATASETS
@@ -38,6 +38,7 @@ from tfmeta.runs.run_in_words import describe_training
 _FIGURES = {
     "classification": "the figures, per episode and per class",
     "regression": "the errors, task by task",
+    "control": "the returns, task by task",
 }
 
 
@@ -57,6 +58,8 @@ def run_training(
         train_and_measure_tasks(
             console, config, folder, resume=resume, num_episodes=test_episodes_count
         )
+    elif config.task == "control":
+        train_and_measure_policy(console, config, folder, resume=resume)
     else:
         train_and_measure(
             console,
@@ -95,20 +98,23 @@ def run_trainings(
             console, config, paths, resume=resume, num_episodes=test_episodes_count
         )
         return
-    results = []
-    for seed, path in paths.items():
-        results.append(
-            train_and_measure(
-                console,
-                dataclasses.replace(config, seed=seed),
-                RunFolder(path),
-                chosen=chosen,
-                resume=resume,
-                test_episodes_count=test_episodes_count,
-                data_dir=data_dir,
-            )
-        )
-        console.say("")
+    if config.task == "control":
+        train_policies(console, config, paths, resume=resume)
+        return
+    results = train_each_seed(
+        console,
+        config,
+        paths,
+        lambda own, folder: train_and_measure(
+            console,
+            own,
+            folder,
+            chosen=chosen,
+            resume=resume,
+            test_episodes_count=test_episodes_count,
+            data_dir=data_dir,
+        ),
+    )
     console.say(*str(over_training_seeds(results)).split("\n"), style="bold")
     console.say("")
     console.say(f"The runs are in {', '.join(map(str, paths.values()))}.")
@@ -190,6 +196,16 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
             else []
         ),
         *(
+            [
+                (
+                    folder.trajectories_picture.name,
+                    "test tasks, before and after an update",
+                )
+            ]
+            if folder.trajectories_picture.exists()
+            else []
+        ),
+        *(
             [(folder.curve_picture.name, "the training curve")]
             if folder.curve_picture.exists()
             else []
@@ -200,15 +216,15 @@ def _say_what_is_there(console: Console, folder: RunFolder) -> None:
     console.say("")
     console.say("What to type next:")
     by_names = config.support == "attributes"
-    regression = config.task == "regression"
+    classifies = config.task == "classification"
     # Of several ways to measure only classification has a choice.
-    plain = by_names or regression
+    plain = by_names or not classifies
     others = ["tfmeta train --dataset omniglot   (see tfmeta datasets --help)"]
     word = shell_word(path)
     for command in (
         f"tfmeta evaluate {word}{'' if plain else ' --realistic'}",
-        *([] if regression or (by_names and not pictures) else _classify(folder)),
-        f"tfmeta serve {word}",
+        *(_classify(folder) if classifies and (pictures or not by_names) else []),
+        *([f"tfmeta serve {word}"] if config.task != "control" else []),
         *(others if config.dataset in DATASETS else []),
     ):
         console.say(f"  {command}")

@@ -2,18 +2,50 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TypeVar
 
 from tfmeta.callbacks import TrainingProgress
 from tfmeta.cli.progress import RepeatedProgress
 from tfmeta.console import Console
 from tfmeta.learners import FewShotLearner
 from tfmeta.registry import learner_entry
+from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.pictures import draw_curve
 from tfmeta.runs.run_folder import RunFolder
 from tfmeta.runs.run_in_words import describe_validation
 from tfmeta.runs.train import train
 from tfmeta.runs.training_plan import TrainingPlan
+
+
+_Result = TypeVar("_Result")
+
+
+def train_each_seed(
+    console: Console,
+    config: TrainConfig,
+    paths: Mapping[int, Path],
+    train_one: Callable[[TrainConfig, RunFolder], _Result],
+) -> list[_Result]:
+    """Trains one run after the other.
+
+    Args:
+        console: Where a line is left free behind each.
+        config: What to train, but for the seed.
+        paths: The run folder of each seed.
+        train_one: Trains and measures one.
+
+    Returns:
+        What it returned of each.
+    """
+    results = []
+    for seed, path in paths.items():
+        own = dataclasses.replace(config, seed=seed)
+        results.append(train_one(own, RunFolder(path)))
+        console.say("")
+    return results
 
 
 def train_with_progress(

@@ -11,9 +11,13 @@ from tfmeta.control.task_family import TaskFamily
 from tfmeta.episodes.arguments import check_count
 from tfmeta.episodes.streams import as_step, check_seed, step_streams
 
-Part = Literal["train", "test"]
+Part = Literal["train", "validation", "test"]
 # Numbers of the parts, half-open: no task of one is one of another.
-PARTS = {"train": (2**40, 2**62), "test": (0, 2**40)}
+PARTS = {
+    "train": (2**40, 2**62),
+    "validation": (2**39, 2**40),
+    "test": (0, 2**39),
+}
 
 
 class ControlTasks:
@@ -23,7 +27,7 @@ class ControlTasks:
         family: The tasks.
         tasks: Tasks of a batch.
         seed: Seed of the sequence.
-        part: `"train"` or `"test"`; they share no task, whatever the seeds.
+        part: `"train"`, `"validation"` or `"test"`; they share no task, whatever the seeds.
 
     Raises:
         ValueError: When an argument is out of range; names it.

@@ -1,4 +1,4 @@
-"""The figures that tasks are measured by: one of classification, one of regression."""
+"""The figures that tasks are measured by, one of each sort of task."""
 
 from __future__ import annotations
 
@@ -55,9 +55,20 @@ SQUARED_ERROR = Figure(
     unit=" (lower is better)",
     difference_unit=" of the mean squared error (lower is better)",
 )
-FIGURES = {figure.name: figure for figure in (ACCURACY, SQUARED_ERROR)}
+RETURN = Figure(
+    name="return_after",
+    title="return ",
+    most=math.inf,
+    higher_is_better=True,
+    scale=1.0,
+    form=".4g",
+    unit="",
+    difference_unit=" of the return",
+)
+FIGURES = {figure.name: figure for figure in (ACCURACY, SQUARED_ERROR, RETURN)}
+_OF_TASKS = {"regression": SQUARED_ERROR, "control": RETURN}
 
 
 def figure_of(task: str) -> Figure:
     """The figure of a learner's `task`."""
-    return SQUARED_ERROR if task == "regression" else ACCURACY
+    return _OF_TASKS.get(task, ACCURACY)

@@ -20,7 +20,7 @@ MOST_PIXELS = 2048
 _FIGURES: dict[Task, str] = {
     "classification": "accuracy",
     "regression": "mean_squared_error",
-    "control": "return",
+    "control": "return_after",
 }
 
 

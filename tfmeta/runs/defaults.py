@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tfmeta.control_registry import is_control
 from tfmeta.datasets.registry import DATASETS
 from tfmeta.datasets.training_defaults import PHOTOGRAPH_LEARNERS
 from tfmeta.extras import is_installed
@@ -21,7 +22,8 @@ from tfmeta.registry import (
 )
 from tfmeta.runs.columns import check_no_columns
 from tfmeta.runs.config import TrainConfig, options
-from tfmeta.runs.parameter import Place
+from tfmeta.runs.control.defaults import control_config
+from tfmeta.runs.parameter import Place, Task
 from tfmeta.runs.regression.defaults import regression_config, usual_regression
 from tfmeta.runs.sizing import check_splits, check_tasks, lowered_to_data
 
@@ -63,6 +65,9 @@ def default_config(
     """
     chosen = with_full_paths(chosen)
     dataset = with_full_paths({"dataset": dataset})["dataset"]
+    if is_control(dataset):
+        check_used(chosen, "control")
+        return control_config(dataset, chosen)
     columns = _columns_of(chosen)
     if columns:
         return _of_tasks(dataset, columns, chosen)
@@ -132,6 +137,8 @@ def usual_config(dataset: str, chosen: Mapping[str, Any]) -> TrainConfig:
     Raises:
         ValueError: When values are out of their bounds or do not fit each other.
     """
+    if is_control(dataset):
+        return control_config(dataset, chosen)
     if _columns_of(chosen):
         return usual_regression(dataset, chosen)
     return _config(dataset, DEFAULTS.get(dataset, _OWN), chosen)
@@ -237,15 +244,22 @@ def _in_words(place: Place, config: TrainConfig) -> str:
     return str(name).replace("_", "-")
 
 
-def check_used(chosen: Mapping[str, Any]) -> None:
-    """Refuses choices that say how another sort of learner is trained."""
-    task = "regression" if _columns_of(chosen) else "classification"
+def check_used(chosen: Mapping[str, Any], task: Task | None = None) -> None:
+    """Refuses choices that say how another sort of learner is trained.
+
+    Args:
+        chosen: Values by name of the option.
+        task: What its tasks are, by default what the choices say.
+    """
+    task = task or ("regression" if _columns_of(chosen) else "classification")
     for place in options():
         if place.name in chosen and not place.parameter.is_of(task):
             raise ValueError(
                 f"`{place.name}` must be left out for {task}, which makes no use of "
                 f"it. Received: {place.name}={chosen[place.name]!r}"
             )
+    if task == "control":
+        return
     learner = chosen.get("learner", TrainConfig.learner)
     trains_on = learner_entry(learner).trains_on
     _check_used_by_encoder(chosen)

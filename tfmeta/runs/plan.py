@@ -16,6 +16,7 @@ from tfmeta.learners import FewShotLearner
 from tfmeta.registry import is_pretrained, learner_entry
 from tfmeta.runs.building import build_learner
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.control.plan import plan_control
 from tfmeta.runs.data import kind_of, load_split, own_splits, with_splits
 from tfmeta.runs.feature_training import BehindFrozen, prepare_untrained
 from tfmeta.runs.pretrained_encoder import encoder_name
@@ -97,6 +98,8 @@ def plan_training(
     """
     if config.task == "regression":
         return plan_regression(config)
+    if config.task == "control":
+        return plan_control(config)
     return plan_classification(config, chosen=chosen, data_dir=data_dir)
 
 
@@ -150,6 +153,8 @@ def untrained_learner(
     """
     if config.task == "regression":
         return untrained(config)
+    if config.task == "control":
+        return plan_control(config).learner
     return build_learner(config, load_split(config, "train", data_dir))
 
 

@@ -108,6 +108,7 @@ class RunFolder:
     | `instances.json`, `instances.png` | accuracy at the 1st, 2nd, ... example of a class |
     | `confusion.png` | which test classes were taken for which |
     | `fits.png` | of regression, test tasks: predicted against true |
+    | `trajectories.png` | of environments, test tasks before and after an update |
     | `open_set.json` | figures and threshold of unknown classes |
     | `saved_model/1/` | the SavedModel to serve |
 
@@ -134,6 +135,7 @@ class RunFolder:
         self.instances_picture = self.path / "instances.png"
         self.confusion_picture = self.path / "confusion.png"
         self.fits_picture = self.path / "fits.png"
+        self.trajectories_picture = self.path / "trajectories.png"
         self.open_set_file = self.path / "open_set.json"
         self.saved_model = self.path / "saved_model"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tfmeta.control_registry import PREFIX
 from tfmeta.datasets.class_table import ClassTable
 from tfmeta.registry import learner_entry
 from tfmeta.runs.config import EpisodeConfig, TrainConfig
@@ -17,6 +18,8 @@ def describe_training(config: TrainConfig, train_table: ClassTable | None) -> st
     """
     if config.task == "regression":
         return _rows_in_words(config.training)
+    if config.task == "control":
+        return f"{config.train_tasks} tasks a step"
     if learner_entry(config.learner).trains_on == "episodes":
         least, most = config.training.least_shots, config.training.most_shots
         shots = f"{most}-shot" if least == most else f"{least}- to {most}-shot"
@@ -31,6 +34,8 @@ def describe_validation(config: TrainConfig) -> str:
     """What is validated on, e.g. "5-way 1-shot"."""
     if config.task == "regression":
         return _rows_in_words(config.validation)
+    if config.task == "control":
+        return f"{config.validation_episodes} tasks"
     return f"{config.validation.ways}-way {config.validation.shots}-shot"
 
 
@@ -46,6 +51,11 @@ def describe_run(config: TrainConfig) -> str:
             f"trains a {entry.title} to predict {config.target_column} by "
             f"{config.task_column}, on tasks of {_rows_in_words(config.training)}, and "
             f"is tested on tasks of {_rows_in_words(test)}"
+        )
+    if config.task == "control":
+        return (
+            f"trains a {entry.title} on {config.dataset.removeprefix(PREFIX)}, "
+            f"{describe_training(config, None)}, and is tested on others"
         )
     made = f"trains a {entry.title} on {describe_training(config, None)}"
     if entry.trains_on == "episodes":

@@ -43,7 +43,7 @@ def train_command(config: TrainConfig) -> str | None:
     while True:
         try:
             given = {k: v for k, v in chosen.items() if k != "dataset"}
-            check_used(given)
+            check_used(given, config.task)
             usual = usual_config(config.dataset, given)
         except ValueError:
             return None

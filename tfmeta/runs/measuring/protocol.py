@@ -7,10 +7,11 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from tfmeta.durable import check_writable
 from tfmeta.runs.config import TrainConfig
+from tfmeta.runs.parameter import Task
 from tfmeta.runs.result_file import Result, ResultFile
 from tfmeta.runs.run_folder import RunFolder
 
@@ -59,7 +60,7 @@ class MeasuringProtocol(abc.ABC, Generic[PartT, ResultT]):
     """
 
     name: ClassVar[str]
-    measures: ClassVar[Literal["classification", "regression"]] = "classification"
+    measures: ClassVar[Task] = "classification"
     asked: ClassVar[Literal["default", "flag", "choice"]]
     help: ClassVar[str | None] = None
     takes_no_more: ClassVar[str] = "which does not take it"

@@ -15,6 +15,7 @@ from tfmeta.runs.measuring.open_set import OpenSet
 from tfmeta.runs.measuring.protocol import MeasuringProtocol
 from tfmeta.runs.measuring.realistic import Realistic
 from tfmeta.runs.measuring.regression import Regression
+from tfmeta.runs.measuring.returns import Returns
 from tfmeta.runs.measuring.standard import Standard
 
 # In the order of `--help`.
@@ -23,6 +24,7 @@ PROTOCOLS: list[type[MeasuringProtocol[Any, Any]]] = [
     OpenSet,
     Standard,
     Regression,
+    Returns,
     Lake,
     Instances,
 ]

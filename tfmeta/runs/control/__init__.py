@@ -1,0 +1,1 @@
+"""Runs whose tasks are environments."""
