@@ -56,15 +56,16 @@ def export(
 
     folder = RunFolder(run)
     config = folder.read_config()
-    if config.task == "regression" and form != "saved_model":
+    if config.task != "classification" and form != "saved_model":
         raise ValueError(
-            "`--format` must be saved_model for a run of regression. Received: "
+            f"`--format` must be saved_model for a run of {config.task}. Received: "
             f"--format {form}"
         )
     start_tensorflow("metric")
 
     from tfmeta.argument_names import renamed_arguments
     from tfmeta.console import Console
+    from tfmeta.runs.control.export import export_policy
     from tfmeta.runs.data import load_split
     from tfmeta.runs.edge_export import export_run_to_litert, export_run_to_onnx
     from tfmeta.runs.export import export_run
@@ -74,7 +75,9 @@ def export(
     split = "train" if precision == "int8" else "test"
     learner = load_learner(folder)
     with renamed_arguments({"path": "to"}):
-        if config.task == "regression":
+        if config.task == "control":
+            version = export_policy(folder, learner, to)
+        elif config.task == "regression":
             version = export_run(folder, learner, load_tasks(config, split), to)
         elif form == "saved_model":
             table = load_split(config, split, data_dir)

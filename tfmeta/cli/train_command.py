@@ -126,7 +126,7 @@ def _train_into(
     }
     kept = next((folder.read_config() for folder in begun.values()), None)
     learner = TrainConfig.learner if kept is None else kept.learner
-    controls = is_control(dataset or "") or (kept is not None and kept.task == "control")
+    controls = is_control(dataset or (kept or TrainConfig()).dataset)
     start_tensorflow(
         "control" if controls else family_of(chosen.get("learner", learner))
     )

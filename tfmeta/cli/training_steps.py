@@ -19,7 +19,6 @@ from tfmeta.runs.run_in_words import describe_validation
 from tfmeta.runs.train import train
 from tfmeta.runs.training_plan import TrainingPlan
 
-
 _Result = TypeVar("_Result")
 
 

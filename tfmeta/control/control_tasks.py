@@ -27,7 +27,8 @@ class ControlTasks:
         family: The tasks.
         tasks: Tasks of a batch.
         seed: Seed of the sequence.
-        part: `"train"`, `"validation"` or `"test"`; they share no task, whatever the seeds.
+        part: `"train"`, `"validation"` or `"test"`; they share no task, whatever the
+            seeds.
 
     Raises:
         ValueError: When an argument is out of range; names it.

@@ -108,6 +108,10 @@ class Navigation(TaskFamily):
         """The goals, in units of half the square."""
         return tasks["goal"] / self.goal_range
 
+    def places(self, tasks: TaskParameters) -> tf.Tensor:
+        """The goals."""
+        return tasks["goal"]
+
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {

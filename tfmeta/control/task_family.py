@@ -102,6 +102,13 @@ class TaskFamily(abc.ABC):
     def context(self, tasks: TaskParameters) -> tf.Tensor:
         """What an oracle sees: float32 `(tasks, context)`, of the order of 1."""
 
+    def places(self, tasks: TaskParameters) -> tf.Tensor | None:
+        """Where a task's goals are, `(tasks, 2)`, where observations are places.
+
+        Pictures of trajectories are then paths in the plane. `None` for others.
+        """
+        return None
+
     @abc.abstractmethod
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, plain values."""

@@ -73,6 +73,7 @@ class Trials:
         if not endpoint.takes_state:
             return {}
         parts = {spec.name for spec in endpoint.inputs} - _EXAMPLES
+        parts -= endpoint.trial.keys()
         for answers in self._answers:
             if parts <= answers.keys():
                 return {name: answers[name] for name in parts}

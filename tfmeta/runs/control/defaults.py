@@ -48,7 +48,9 @@ def control_config(dataset: str, chosen: Mapping[str, Any]) -> TrainConfig:
     for name in ("learner_arguments", "task_arguments"):
         parts = (family.defaults, usual, chosen)
         values[name] = {k: v for part in parts for k, v in part.get(name, {}).items()}
-    return TrainConfig().with_options({**values, "dataset": dataset, "learner": learner})
+    return TrainConfig().with_options(
+        {**values, "dataset": dataset, "learner": learner}
+    )
 
 
 def families_in_words() -> str:

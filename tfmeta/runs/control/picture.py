@@ -1,4 +1,4 @@
-"""The picture of trajectories: what a policy does in a task, before and after updates."""
+"""The picture of trajectories: what a policy does before and after updates."""
 
 from __future__ import annotations
 
