@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.control.policy_maml import PolicyMAML
+from tfmeta.control.adapted_policy import AdaptedPolicy
 from tfmeta.control.rollouts import returns
 from tfmeta.episodes.arguments import check_count
 from tfmeta.finite_checks import check_finite
@@ -16,7 +16,7 @@ _STREAM = 0x6576
 
 
 def returns_by_update(
-    learner: PolicyMAML,
+    learner: AdaptedPolicy,
     task_numbers: np.ndarray | tf.Tensor | Sequence[int],
     *,
     updates: int = 3,
