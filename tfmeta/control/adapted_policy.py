@@ -13,6 +13,7 @@ from tfmeta.control.adaptation import BASELINES, Baseline, Judgement, updated
 from tfmeta.control.arguments import above_zero, fraction, one_of
 from tfmeta.control.distributions import distribution_of
 from tfmeta.control.policies import ACTIVATIONS, Activation, Policy
+from tfmeta.control.policy_endpoints import policy_endpoints
 from tfmeta.control.rollouts import roll_out
 from tfmeta.control.task_family import TaskFamily, TaskParameters
 from tfmeta.control.trajectories import Trajectories
@@ -20,6 +21,7 @@ from tfmeta.episodes.arguments import check_count
 from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.each_query import State
 from tfmeta.learners.inner_rules import Scale
+from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 
 
@@ -242,6 +244,10 @@ class AdaptedPolicy(FewShotLearner):
         """An observation."""
         dtype = tf.as_dtype(input_dtype or "float32")
         return ExampleSpec((self.family.observation_size,), dtype, float_too=False)
+
+    def endpoints(self, examples: ExampleSpec) -> list[Endpoint]:
+        """`begin`, `act` and `adapt`, see `policy_endpoints`."""
+        return policy_endpoints(self)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, serialized."""

@@ -10,8 +10,8 @@ from tfmeta.control.action_space import ActionSpace
 from tfmeta.control.trajectories import Trajectories
 from tfmeta.signatures.endpoint import Endpoint
 
-# Trajectories and steps that an export is tried with.
-_TRIED = (2, 3)
+# Trajectories that an export is tried with.
+_TRIED = 2
 
 
 def policy_endpoints(learner: Any) -> list[Endpoint]:
@@ -25,7 +25,8 @@ def policy_endpoints(learner: Any) -> list[Endpoint]:
         `begin`, from nothing to the state before any update; `act`, from a state,
         `observations` `(rows, observation)` and `seed` int32 `(2,)` to `actions`, which
         are drawn by the seed, `likely_actions` and `distributions`; and `adapt`, from a
-        state and the trajectories that were drawn by it to the state after one update.
+        state and the trajectories that were drawn by it, padded to the horizon, to
+        the state after one update.
         None is batchable: each is of one task.
     """
     family = learner.family
@@ -34,13 +35,13 @@ def policy_endpoints(learner: Any) -> list[Endpoint]:
         tf.TensorSpec(spec.shape, spec.dtype, name)
         for name, spec in learner.state_spec().items()
     )
-    seen = family.observation_size
+    seen, horizon = family.observation_size, family.horizon
     dtype = tf.as_dtype(learner.variable_dtype)
     lived = {
-        "observations": tf.TensorSpec([None, None, seen], dtype),
-        "actions": tf.TensorSpec([None, None, *actions.shape], actions.dtype),
-        "rewards": tf.TensorSpec([None, None], dtype),
-        "mask": tf.TensorSpec([None, None], tf.bool),
+        "observations": tf.TensorSpec([None, horizon, seen], dtype),
+        "actions": tf.TensorSpec([None, horizon, *actions.shape], actions.dtype),
+        "rewards": tf.TensorSpec([None, horizon], dtype),
+        "mask": tf.TensorSpec([None, horizon], tf.bool),
         "terminated": tf.TensorSpec([None], tf.bool),
         "last_observations": tf.TensorSpec([None, seen], dtype),
     }
@@ -79,15 +80,11 @@ def policy_endpoints(learner: Any) -> list[Endpoint]:
         adapted = learner.adapt(drawn, None, state=state_of(values))
         return {name: part[0] for name, part in adapted.items()}
 
-    trajectories, steps = _TRIED
     trial = {
-        name: tf.zeros(
-            [*([trajectories, steps][: _leading(spec)]), *spec.shape[_leading(spec) :]],
-            spec.dtype,
-        )
+        name: tf.zeros([_TRIED, *spec.shape[1:]], spec.dtype)
         for name, spec in lived.items()
     }
-    trial["mask"] = tf.ones([trajectories, steps], tf.bool)
+    trial["mask"] = tf.ones([_TRIED, horizon], tf.bool)
     observations = tf.TensorSpec([None, seen], dtype, "observations")
     seed = tf.TensorSpec([2], tf.int32, "seed")
     return [
@@ -113,8 +110,3 @@ def policy_endpoints(learner: Any) -> list[Endpoint]:
             trial=trial,
         ),
     ]
-
-
-def _leading(spec: tf.TensorSpec) -> int:
-    """How many of its axes are free."""
-    return sum(size is None for size in spec.shape)
