@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfmeta.printable import markdown_text, one_line, short_name
@@ -77,3 +77,14 @@ def fenced(line: str, language: str = "sh") -> str:
     while fence in line:
         fence += "`"
     return f"{fence}{language}\n{line}\n{fence}"
+
+
+def joined(section: Iterator[str]) -> list[str]:
+    """Paragraphs, with the lines of a list together."""
+    blocks: list[str] = []
+    for part in section:
+        if part.startswith("- ") and blocks and blocks[-1].startswith("- "):
+            blocks[-1] += f"\n{part}"
+        else:
+            blocks.append(part)
+    return blocks

@@ -12,6 +12,7 @@ from typing import Any
 
 from tfmeta.datasets.imagenet.dataset import LICENCE
 from tfmeta.export.card_figures import figures_of, tasks_in_words, ways_and_shots
+from tfmeta.export.card_policy import as_described_policy, policy_sections
 from tfmeta.export.card_regression import regression_sections
 from tfmeta.export.card_text import (
     as_code,
@@ -19,6 +20,7 @@ from tfmeta.export.card_text import (
     fenced,
     first_names,
     free_text,
+    joined,
     kind_of,
     short_text,
     size_in_words,
@@ -78,20 +80,12 @@ def model_card(content: Mapping[str, Any]) -> str:
     }
     if run is not None and "regression" in run:
         sections |= regression_sections(run, run["regression"])
+    policy = as_described_policy(content["description"])
+    if policy is not None:
+        sections |= policy_sections(policy, content["signatures"])
     for title, section in sections.items():
-        blocks += [f"## {title}", *_joined(section)]
+        blocks += [f"## {title}", *joined(section)]
     return "\n\n".join(blocks) + "\n"
-
-
-def _joined(section: Iterator[str]) -> list[str]:
-    """Paragraphs, with the lines of a list together."""
-    blocks: list[str] = []
-    for part in section:
-        if part.startswith("- ") and blocks and blocks[-1].startswith("- "):
-            blocks[-1] += f"\n{part}"
-        else:
-            blocks.append(part)
-    return blocks
 
 
 def _title(content: Mapping[str, Any], run: DescribedRun | None) -> str:
