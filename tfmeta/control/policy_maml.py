@@ -114,6 +114,12 @@ class PolicyMAML(AdaptedPolicy):
         names = ("loss", "return_before", "return_after", "kl", "improvement")
         self.means = [keras.metrics.Mean(name=name) for name in names]
 
+    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
+        """As `FewShotLearner.compile`; TRPO follows no optimizer."""
+        super().compile(optimizer, **kwargs)
+        # TRPO would never build it, and a file that is loaded expects it built.
+        self.optimizer.build(self.trainable_variables)
+
     @property
     def objective(self) -> MetaObjective:
         """What the outer loop makes large."""
