@@ -105,3 +105,8 @@ class TaskFamily(abc.ABC):
     @abc.abstractmethod
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, plain values."""
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> TaskFamily:
+        """The family of a `get_config`."""
+        return cls(**config)
