@@ -4,42 +4,37 @@ from __future__ import annotations
 
 import tensorflow as tf
 
+from tfmeta.control.advantages import discounted_sums
 
-def generalized_advantages(
+
+def trial_advantages(
     rewards: tf.Tensor,
     values: tf.Tensor,
     mask: tf.Tensor,
     *,
-    discount: float,
-    trace: float,
+    gamma: float,
+    gae_lambda: float,
 ) -> tf.Tensor:
-    """Generalised advantages of sequences behind whose end there is nothing.
+    """Generalised advantages of whole trials, behind whose end there is nothing.
 
-    Schulman et al. (2016), *High-Dimensional Continuous Control Using Generalized
-    Advantage Estimation*: `sum over l of (discount · trace)^l · δ_(t+l)`, with `δ_t =
-    r_t + discount · v_(t+1) - v_t`.
+    As `tfmeta.control.advantages.generalized_advantages`, of one sequence a task: where
+    an episode ends the next one follows, and its value counts.
 
     Args:
-        rewards: Float `(tasks, steps)`.
-        values: Float `(tasks, steps)`, of before each step.
+        rewards: Float `(tasks, steps)`, of a known number of steps.
+        values: Likewise, of before each step.
         mask: Bool `(tasks, steps)`: real steps, which come first.
-        discount: Of a step.
-        trace: λ of the paper: 0 for differences of one step, 1 for returns.
+        gamma: Discount.
+        gae_lambda: 0 for differences of one step, 1 for returns minus values.
 
     Returns:
         `(tasks, steps)`, 0 where there was no step.
     """
-    real = tf.cast(mask, values.dtype)
-    values = values * real
-    following = tf.concat([values[:, 1:], tf.zeros_like(values[:, :1])], axis=1)
-    deltas = (rewards + discount * following - values) * real
-    # A product with powers of the rate, not a loop: it is one operation.
-    places = tf.range(tf.shape(values)[1])
-    apart = places[:, tf.newaxis] - places[tf.newaxis]
-    rate = tf.constant(discount * trace, values.dtype)
-    powers = tf.pow(rate, tf.cast(tf.maximum(apart, 0), values.dtype))
-    powers = tf.where(apart >= 0, powers, tf.zeros_like(powers))
-    return tf.matmul(deltas, powers) * real
+    nothing = tf.zeros_like(values)
+    values = tf.where(mask, values, nothing)
+    following = tf.concat([values[:, 1:], nothing[:, :1]], axis=1)
+    deltas = tf.where(mask, rewards + gamma * following - values, nothing)
+    return tf.where(mask, discounted_sums(deltas, gamma * gae_lambda), nothing)
 
 
 def clipped_surrogate(

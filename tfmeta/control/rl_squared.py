@@ -9,9 +9,9 @@ import tensorflow as tf
 
 from tfmeta.control.clipped_surrogate import (
     clipped_surrogate,
-    generalized_advantages,
     masked_mean,
     standardized,
+    trial_advantages,
 )
 from tfmeta.control.distributions import distribution_of
 from tfmeta.control.experience import Experience, experience_of
@@ -51,8 +51,8 @@ class RL2(FewShotLearner):
         family: Tasks that are environments.
         episodes: Of a trial.
         units: Of the recurrent policy.
-        discount: Of a step; it goes on from one episode of a trial to the next.
-        trace: λ of the generalised advantages.
+        gamma: Discount of a step; it goes on from one episode of a trial to the next.
+        gae_lambda: Of the generalised advantages.
         updates: Steps of the optimizer on the same trials.
         clip: By how much the ratio of probabilities may leave 1.
         entropy_weight: Of the mean entropy, which is added to the objective.
@@ -81,8 +81,8 @@ class RL2(FewShotLearner):
         *,
         episodes: int = 2,
         units: int = 128,
-        discount: float = 0.99,
-        trace: float = 0.3,
+        gamma: float = 0.99,
+        gae_lambda: float = 0.3,
         updates: int = 4,
         clip: float = 0.2,
         entropy_weight: float = 0.01,
@@ -93,8 +93,8 @@ class RL2(FewShotLearner):
         self.episodes = check_count("episodes", episodes, 1)
         self.units = check_count("units", units, 1)
         self.updates = check_count("updates", updates, 1)
-        self.discount = _checked("discount", discount, 1)
-        self.trace = _checked("trace", trace, 1)
+        self.gamma = _checked("gamma", gamma, 1)
+        self.gae_lambda = _checked("gae_lambda", gae_lambda, 1)
         self.clip = _checked("clip", clip, float("inf"))
         self.entropy_weight = _checked("entropy_weight", entropy_weight, float("inf"))
         self.value_weight = _checked("value_weight", value_weight, float("inf"))
@@ -104,7 +104,7 @@ class RL2(FewShotLearner):
         self.seed = seed
         steps = float(self.episodes * family.horizon)
         # How many steps count, so that values are numbers of the order of a reward.
-        self.value_scale = min(steps, 1 / max(1 - self.discount, 1 / steps))
+        self.value_scale = min(steps, 1 / max(1 - self.gamma, 1 / steps))
         self.policy = RecurrentPolicy(
             family.observation_size,
             family.actions,
@@ -255,12 +255,12 @@ class RL2(FewShotLearner):
         values = self.policy.values(hiddens)
         rewards = tf.cast(lived.rewards, values.dtype)
         advantages = tf.stop_gradient(
-            generalized_advantages(
+            trial_advantages(
                 rewards,
                 values,
                 lived.mask,
-                discount=self.discount,
-                trace=self.trace,
+                gamma=self.gamma,
+                gae_lambda=self.gae_lambda,
             )
         )
         targets = tf.stop_gradient(advantages + values)
@@ -325,7 +325,7 @@ class RL2(FewShotLearner):
         step = tf.constant(0, tf.int64)
         if stream == _TRAIN:
             step = tf.cast(self.optimizer.iterations, tf.int64)
-        return tf.random.fold_in(root, step)
+        return tf.random.fold_in(root, step, alg="philox")
 
     def _measure(
         self, lived: Experience, loss: tf.Tensor, entropy: tf.Tensor
@@ -339,7 +339,7 @@ class RL2(FewShotLearner):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, serialized."""
-        names = ("episodes", "units", "discount", "trace", "updates", "clip")
+        names = ("episodes", "units", "gamma", "gae_lambda", "updates", "clip")
         names += ("entropy_weight", "value_weight", "seed")
         family = keras.saving.serialize_keras_object(self.family)
         own = {name: getattr(self, name) for name in names}

@@ -21,7 +21,7 @@ def run_trial(
     episodes: int,
     seed: tf.Tensor,
 ) -> tuple[Trajectories, Memory]:
-    """Acts in some episodes of each task; what is remembered lasts from one to the next.
+    """Acts in some episodes of each task, and remembers one in the next.
 
     All tasks begin an episode together: one that has ended before waits for the others,
     and its memory stands still.
@@ -43,7 +43,7 @@ def run_trial(
     def episode(
         number: tf.Tensor, memory: Memory, arrays: list[tf.TensorArray]
     ) -> tuple[tf.Tensor, Memory, list[tf.TensorArray]]:
-        own = tf.random.fold_in(seed, number)
+        own = _folded(seed, number)
         parts, memory = _run_episode(family, tasks, policy, memory, own)
         written = [
             array.write(number, part) for array, part in zip(arrays, parts, strict=True)
@@ -83,7 +83,7 @@ def _run_episode(
 ) -> tuple[list[tf.Tensor], Memory]:
     """Parts of `Trajectories` without the axis of trajectories, and the memory."""
     static = memory["hidden"].shape[0]
-    state, observations = family.reset(tasks, 1, tf.random.fold_in(seed, _RESET))
+    state, observations = family.reset(tasks, 1, _folded(seed, _RESET))
     observations = tf.ensure_shape(
         observations[:, 0], [static, family.observation_size]
     )
@@ -109,13 +109,11 @@ def _run_episode(
         memory: Memory,
         arrays: list[tf.TensorArray],
     ) -> tuple:
-        own = tf.random.fold_in(seed, step + _RESET + 1)
+        own = _folded(seed, step + _RESET + 1)
         hidden = policy.see(memory, observations)
         chances = distribution_of(family.actions, policy.outputs(hidden))
-        actions = chances.sample(tf.random.fold_in(own, _ACTION))
-        there = family.step(
-            tasks, state, actions[:, tf.newaxis], tf.random.fold_in(own, _STEP)
-        )
+        actions = chances.sample(_folded(own, _ACTION))
+        there = family.step(tasks, state, actions[:, tf.newaxis], _folded(own, _STEP))
         ends, stops = there.terminated[:, 0], there.truncated[:, 0]
         over = ends | stops | (step + 1 >= family.horizon)
         rewards = tf.where(alive, tf.cast(there.rewards[:, 0], tf.float32), 0.0)
@@ -163,3 +161,7 @@ def _tasks_first(array: tf.TensorArray, axis: int) -> tf.Tensor:
     stacked = array.stack()
     others = [place for place in range(stacked.shape.rank) if place not in (0, axis)]
     return tf.transpose(stacked, [axis, 0, *others])
+
+
+def _folded(seed: tf.Tensor, number: int | tf.Tensor) -> tf.Tensor:
+    return tf.random.fold_in(seed, tf.cast(number, seed.dtype), alg="philox")
