@@ -99,13 +99,31 @@ def reproduce(
 ) -> None:
     """Train and evaluate the rows of a published TABLE.
 
-    TABLE is omniglot, mini-imagenet, or a folder with a JSON file for each row.
-    Rows come one after the other. What is trained or measured already is kept,
+    TABLE is omniglot, mini-imagenet, control (returns of policies, of which no numbers
+    are published), or a folder with a JSON file for each row. Rows come one after the
+    other. What is trained or measured already is kept,
     what was stopped goes on, so the command can be given again at any time. The
     table shows all runs in the folder, of whatever seed and budget, and keeps the
     figures that a TABLE.json in it holds of runs whose folders are gone.
     """
+    from tfmeta.reproduction.returns.row import NAME as RETURNS
     from tfmeta.reproduction.table import NAMES, load_table
+
+    if table == RETURNS:
+        from tfmeta.cli.reproduce_returns_job import ReturnsJob
+
+        if from_result is not None and readme is None:
+            raise click.UsageError("--from-result goes with --readme.")
+        job = ReturnsJob(
+            output or Path("reproduced") / RETURNS, names, range(seeds), budget, readme
+        )
+        if list_only:
+            job.list()
+        elif from_result is not None:
+            job.put(from_result)
+        else:
+            job.run(train=not table_only)
+        return
 
     if table is None:
         if not list_only or names:

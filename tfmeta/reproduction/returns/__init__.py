@@ -1,0 +1,1 @@
+"""A table of returns: tasks are environments, and nobody has published numbers."""
