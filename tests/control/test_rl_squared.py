@@ -55,8 +55,13 @@ def test_log_probabilities_are_those_that_are_recomputed(acting, request):
     learner, trajectories, _ = request.getfixturevalue(acting)
     lived = experience_of(trajectories)
     hiddens, _ = learner.policy.read(learner.begin(len(lived.rewards)), lived)
-    outputs = learner.policy.outputs(hiddens)
-    found = distribution_of(learner.family.actions, outputs).log_prob(lived.actions)
+    found = distribution_of(
+        learner.family.actions, learner.policy.outputs(hiddens)
+    ).log_prob(
+        tf.cast(lived.actions, "float64")
+        if learner.family.actions.shape
+        else lived.actions
+    )
     np.testing.assert_allclose(
         found[lived.mask], lived.log_probabilities[lived.mask], atol=1e-6
     )
@@ -135,7 +140,11 @@ def test_the_gradient_is_that_of_central_differences(acting, request):
 def test_learns_to_find_the_better_arm():
     # Four pulls of two arms: 2 by chance, at best 2.27.
     learner = RL2(
-        Bandits(arms=2, horizon=4), episodes=1, units=16, entropy_weight=0.0, seed=0
+        Bandits(arms=2, horizon=4),
+        episodes=1,
+        units=16,
+        entropy_weight=0.0,
+        seed=0,
     )
     learner.compile(keras.optimizers.Adam(0.01))
     history = learner.fit(numbers_of(256), steps_per_epoch=25, epochs=2, verbose=0)
@@ -158,7 +167,7 @@ def test_is_a_function_of_its_seed():
 
 
 def test_comes_back_from_a_file(tmp_path):
-    learner = small(Navigation(horizon=3), gae_lambda=0.5)
+    learner = small(Navigation(horizon=3), gae_lambda=0.5, updates=1)
     learner.compile(keras.optimizers.Adam(1e-3))
     learner.fit(numbers_of(4), steps_per_epoch=1, verbose=0)
     learner.save(tmp_path / "learner.keras")
@@ -168,7 +177,7 @@ def test_comes_back_from_a_file(tmp_path):
     one, other = (who.run_trial(numbers, SEED)[0] for who in (learner, again))
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert again.optimizer.iterations == 4
+    assert again.optimizer.iterations == 1
     again.fit(numbers_of(4), steps_per_epoch=1, verbose=0)
 
 
@@ -176,7 +185,7 @@ def test_trains_in_environments_of_gymnasium():
     family = GymnasiumFamily(
         "CartPole-v1", varied={"length": (0.3, 0.9)}, horizon=6, seed=0
     )
-    learner = small(family, updates=2)
+    learner = small(family, updates=1)
     learner.compile(keras.optimizers.Adam(1e-3))
     history = learner.fit(numbers_of(4), steps_per_epoch=2, verbose=0)
     # Nothing falls in six steps, of two episodes.

@@ -13,7 +13,6 @@ from tfmeta.control.clipped_surrogate import (
     standardized,
     trial_advantages,
 )
-from tfmeta.control.distributions import distribution_of
 from tfmeta.control.experience import Experience, experience_of
 from tfmeta.control.recurrent_policy import Memory, RecurrentPolicy
 from tfmeta.control.task_family import TaskFamily
@@ -185,7 +184,7 @@ class RL2(FewShotLearner):
 
         Returns:
             Logits `(tasks, queries, actions)`, or means and logarithms of standard
-            deviations; see `distribution_of`.
+            deviations; see `tfmeta.control.distributions`.
         """
         self.check_state(state)
         queries = tf.shape(query)[1]
@@ -251,7 +250,7 @@ class RL2(FewShotLearner):
         """
         memory = self.begin(tf.shape(lived.rewards)[0])
         hiddens, _ = self.policy.read(memory, lived)
-        chances = distribution_of(self.family.actions, self.policy.outputs(hiddens))
+        chances = self.policy.distribution(hiddens)
         values = self.policy.values(hiddens)
         rewards = tf.cast(lived.rewards, values.dtype)
         advantages = tf.stop_gradient(
@@ -265,7 +264,7 @@ class RL2(FewShotLearner):
         )
         targets = tf.stop_gradient(advantages + values)
         surrogate = clipped_surrogate(
-            chances.log_prob(lived.actions),
+            self.policy.log_prob(chances, lived.actions),
             lived.log_probabilities,
             standardized(advantages, lived.mask),
             lived.mask,
