@@ -53,6 +53,7 @@ def test_behind_the_end_is_nothing():
             lambda seen: Categorical(tf.concat([seen, 1 - seen], -1)),
             trajectories=2,
             seed=SEED,
+            dtype=tf.float64,
         )
     )()
     for task, length in enumerate((2, 3, 5)):

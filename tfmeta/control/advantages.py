@@ -89,11 +89,20 @@ def normalized(advantages: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
     Returns:
         The same shape, 0 where the mask is False.
     """
-    centred = tf.where(
-        mask, advantages - masked_mean(advantages, mask)[:, None, None], 0
-    )
-    variance = masked_mean(centred**2, mask)
-    return centred / (tf.sqrt(variance) + _TINY)[:, None, None]
+    centred = advantages - masked_mean(advantages, mask)[:, None, None]
+    scaled = centred / (spread(advantages, mask) + _TINY)[:, None, None]
+    return tf.where(mask, scaled, tf.zeros_like(scaled))
+
+
+def spread(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:
+    """Standard deviation over the real steps of a task, `(tasks,)`.
+
+    Args:
+        values: `(tasks, trajectories, steps)`.
+        mask: The same shape, bool.
+    """
+    centred = values - masked_mean(values, mask)[:, None, None]
+    return tf.sqrt(masked_mean(centred**2, mask))
 
 
 def masked_mean(values: tf.Tensor, mask: tf.Tensor) -> tf.Tensor:

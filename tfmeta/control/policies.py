@@ -20,7 +20,7 @@ from tfmeta.control.distributions import (
 from tfmeta.seeds import spawn_seeds
 
 Activation = Literal["relu", "tanh"]
-_ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh}
+ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh}
 LOG_DEVIATION = "log_deviation"
 
 
@@ -116,7 +116,7 @@ class Policy:
             rows = tf.matmul(rows, weights[f"kernel_{layer}"])
             rows += bias[:, tf.newaxis] if own else bias
             if layer + 1 < layers:
-                rows = _ACTIVATIONS[self.activation](rows)
+                rows = ACTIVATIONS[self.activation](rows)
         if self.actions.kind == "continuous":
             rows = self._with_deviations(rows, weights[LOG_DEVIATION], own)
         outputs = tf.reshape(rows, tf.concat([leading, [self.outputs]], axis=0))
