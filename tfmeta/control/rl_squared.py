@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfmeta.control.arguments import above_zero, fraction
 from tfmeta.control.clipped_surrogate import (
     clipped_surrogate,
     masked_mean,
@@ -15,11 +17,12 @@ from tfmeta.control.clipped_surrogate import (
 )
 from tfmeta.control.experience import Experience, experience_of
 from tfmeta.control.recurrent_policy import Memory, RecurrentPolicy
-from tfmeta.control.task_family import TaskFamily
+from tfmeta.control.task_family import TaskFamily, TaskParameters
 from tfmeta.control.trajectories import Trajectories
 from tfmeta.control.trials import run_trial
 from tfmeta.episodes.arguments import check_count
-from tfmeta.learners import FewShotLearner
+from tfmeta.finite import all_finite
+from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.run_checks import evenly_shared
 from tfmeta.signatures.example_spec import ExampleSpec
 
@@ -38,13 +41,15 @@ class RL2(FewShotLearner):
     learns to find out what the task is. At test no weight changes: `adapt` reads
     episodes into the memory.
 
-    A batch of `fit` is int64 `(tasks,)`, numbers of tasks; trials are run inside
-    `train_step`. Where the paper has trust regions (TRPO) and a recurrent baseline
-    beside the policy, there is the clipped surrogate (PPO, Schulman et al. 2017) with
-    any optimizer of Keras, and values from the policy's own hidden state: a trust
-    region needs products with the Fisher matrix through the whole trial, ten or more a
-    step, for the same bound on how far a step goes. With `updates=1` it is advantage
-    actor-critic.
+    A batch is `({"task_numbers": int64 (tasks,)},)`, as `ControlTasks` gives it; trials
+    are run inside `train_step`. An update whose gradient is not finite is refused, and
+    those of the same trials behind it: all metrics are then NaN.
+
+    Where the paper has trust regions (TRPO) and a recurrent baseline beside the policy,
+    there is the clipped surrogate (PPO, Schulman et al. 2017) with any optimizer of
+    Keras, and values from the policy's own hidden state: a trust region needs products
+    with the Fisher matrix through the whole trial, ten or more a step, for the same
+    bound on how far a step goes. With `updates=1` it is advantage actor-critic.
 
     Args:
         family: Tasks that are environments.
@@ -64,13 +69,15 @@ class RL2(FewShotLearner):
     Example:
 
     ```python
-    learner = RL2(Bandits(arms=5, horizon=10), episodes=1, seed=0)
+    family = tfmeta.control.Bandits(arms=5, horizon=10)
+    learner = RL2(family, episodes=1, seed=0)
     learner.compile(keras.optimizers.Adam(1e-3))
-    numbers = tf.data.Dataset.range(1_000_000).batch(1024, drop_remainder=True)
-    learner.fit(numbers, epochs=1)
+    tasks = tfmeta.control.ControlTasks(family, tasks=1024)
+    learner.fit(tasks, steps_per_epoch=100)
     ```
     """
 
+    task = "control"
     encoder_arguments = ()
     labelled_support = False
 
@@ -92,11 +99,11 @@ class RL2(FewShotLearner):
         self.episodes = check_count("episodes", episodes, 1)
         self.units = check_count("units", units, 1)
         self.updates = check_count("updates", updates, 1)
-        self.gamma = _checked("gamma", gamma, 1)
-        self.gae_lambda = _checked("gae_lambda", gae_lambda, 1)
-        self.clip = _checked("clip", clip, float("inf"))
-        self.entropy_weight = _checked("entropy_weight", entropy_weight, float("inf"))
-        self.value_weight = _checked("value_weight", value_weight, float("inf"))
+        self.gamma = fraction("gamma", gamma)
+        self.gae_lambda = fraction("gae_lambda", gae_lambda)
+        self.clip = above_zero("clip", clip)
+        self.entropy_weight = _weight("entropy_weight", entropy_weight)
+        self.value_weight = _weight("value_weight", value_weight)
         super().__init__(None, **kwargs)
         self.family = family
         self.fixed_ways = family.actions.size
@@ -113,10 +120,8 @@ class RL2(FewShotLearner):
             dtype=self.variable_dtype,
         )
         self.supports_jit = getattr(family, "supports_jit", True)
-        self.measured = {
-            name: keras.metrics.Mean(name=name)
-            for name in ("loss", "return", "entropy")
-        }
+        names = ("loss", "return", "entropy")
+        self.means = [keras.metrics.Mean(name=name) for name in names]
 
     def begin(self, tasks: Any = 1) -> Memory:
         """The state of tasks of which nothing is known, an int or an int32 scalar."""
@@ -194,53 +199,80 @@ class RL2(FewShotLearner):
         return tf.reshape(outputs, [tf.shape(query)[0], queries, outputs.shape[-1]])
 
     def run_trial(
-        self, numbers: tf.Tensor, seed: tf.Tensor, *, episodes: int | None = None
+        self,
+        tasks: TaskParameters,
+        state: Memory | None,
+        seed: tf.Tensor,
+        *,
+        trajectories: int | None = None,
     ) -> tuple[Trajectories, Memory]:
-        """Acts in tasks of which it knows nothing, and remembers.
+        """Acts in episodes of every task, one after the other, and remembers.
 
         Args:
-            numbers: Int64 `(tasks,)`, of the tasks.
-            seed: Int32 `(2,)`, of all that is drawn.
-            episodes: How many, by default those of a trial.
+            tasks: Of `family.tasks`.
+            state: As for `adapt`; `None` where nothing is known.
+            seed: Int32 `(2,)`, of `tf.random.stateless_*`.
+            trajectories: Episodes, by default those of a trial.
 
         Returns:
-            What happened, and what is remembered then.
+            What happened, in the order in which it did, and what is remembered then.
         """
-        tasks = self.family.tasks(numbers)
-        known = numbers.shape[0]
-        memory = self.begin(tf.shape(numbers)[0] if known is None else known)
-        count = self.episodes if episodes is None else episodes
-        return run_trial(self.family, tasks, self.policy, memory, count, seed)
+        if state is None:
+            some = next(iter(tasks.values()))
+            known = some.shape[0]
+            state = self.begin(tf.shape(some)[0] if known is None else known)
+        count = trajectories or self.episodes
+        return run_trial(self.family, tasks, self.policy, state, count, seed)
 
-    def episode_logits(self, inputs: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """What it chose from in a trial of each task, `(tasks, steps, outputs)`."""
-        lived = experience_of(self.run_trial(inputs, self._seed(_TEST))[0])
-        memory = self.begin(tf.shape(inputs)[0])
-        return self.policy.outputs(self.policy.read(memory, lived)[0])
+    def roll_out(
+        self,
+        tasks: TaskParameters,
+        state: Memory | None,
+        seed: tf.Tensor,
+        *,
+        trajectories: int | None = None,
+    ) -> Trajectories:
+        """What happened in `run_trial`."""
+        return self.run_trial(tasks, state, seed, trajectories=trajectories)[0]
+
+    def episode_logits(
+        self, inputs: Mapping[str, tf.Tensor], *, training: bool = False
+    ) -> tf.Tensor:
+        """Distributions at `inputs["query"]`, after a trial."""
+        numbers = tf.cast(inputs["task_numbers"], tf.int64)
+        tasks, seed = self.family.tasks(numbers), self._seed(_TEST, numbers[:1])
+        state = self.run_trial(tasks, None, seed)[1]
+        return self.predict_query(state, inputs["query"])
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Runs a trial of each task of a batch, and makes `updates` steps on them."""
-        numbers, _, _ = keras.utils.unpack_x_y_sample_weight(
+        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(
             evenly_shared(data, training=True)
         )
-        trajectories, _ = self.run_trial(numbers, self._seed(_TRAIN))
-        lived = experience_of(trajectories)
+        tasks = self.family.tasks(inputs["task_numbers"])
+        seed = self._seed(_TRAIN, self.optimizer.iterations)
+        lived = experience_of(self.roll_out(tasks, None, seed))
+        variables = self.trainable_variables
+        sound = tf.constant(True)
         for _ in range(self.updates):
             with tf.GradientTape() as tape:
                 loss, entropy = self.trial_loss(lived)
                 scaled = self.optimizer.scale_loss(loss)
-            variables = self.trainable_variables
-            self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        return self._measure(lived, loss, entropy)
+            gradients = tape.gradient(scaled, variables)
+            sound &= all_finite([loss, *gradients])
+            self._follow(sound, gradients, variables)
+        return self._measured(lived, loss, entropy, sound)
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        """The return of a trial of each task, always of the same draws."""
-        numbers, _, _ = keras.utils.unpack_x_y_sample_weight(
+        """The return of a trial of each task, of a seed of its batch."""
+        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(
             evenly_shared(data, training=False)
         )
-        trajectories, _ = self.run_trial(numbers, self._seed(_TEST))
-        lived = experience_of(trajectories)
-        return self._measure(lived, *self.trial_loss(lived))
+        numbers = tf.cast(inputs["task_numbers"], tf.int64)
+        seed = self._seed(_TEST, tf.reduce_sum(numbers))
+        lived = experience_of(self.roll_out(self.family.tasks(numbers), None, seed))
+        loss, entropy = self.trial_loss(lived)
+        return self._measured(lived, loss, entropy, all_finite([loss, entropy]))
 
     def trial_loss(self, lived: Experience) -> tuple[tf.Tensor, tf.Tensor]:
         """What is minimised, recomputed through all that was lived, and the entropy.
@@ -318,23 +350,51 @@ class RL2(FewShotLearner):
                 f"parts {', '.join(sorted(wanted))}. Received: {received}"
             )
 
-    def _seed(self, stream: int) -> tf.Tensor:
-        """Of a training step, or of all tests."""
-        root = tf.constant([0 if self.seed is None else self.seed, stream], tf.int64)
-        step = tf.constant(0, tf.int64)
-        if stream == _TRAIN:
-            step = tf.cast(self.optimizer.iterations, tf.int64)
-        return tf.random.fold_in(root, step, alg="philox")
+    def check_inputs(self, inputs: Any) -> None:
+        """Refuses what does not hold numbers of tasks."""
+        if not isinstance(inputs, Mapping) or "task_numbers" not in inputs:
+            received = ", ".join(inputs) if isinstance(inputs, Mapping) else None
+            raise ValueError(
+                '`inputs` must be a dict of "task_numbers", as ControlTasks gives it. '
+                f"Received: {received or f'a {type(inputs).__name__}'}"
+            )
 
-    def _measure(
-        self, lived: Experience, loss: tf.Tensor, entropy: tf.Tensor
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Those of `train_step`; there are no labels that others could be of."""
+        return list(self.means)
+
+    def _seed(self, stream: int, number: Any) -> tf.Tensor:
+        """Of a step by its number; both halves of it count."""
+        root = tf.constant([(self.seed or 0) % 2**31, stream], tf.int32)
+        number = tf.reshape(tf.cast(number, tf.int64), [])
+        low, high = tf.unstack(tf.bitcast(number, tf.int32))
+        root = tf.random.fold_in(root, low, alg="philox")
+        return tf.random.fold_in(root, high, alg="philox")
+
+    def _follow(self, sound: tf.Tensor, gradients: Any, variables: Any) -> None:
+        """A step of the optimizer, where it is sound."""
+
+        def follow() -> tf.Tensor:
+            self.optimizer.apply(gradients, variables)
+            return tf.constant(0)
+
+        self.optimizer.build(variables)
+        tf.cond(sound, follow, lambda: tf.constant(0))
+
+    def _measured(
+        self,
+        lived: Experience,
+        loss: tf.Tensor,
+        entropy: tf.Tensor,
+        sound: tf.Tensor,
     ) -> dict[str, Any]:
-        """Means of an epoch."""
-        totals = tf.reduce_sum(lived.rewards, axis=1)
-        self.measured["loss"].update_state(loss)
-        self.measured["entropy"].update_state(entropy)
-        self.measured["return"].update_state(totals)
-        return {name: metric.result() for name, metric in self.measured.items()}
+        """The means since the epoch began, NaN where a step was refused."""
+        total = tf.reduce_mean(tf.reduce_sum(lived.rewards, axis=1))
+        for metric, value in zip(self.means, (loss, total, entropy), strict=True):
+            nan = tf.constant(float("nan"), value.dtype)
+            metric.update_state(tf.where(sound, value, nan))
+        return {metric.name: metric.result() for metric in self.means}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, serialized."""
@@ -353,12 +413,10 @@ class RL2(FewShotLearner):
         return super().from_config({**config, "family": family}, custom_objects)
 
 
-def _checked(name: str, value: float, most: float) -> float:
-    """A number from 0 to another."""
-    # Also false for NaN.
-    if not 0 <= value <= most or value == float("inf"):
-        bound = "of at least 0" if most == float("inf") else f"from 0 to {most}"
+def _weight(name: str, value: float) -> float:
+    """Returns `value` as a float when it is at least 0 and finite."""
+    if not 0 <= value < float("inf"):
         raise ValueError(
-            f"`{name}` must be a number {bound}. Received: {name}={value!r}"
+            f"`{name}` must be at least 0 and finite. Received: {name}={value!r}"
         )
     return float(value)
