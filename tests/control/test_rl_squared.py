@@ -171,13 +171,17 @@ def test_learns_to_find_the_better_arm():
 
 def test_is_a_function_of_its_seed():
     weights = []
-    for seed in (0, 0, 1):
-        learner = small(seed=seed, updates=1)
+    for _ in range(2):
+        learner = small(updates=1)
         learner.compile(keras.optimizers.SGD(0.1))
         learner.fit(numbers_of(learner, 4), steps_per_epoch=2, verbose=0)
         weights.append(np.concatenate([w.numpy().ravel() for w in learner.weights]))
-    np.testing.assert_array_equal(weights[0], weights[1])
-    assert np.any(weights[0] != weights[2])
+    np.testing.assert_array_equal(*weights)
+    other = small(seed=1)
+    for stream in (0, 1):
+        assert np.any(learner.seed_of(stream, 5) != other.seed_of(stream, 5))
+        assert np.any(learner.seed_of(stream, 5) != learner.seed_of(stream, 5 + 2**32))
+    assert np.any(learner.seed_of(0, 5) != learner.seed_of(1, 5))
 
 
 def test_comes_back_from_a_file(tmp_path):
