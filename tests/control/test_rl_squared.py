@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from tfmeta.control.bandits import Bandits
+from tfmeta.control.control_tasks import ControlTasks
 from tfmeta.control.distributions import distribution_of
 from tfmeta.control.experience import experience_of
 from tfmeta.control.gymnasium_family import GymnasiumFamily
@@ -16,8 +17,17 @@ from tfmeta.finite import all_finite
 SEED = tf.constant([1, 2])
 
 
-def numbers_of(tasks):
-    return tf.data.Dataset.range(10**6).batch(tasks, drop_remainder=True)
+def numbers_of(learner, tasks):
+    return ControlTasks(learner.family, tasks=tasks)
+
+
+def trial(learner, tasks):
+    @tf.function
+    def act():
+        parameters = learner.family.tasks(tf.range(tasks, dtype=tf.int64))
+        return learner.run_trial(parameters, None, SEED)
+
+    return act()
 
 
 def small(family=None, **options):
@@ -29,15 +39,13 @@ def small(family=None, **options):
 def navigating():
     """A learner of real actions, and what it did; an episode may end before another."""
     learner = small(Navigation(horizon=4, goal_range=0.05), dtype="float64")
-    run = tf.function(lambda: learner.run_trial(tf.range(30, dtype=tf.int64), SEED))
-    return learner, *run()
+    return learner, *trial(learner, 30)
 
 
 @pytest.fixture(scope="module")
 def pulling():
     learner = small(dtype="float64")
-    run = tf.function(lambda: learner.run_trial(tf.range(5, dtype=tf.int64), SEED))
-    return learner, *run()
+    return learner, *trial(learner, 5)
 
 
 @pytest.mark.parametrize("acting", ["navigating", "pulling"])
@@ -55,8 +63,13 @@ def test_log_probabilities_are_those_that_are_recomputed(acting, request):
     learner, trajectories, _ = request.getfixturevalue(acting)
     lived = experience_of(trajectories)
     hiddens, _ = learner.policy.read(learner.begin(len(lived.rewards)), lived)
-    outputs = learner.policy.outputs(hiddens)
-    found = distribution_of(learner.family.actions, outputs).log_prob(lived.actions)
+    found = distribution_of(
+        learner.family.actions, learner.policy.outputs(hiddens)
+    ).log_prob(
+        tf.cast(lived.actions, "float64")
+        if learner.family.actions.shape
+        else lived.actions
+    )
     np.testing.assert_allclose(
         found[lived.mask], lived.log_probabilities[lived.mask], atol=1e-6
     )
@@ -135,53 +148,77 @@ def test_the_gradient_is_that_of_central_differences(acting, request):
 def test_learns_to_find_the_better_arm():
     # Four pulls of two arms: 2 by chance, at best 2.27.
     learner = RL2(
-        Bandits(arms=2, horizon=4), episodes=1, units=16, entropy_weight=0.0, seed=0
+        Bandits(arms=2, horizon=4),
+        episodes=1,
+        units=16,
+        entropy_weight=0.0,
+        seed=0,
     )
     learner.compile(keras.optimizers.Adam(0.01))
-    history = learner.fit(numbers_of(256), steps_per_epoch=25, epochs=2, verbose=0)
+    history = learner.fit(
+        numbers_of(learner, 256), steps_per_epoch=25, epochs=2, verbose=0
+    )
     assert set(history.history) == {"loss", "return", "entropy"}
-    found = learner.evaluate(numbers_of(2000), steps=1, verbose=0, return_dict=True)
-    again = learner.evaluate(numbers_of(2000), steps=1, verbose=0, return_dict=True)
+    found = learner.evaluate(
+        numbers_of(learner, 2000), steps=1, verbose=0, return_dict=True
+    )
+    again = learner.evaluate(
+        numbers_of(learner, 2000), steps=1, verbose=0, return_dict=True
+    )
     assert found["return"] == again["return"] > 2.12
     assert np.isfinite(list(found.values())).all()
 
 
 def test_is_a_function_of_its_seed():
     weights = []
-    for seed in (0, 0, 1):
-        learner = small(seed=seed, updates=1)
+    for _ in range(2):
+        learner = small(updates=1)
         learner.compile(keras.optimizers.SGD(0.1))
-        learner.fit(numbers_of(4), steps_per_epoch=2, verbose=0)
+        learner.fit(numbers_of(learner, 4), steps_per_epoch=2, verbose=0)
         weights.append(np.concatenate([w.numpy().ravel() for w in learner.weights]))
-    np.testing.assert_array_equal(weights[0], weights[1])
-    assert np.any(weights[0] != weights[2])
+    np.testing.assert_array_equal(*weights)
+    other = small(seed=1)
+    for stream in (0, 1):
+        assert np.any(learner.seed_of(stream, 5) != other.seed_of(stream, 5))
+        assert np.any(learner.seed_of(stream, 5) != learner.seed_of(stream, 5 + 2**32))
+    assert np.any(learner.seed_of(0, 5) != learner.seed_of(1, 5))
 
 
 def test_comes_back_from_a_file(tmp_path):
-    learner = small(Navigation(horizon=3), gae_lambda=0.5)
+    learner = small(Navigation(horizon=3), gae_lambda=0.5, updates=1)
     learner.compile(keras.optimizers.Adam(1e-3))
-    learner.fit(numbers_of(4), steps_per_epoch=1, verbose=0)
+    learner.fit(numbers_of(learner, 4), steps_per_epoch=1, verbose=0)
     learner.save(tmp_path / "learner.keras")
     again = keras.saving.load_model(tmp_path / "learner.keras")
     assert again.get_config() == learner.get_config()
-    numbers = tf.range(3, dtype=tf.int64)
-    one, other = (who.run_trial(numbers, SEED)[0] for who in (learner, again))
+    one, other = (trial(who, 3)[0] for who in (learner, again))
     for a, b in zip(one, other, strict=True):
         np.testing.assert_array_equal(a, b)
-    assert again.optimizer.iterations == 4
-    again.fit(numbers_of(4), steps_per_epoch=1, verbose=0)
+    assert again.optimizer.iterations == 1
+    again.fit(numbers_of(learner, 4), steps_per_epoch=1, verbose=0)
 
 
 def test_trains_in_environments_of_gymnasium():
     family = GymnasiumFamily(
         "CartPole-v1", varied={"length": (0.3, 0.9)}, horizon=6, seed=0
     )
-    learner = small(family, updates=2)
+    learner = small(family, updates=1)
     learner.compile(keras.optimizers.Adam(1e-3))
-    history = learner.fit(numbers_of(4), steps_per_epoch=2, verbose=0)
+    history = learner.fit(numbers_of(learner, 4), steps_per_epoch=2, verbose=0)
     # Nothing falls in six steps, of two episodes.
     assert history.history["return"] == [12.0]
     assert all_finite(learner.weights)
+
+
+def test_a_step_that_is_not_finite_is_refused():
+    learner = small(updates=1)
+    learner.compile(keras.optimizers.Adam(1e-3))
+    learner.policy.cell.bias.assign(np.full((2, 24), np.nan))
+    before = [weight.numpy() for weight in learner.weights]
+    history = learner.fit(numbers_of(learner, 4), steps_per_epoch=1, verbose=0)
+    assert np.isnan([value for (value,) in history.history.values()]).all()
+    for weight, was in zip(learner.weights, before, strict=True):
+        np.testing.assert_array_equal(weight, was)
 
 
 def test_states_are_as_declared():
@@ -196,9 +233,10 @@ def test_states_are_as_declared():
     "options, said",
     [
         ({"episodes": 0}, "`episodes` must be an int of at least 1"),
-        ({"gamma": 1.5}, "`gamma` must be a number from 0 to 1"),
-        ({"gae_lambda": float("nan")}, "`gae_lambda` must be a number from 0 to 1"),
-        ({"clip": -1.0}, "`clip` must be a number of at least 0"),
+        ({"gamma": 1.5}, "`gamma` must be from 0 to 1"),
+        ({"gae_lambda": float("nan")}, "`gae_lambda` must be from 0 to 1"),
+        ({"clip": -1.0}, "`clip` must be above 0"),
+        ({"value_weight": -1.0}, "`value_weight` must be at least 0"),
     ],
 )
 def test_refuses_in_one_line(options, said):
@@ -210,5 +248,7 @@ def test_refuses_a_loss_and_a_foreign_state():
     learner = small()
     with pytest.raises(ValueError, match="`loss` must be None"):
         learner.compile("adam", loss="mse")
+    with pytest.raises(ValueError, match="`inputs` must be a dict of"):
+        learner.check_inputs({"numbers": 1})
     with pytest.raises(ValueError, match="`state` must be what `adapt`, `begin`"):
         learner.predict_query({"hidden": tf.zeros([1, 8])}, tf.zeros([1, 1, 1]))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +46,7 @@ class EnvironmentPool:
         self._wrap = wrap
         self._lock = threading.RLock()
         self._vectors: dict[int, Any] = {}
-        self._values: dict[int, list[Mapping[str, float]]] = {}
+        self._values: dict[int, Sequence[Mapping[str, float]]] = {}
         self._turns: dict[int, int] = {}
         self._ended: dict[int, np.ndarray] = {}
         self._last: dict[int, np.ndarray] = {}
@@ -58,7 +59,7 @@ class EnvironmentPool:
             probe.close()
 
     def reset(
-        self, values: list[Mapping[str, float]], seeds: list[int]
+        self, values: Sequence[Mapping[str, float]], seeds: list[int]
     ) -> tuple[int, np.ndarray]:
         """Begins anew in as many environments as there are values.
 
@@ -129,14 +130,14 @@ class EnvironmentPool:
     def _make(self, values: Mapping[str, float]) -> Any:
         return with_flat_observations(self._wrap(self._maker.make(values)))
 
-    def _vector(self, values: list[Mapping[str, float]]) -> Any:
+    def _vector(self, values: Sequence[Mapping[str, float]]) -> Any:
         """The environments with these numbers."""
         from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
         count = len(values)
         if count not in self._vectors:
             self._vectors[count] = SyncVectorEnv(
-                [lambda own=own: self._make(own) for own in values],
+                [functools.partial(self._make, own) for own in values],
                 autoreset_mode=AutoresetMode.NEXT_STEP,
                 # Bounds of observations may follow the numbers.
                 observation_mode="different",

@@ -75,7 +75,8 @@ def _own_limit(env_id: str, arguments: Mapping[str, Any]) -> int:
     environment = gymnasium.make(env_id, disable_env_checker=True, **arguments)
     try:
         _check_is_minigrid(environment)
-        return int(environment.unwrapped.max_steps)
+        limit: Any = environment.get_wrapper_attr("max_steps")
+        return int(limit)
     finally:
         environment.close()
 

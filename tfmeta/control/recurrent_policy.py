@@ -8,6 +8,11 @@ import keras
 import tensorflow as tf
 
 from tfmeta.control.action_space import ActionSpace
+from tfmeta.control.distributions import (
+    Categorical,
+    DiagonalGaussian,
+    distribution_of,
+)
 from tfmeta.control.experience import Experience
 from tfmeta.seeds import spawn_seeds
 
@@ -176,6 +181,18 @@ class RecurrentPolicy(keras.layers.Layer):
             logs = tf.broadcast_to(logs, tf.shape(means))
             means = tf.concat([middle + half * means, logs], axis=-1)
         return _as_before(means, hidden)
+
+    def distribution(self, hidden: tf.Tensor) -> Categorical | DiagonalGaussian:
+        """The same as a distribution."""
+        return distribution_of(self.actions, self.outputs(hidden))
+
+    def log_prob(
+        self, chances: Categorical | DiagonalGaussian, actions: tf.Tensor
+    ) -> tf.Tensor:
+        """Of actions of the environment's dtype, in that of the policy."""
+        if self.actions.kind == "continuous":
+            actions = tf.cast(actions, self.variable_dtype)
+        return chances.log_prob(actions)
 
     def values(self, hidden: tf.Tensor) -> tf.Tensor:
         """What is still to be had, `(...)`, from hidden states `(..., units)`."""

@@ -7,29 +7,23 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.control.arguments import above_zero, fraction
 from tfmeta.control.clipped_surrogate import (
     clipped_surrogate,
     masked_mean,
     standardized,
     trial_advantages,
 )
-from tfmeta.control.distributions import distribution_of
 from tfmeta.control.experience import Experience, experience_of
-from tfmeta.control.recurrent_policy import Memory, RecurrentPolicy
+from tfmeta.control.remembering_policy import TEST, TRAIN, RememberingPolicy
 from tfmeta.control.task_family import TaskFamily
-from tfmeta.control.trajectories import Trajectories
-from tfmeta.control.trials import run_trial
 from tfmeta.episodes.arguments import check_count
-from tfmeta.learners import FewShotLearner
+from tfmeta.finite import all_finite
 from tfmeta.learners.run_checks import evenly_shared
-from tfmeta.signatures.example_spec import ExampleSpec
-
-# Streams of a training step's seed, and of a test's.
-_TRAIN, _TEST = 0, 1
 
 
 @keras.saving.register_keras_serializable(package="tfmeta")
-class RL2(FewShotLearner):
+class RL2(RememberingPolicy):
     """RL²: fast reinforcement learning by slow reinforcement learning.
 
     Duan, Schulman, Chen, Bartlett, Sutskever and Abbeel (2016), *RL²: Fast
@@ -39,13 +33,15 @@ class RL2(FewShotLearner):
     learns to find out what the task is. At test no weight changes: `adapt` reads
     episodes into the memory.
 
-    A batch of `fit` is int64 `(tasks,)`, numbers of tasks; trials are run inside
-    `train_step`. Where the paper has trust regions (TRPO) and a recurrent baseline
-    beside the policy, there is the clipped surrogate (PPO, Schulman et al. 2017) with
-    any optimizer of Keras, and values from the policy's own hidden state: a trust
-    region needs products with the Fisher matrix through the whole trial, ten or more a
-    step, for the same bound on how far a step goes. With `updates=1` it is advantage
-    actor-critic.
+    A batch is `({"task_numbers": int64 (tasks,)},)`, as `ControlTasks` gives it; trials
+    are run inside `train_step`. An update whose gradient is not finite is refused, and
+    those of the same trials behind it: all metrics are then NaN.
+
+    Where the paper has trust regions (TRPO) and a recurrent baseline beside the policy,
+    there is the clipped surrogate (PPO, Schulman et al. 2017) with any optimizer of
+    Keras, and values from the policy's own hidden state: a trust region needs products
+    with the Fisher matrix through the whole trial, ten or more a step, for the same
+    bound on how far a step goes. With `updates=1` it is advantage actor-critic.
 
     Args:
         family: Tasks that are environments.
@@ -65,15 +61,13 @@ class RL2(FewShotLearner):
     Example:
 
     ```python
-    learner = RL2(Bandits(arms=5, horizon=10), episodes=1, seed=0)
+    family = tfmeta.control.Bandits(arms=5, horizon=10)
+    learner = RL2(family, episodes=1, seed=0)
     learner.compile(keras.optimizers.Adam(1e-3))
-    numbers = tf.data.Dataset.range(1_000_000).batch(1024, drop_remainder=True)
-    learner.fit(numbers, epochs=1)
+    tasks = tfmeta.control.ControlTasks(family, tasks=1024)
+    learner.fit(tasks, steps_per_epoch=100)
     ```
     """
-
-    encoder_arguments = ()
-    labelled_support = False
 
     def __init__(
         self,
@@ -90,158 +84,54 @@ class RL2(FewShotLearner):
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        self.episodes = check_count("episodes", episodes, 1)
-        self.units = check_count("units", units, 1)
         self.updates = check_count("updates", updates, 1)
-        self.gamma = _checked("gamma", gamma, 1)
-        self.gae_lambda = _checked("gae_lambda", gae_lambda, 1)
-        self.clip = _checked("clip", clip, float("inf"))
-        self.entropy_weight = _checked("entropy_weight", entropy_weight, float("inf"))
-        self.value_weight = _checked("value_weight", value_weight, float("inf"))
-        super().__init__(None, **kwargs)
-        self.family = family
-        self.fixed_ways = family.actions.size
-        self.seed = seed
-        steps = float(self.episodes * family.horizon)
-        # How many steps count, so that values are numbers of the order of a reward.
-        self.value_scale = min(steps, 1 / max(1 - self.gamma, 1 / steps))
-        self.policy = RecurrentPolicy(
-            family.observation_size,
-            family.actions,
-            self.units,
-            value_scale=self.value_scale,
+        self.gamma = fraction("gamma", gamma)
+        self.gae_lambda = fraction("gae_lambda", gae_lambda)
+        self.clip = above_zero("clip", clip)
+        self.entropy_weight = _weight("entropy_weight", entropy_weight)
+        self.value_weight = _weight("value_weight", value_weight)
+        steps = float(check_count("episodes", episodes, 1) * family.horizon)
+        super().__init__(
+            family,
+            episodes=episodes,
+            units=units,
+            # How many steps count: values are numbers of the order of a reward.
+            value_scale=min(steps, 1 / max(1 - self.gamma, 1 / steps)),
             seed=seed,
-            dtype=self.variable_dtype,
+            **kwargs,
         )
-        self.supports_jit = getattr(family, "supports_jit", True)
-        self.measured = {
-            name: keras.metrics.Mean(name=name)
-            for name in ("loss", "return", "entropy")
-        }
-
-    def begin(self, tasks: Any = 1) -> Memory:
-        """The state of tasks of which nothing is known, an int or an int32 scalar."""
-        return self.policy.begin(tasks)
-
-    def adapt(
-        self,
-        support: Trajectories,
-        support_labels: None = None,
-        *,
-        support_mask: tf.Tensor | None = None,
-        state: Memory | None = None,
-        training: bool = False,
-    ) -> Memory:
-        """Reads episodes, one after the other, from `state` on where there is one.
-
-        Args:
-            support: Of each task whole episodes, in the order in which they were lived.
-            support_labels: `None`.
-            support_mask: `None`: the trajectories have their own.
-            state: What `adapt`, `begin` or `observe` returned.
-            training: As for Keras; without effect.
-        """
-        memory = self.begin(tf.shape(support.rewards)[0]) if state is None else state
-        self.check_state(memory)
-        return self.policy.read(memory, experience_of(support))[1]
-
-    def observe(
-        self,
-        state: Memory,
-        observations: tf.Tensor,
-        actions: tf.Tensor,
-        rewards: tf.Tensor,
-        ended: tf.Tensor,
-    ) -> Memory:
-        """Reads one step of each task, for those who act.
-
-        Args:
-            state: As for `adapt`.
-            observations: Float `(tasks, observation_size)`, of before the step.
-            actions: What was done, `(tasks, *action)`.
-            rewards: Float `(tasks,)`.
-            ended: Bool `(tasks,)`: whether the episode is over.
-        """
-        self.check_state(state)
-        hidden = self.policy.see(state, observations)
-        mask = tf.ones_like(ended, tf.bool)
-        return self.policy.remember(state, hidden, actions, rewards, ended, mask)
-
-    def predict_query(
-        self,
-        state: Memory,
-        query: tf.Tensor,
-        *,
-        query_mask: tf.Tensor | None = None,
-        training: bool = False,
-    ) -> tf.Tensor:
-        """What it would do, each observation as the next after what was read.
-
-        Args:
-            state: As for `adapt`.
-            query: Float `(tasks, queries, observation_size)`.
-            query_mask: Without effect: no query has a part in another.
-            training: As for Keras; without effect.
-
-        Returns:
-            Logits `(tasks, queries, actions)`, or means and logarithms of standard
-            deviations; see `distribution_of`.
-        """
-        self.check_state(state)
-        queries = tf.shape(query)[1]
-        each = {name: tf.repeat(part, queries, axis=0) for name, part in state.items()}
-        rows = tf.reshape(query, [-1, self.family.observation_size])
-        outputs = self.policy.outputs(self.policy.see(each, rows))
-        return tf.reshape(outputs, [tf.shape(query)[0], queries, outputs.shape[-1]])
-
-    def run_trial(
-        self, numbers: tf.Tensor, seed: tf.Tensor, *, episodes: int | None = None
-    ) -> tuple[Trajectories, Memory]:
-        """Acts in tasks of which it knows nothing, and remembers.
-
-        Args:
-            numbers: Int64 `(tasks,)`, of the tasks.
-            seed: Int32 `(2,)`, of all that is drawn.
-            episodes: How many, by default those of a trial.
-
-        Returns:
-            What happened, and what is remembered then.
-        """
-        tasks = self.family.tasks(numbers)
-        known = numbers.shape[0]
-        memory = self.begin(tf.shape(numbers)[0] if known is None else known)
-        count = self.episodes if episodes is None else episodes
-        return run_trial(self.family, tasks, self.policy, memory, count, seed)
-
-    def episode_logits(self, inputs: tf.Tensor, *, training: bool = False) -> tf.Tensor:
-        """What it chose from in a trial of each task, `(tasks, steps, outputs)`."""
-        lived = experience_of(self.run_trial(inputs, self._seed(_TEST))[0])
-        memory = self.begin(tf.shape(inputs)[0])
-        return self.policy.outputs(self.policy.read(memory, lived)[0])
+        names = ("loss", "return", "entropy")
+        self.means = [keras.metrics.Mean(name=name) for name in names]
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """Runs a trial of each task of a batch, and makes `updates` steps on them."""
-        numbers, _, _ = keras.utils.unpack_x_y_sample_weight(
+        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(
             evenly_shared(data, training=True)
         )
-        trajectories, _ = self.run_trial(numbers, self._seed(_TRAIN))
-        lived = experience_of(trajectories)
+        tasks = self.family.tasks(inputs["task_numbers"])
+        seed = self.seed_of(TRAIN, self.optimizer.iterations)
+        lived = experience_of(self.roll_out(tasks, None, seed))
+        variables = self.trainable_variables
+        sound = tf.constant(True)
         for _ in range(self.updates):
             with tf.GradientTape() as tape:
                 loss, entropy = self.trial_loss(lived)
                 scaled = self.optimizer.scale_loss(loss)
-            variables = self.trainable_variables
-            self.optimizer.apply(tape.gradient(scaled, variables), variables)
-        return self._measure(lived, loss, entropy)
+            gradients = tape.gradient(scaled, variables)
+            sound &= all_finite([loss, *gradients])
+            self._follow(sound, gradients, variables)
+        return self._measured(lived, loss, entropy, sound)
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        """The return of a trial of each task, always of the same draws."""
-        numbers, _, _ = keras.utils.unpack_x_y_sample_weight(
+        """The return of a trial of each task, of a seed of its batch."""
+        inputs, _, _ = keras.utils.unpack_x_y_sample_weight(
             evenly_shared(data, training=False)
         )
-        trajectories, _ = self.run_trial(numbers, self._seed(_TEST))
-        lived = experience_of(trajectories)
-        return self._measure(lived, *self.trial_loss(lived))
+        numbers = tf.cast(inputs["task_numbers"], tf.int64)
+        seed = self.seed_of(TEST, tf.reduce_sum(numbers))
+        lived = experience_of(self.roll_out(self.family.tasks(numbers), None, seed))
+        loss, entropy = self.trial_loss(lived)
+        return self._measured(lived, loss, entropy, all_finite([loss, entropy]))
 
     def trial_loss(self, lived: Experience) -> tuple[tf.Tensor, tf.Tensor]:
         """What is minimised, recomputed through all that was lived, and the entropy.
@@ -251,7 +141,7 @@ class RL2(FewShotLearner):
         """
         memory = self.begin(tf.shape(lived.rewards)[0])
         hiddens, _ = self.policy.read(memory, lived)
-        chances = distribution_of(self.family.actions, self.policy.outputs(hiddens))
+        chances = self.policy.distribution(hiddens)
         values = self.policy.values(hiddens)
         rewards = tf.cast(lived.rewards, values.dtype)
         advantages = tf.stop_gradient(
@@ -265,7 +155,7 @@ class RL2(FewShotLearner):
         )
         targets = tf.stop_gradient(advantages + values)
         surrogate = clipped_surrogate(
-            chances.log_prob(lived.actions),
+            self.policy.log_prob(chances, lived.actions),
             lived.log_probabilities,
             standardized(advantages, lived.mask),
             lived.mask,
@@ -276,90 +166,83 @@ class RL2(FewShotLearner):
         loss = surrogate + self.value_weight * masked_mean(errors, lived.mask)
         return loss - self.entropy_weight * entropy, entropy
 
-    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
+    def compile(
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        *,
+        metrics: list | None = None,
+        weighted_metrics: list | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Configures training, as `keras.Model.compile` does.
 
         Args:
             optimizer: As for Keras.
-            **kwargs: As for Keras, without a loss and metrics: what is minimised needs
-                more than logits, see `trial_loss`, and returns are measured.
+            loss: `None`: what is minimised needs more than logits, see `trial_loss`.
+            metrics: `None`: returns are measured.
+            weighted_metrics: Likewise.
+            **kwargs: As for Keras.
 
         Raises:
             ValueError: When there is a loss or a metric.
         """
-        for name in ("loss", "metrics", "weighted_metrics", "loss_weights"):
-            if kwargs.pop(name, None) is not None:
+        given = {"loss": loss, "metrics": metrics, "weighted_metrics": weighted_metrics}
+        for name, value in given.items():
+            if value is not None:
                 raise ValueError(
                     f"`{name}` must be None: RL2 minimises its own, and measures "
-                    f"returns. Received: another `{name}`"
+                    f"returns. Received: {name}={value!r}"
                 )
         keras.Model.compile(self, optimizer=optimizer, loss=None, **kwargs)
 
-    def state_spec(self, ways: int | None) -> dict[str, tf.TensorSpec]:
-        """The memory of one task."""
-        with tf.Graph().as_default():
-            parts = self.begin(1)
-        return {
-            name: tf.TensorSpec(part.shape[1:], part.dtype)
-            for name, part in parts.items()
-        }
+    @property
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """Those of `train_step`; there are no labels that others could be of."""
+        return list(self.means)
 
-    def example_spec(self, input_dtype: str | None = None) -> ExampleSpec:
-        """An observation."""
-        dtype = tf.as_dtype(input_dtype or "float32")
-        return ExampleSpec((self.family.observation_size,), dtype, float_too=False)
+    def _follow(self, sound: tf.Tensor, gradients: Any, variables: Any) -> None:
+        """A step of the optimizer, where it is sound."""
 
-    def check_state(self, state: Any) -> None:
-        """Refuses a state that is not of this learner."""
-        wanted = {"hidden", "action", "reward", "ended"}
-        if not isinstance(state, dict) or set(state) != wanted:
-            received = ", ".join(state) if isinstance(state, dict) else type(state)
-            raise ValueError(
-                "`state` must be what `adapt`, `begin` or `observe` returned, with the "
-                f"parts {', '.join(sorted(wanted))}. Received: {received}"
-            )
+        def follow() -> tf.Tensor:
+            self.optimizer.apply(gradients, variables)
+            return tf.constant(0)
 
-    def _seed(self, stream: int) -> tf.Tensor:
-        """Of a training step, or of all tests."""
-        root = tf.constant([0 if self.seed is None else self.seed, stream], tf.int64)
-        step = tf.constant(0, tf.int64)
-        if stream == _TRAIN:
-            step = tf.cast(self.optimizer.iterations, tf.int64)
-        return tf.random.fold_in(root, step, alg="philox")
+        self.optimizer.build(variables)
+        tf.cond(sound, follow, lambda: tf.constant(0))
 
-    def _measure(
-        self, lived: Experience, loss: tf.Tensor, entropy: tf.Tensor
+    def _measured(
+        self,
+        lived: Experience,
+        loss: tf.Tensor,
+        entropy: tf.Tensor,
+        sound: tf.Tensor,
     ) -> dict[str, Any]:
-        """Means of an epoch."""
-        totals = tf.reduce_sum(lived.rewards, axis=1)
-        self.measured["loss"].update_state(loss)
-        self.measured["entropy"].update_state(entropy)
-        self.measured["return"].update_state(totals)
-        return {name: metric.result() for name, metric in self.measured.items()}
+        """The means since the epoch began, NaN where a step was refused."""
+        total = tf.reduce_mean(tf.reduce_sum(lived.rewards, axis=1))
+        for metric, value in zip(self.means, (loss, total, entropy), strict=True):
+            nan = tf.constant(float("nan"), value.dtype)
+            metric.update_state(tf.where(sound, value, nan))
+        return {metric.name: metric.result() for metric in self.means}
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments, serialized."""
-        names = ("episodes", "units", "gamma", "gae_lambda", "updates", "clip")
-        names += ("entropy_weight", "value_weight", "seed")
-        family = keras.saving.serialize_keras_object(self.family)
-        own = {name: getattr(self, name) for name in names}
-        return {**super().get_config(), **own, "family": family}
-
-    @classmethod
-    def from_config(cls, config: dict, custom_objects: dict | None = None) -> Any:
-        """The learner of a `get_config`."""
-        family = keras.saving.deserialize_keras_object(
-            config["family"], custom_objects=custom_objects
+        names = (
+            "gamma",
+            "gae_lambda",
+            "updates",
+            "clip",
+            "entropy_weight",
+            "value_weight",
         )
-        return super().from_config({**config, "family": family}, custom_objects)
+        own = {name: getattr(self, name) for name in names}
+        return {**super().get_config(), **own}
 
 
-def _checked(name: str, value: float, most: float) -> float:
-    """A number from 0 to another."""
-    # Also false for NaN.
-    if not 0 <= value <= most or value == float("inf"):
-        bound = "of at least 0" if most == float("inf") else f"from 0 to {most}"
+def _weight(name: str, value: float) -> float:
+    """Returns `value` as a float when it is at least 0 and finite."""
+    if not 0 <= value < float("inf"):
         raise ValueError(
-            f"`{name}` must be a number {bound}. Received: {name}={value!r}"
+            f"`{name}` must be at least 0 and finite. Received: {name}={value!r}"
         )
     return float(value)

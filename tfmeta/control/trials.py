@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tensorflow as tf
 
-from tfmeta.control.distributions import distribution_of
 from tfmeta.control.recurrent_policy import Memory, RecurrentPolicy
 from tfmeta.control.task_family import TaskFamily, TaskParameters
 from tfmeta.control.trajectories import Trajectories
@@ -111,13 +110,20 @@ def _run_episode(
     ) -> tuple:
         own = _folded(seed, step + _RESET + 1)
         hidden = policy.see(memory, observations)
-        chances = distribution_of(family.actions, policy.outputs(hidden))
+        chances = policy.distribution(hidden)
         actions = chances.sample(_folded(own, _ACTION))
+        actions = tf.cast(actions, family.actions.dtype)
         there = family.step(tasks, state, actions[:, tf.newaxis], _folded(own, _STEP))
         ends, stops = there.terminated[:, 0], there.truncated[:, 0]
         over = ends | stops | (step + 1 >= family.horizon)
         rewards = tf.where(alive, tf.cast(there.rewards[:, 0], tf.float32), 0.0)
-        parts = (observations, actions, rewards, alive, chances.log_prob(actions))
+        parts = (
+            observations,
+            actions,
+            rewards,
+            alive,
+            policy.log_prob(chances, actions),
+        )
         arrays = [
             array.write(step, tf.ensure_shape(part, array.element_shape))
             for array, part in zip(arrays, parts, strict=True)

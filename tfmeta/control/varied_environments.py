@@ -162,15 +162,15 @@ def _replacing(of: type, values: Mapping[str, float]) -> Any:
     """What makes an environment in whose constructor some attributes are others."""
 
     def set_attribute(self: Any, name: str, value: Any) -> None:
-        of.__setattr__(self, name, values.get(name, value))
+        super(watched, self).__setattr__(name, values.get(name, value))
 
-    watched = type(of.__name__, (of,), {"__setattr__": set_attribute})
+    watched: Any = type(of.__name__, (of,), {"__setattr__": set_attribute})
 
     def make(**arguments: Any) -> Any:
         environment = watched.__new__(watched)
         # Those of the class are never assigned.
         for name, value in values.items():
-            of.__setattr__(environment, name, value)
+            setattr(environment, name, value)
         environment.__init__(**arguments)
         environment.__class__ = of
         return environment
