@@ -32,6 +32,7 @@ class FamilyEntry:
     defaults: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
+_GYMNASIUM = "tfmeta.control.gymnasium_family"
 FAMILIES: dict[str, FamilyEntry] = {
     "navigation": FamilyEntry(
         "tfmeta.control.navigation:Navigation",
@@ -41,11 +42,20 @@ FAMILIES: dict[str, FamilyEntry] = {
         "tfmeta.control.bandits:Bandits", "arms of which one pays best (Duan 2016)"
     ),
     "cartpole": FamilyEntry(
-        "tfmeta.control.cartpole:CartPole",
+        f"{_GYMNASIUM}:GymnasiumFamily",
         "Gymnasium's CartPole, whose pole, gravity and force differ",
+        {
+            "env_id": "CartPole-v1",
+            "varied": {
+                "length": (0.25, 1.5),
+                "gravity": (5.0, 20.0),
+                "force_mag": (5.0, 15.0),
+            },
+            "horizon": 200,
+        },
     ),
     "minigrid": FamilyEntry(
-        "tfmeta.control.minigrid:MiniGrid", "a maze that is the same in every episode"
+        "tfmeta.control.minigrid_family:MiniGridFamily", "a maze that is the same in every episode"
     ),
 }
 
@@ -65,7 +75,7 @@ POLICY_LEARNERS: dict[str, LearnerEntry] = {
         family="control",
     ),
     "rl_squared": LearnerEntry(
-        "tfmeta.control.rl_squared:RLSquared",
+        "tfmeta.control.rl_squared:RL2",
         "RL²",
         "a recurrent policy whose memory spans episodes (Duan 2016)",
         family="control",
@@ -103,8 +113,8 @@ def family_entry(name: str) -> FamilyEntry:
         return FAMILIES[name]
     module, colon, inner = name.partition(":")
     if module == "gym" and inner:
-        path = "tfmeta.control.gymnasium_family:GymnasiumFamily"
-        return FamilyEntry(path, f"{inner} of Gymnasium", {"environment": inner})
+        summary = f"{inner} of Gymnasium"
+        return FamilyEntry(f"{_GYMNASIUM}:GymnasiumFamily", summary, {"env_id": inner})
     if colon and module and inner.isidentifier():
         return FamilyEntry(name, inner)
     raise ValueError(

@@ -14,7 +14,7 @@ from tfmeta.control.arguments import above_zero, fraction, one_of
 from tfmeta.control.distributions import distribution_of_outputs
 from tfmeta.control.policies import ACTIVATIONS, Activation, Policy
 from tfmeta.control.policy_endpoints import policy_endpoints
-from tfmeta.control.rollouts import roll_out
+from tfmeta.control.rollouts import returns, roll_out
 from tfmeta.control.task_family import TaskFamily, TaskParameters
 from tfmeta.control.trajectories import Trajectories
 from tfmeta.episodes.arguments import check_count
@@ -204,6 +204,36 @@ class AdaptedPolicy(FewShotLearner):
             seed=seed,
             dtype=tf.as_dtype(self.variable_dtype),
         )
+
+    def returns_by_update(
+        self,
+        tasks: TaskParameters,
+        seed: tf.Tensor,
+        *,
+        updates: int,
+        trajectories: int,
+        learning_rates: Sequence[float] | None = None,
+    ) -> tf.Tensor:
+        """Mean returns before and after updates, `(updates + 1, tasks)`.
+
+        Args:
+            tasks: Of `family.tasks`.
+            seed: As of `act`.
+            updates: How many.
+            trajectories: Of each task, for each update and each figure.
+            learning_rates: Of each update, by default `inner_learning_rate`.
+        """
+        rates = learning_rates or [self.inner_learning_rate] * updates
+        state, found = None, []
+        for number in range(updates + 1):
+            at = tf.random.fold_in(seed, tf.constant(number), alg="philox")
+            drawn = self.roll_out(tasks, state, at, trajectories=trajectories)
+            found.append(tf.reduce_mean(returns(drawn), axis=1))
+            if number < updates:
+                state = self.adapt(
+                    drawn, None, state=state, learning_rate=rates[number]
+                )
+        return tf.stack(found)
 
     def check_inputs(self, inputs: Any) -> None:
         """Refuses what does not hold numbers of tasks.

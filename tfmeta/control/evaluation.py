@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from tfmeta.control.adapted_policy import AdaptedPolicy
-from tfmeta.control.rollouts import returns
 from tfmeta.episodes.arguments import check_count
 from tfmeta.finite_checks import check_finite
 
@@ -16,7 +15,7 @@ _STREAM = 0x6576
 
 
 def returns_by_update(
-    learner: AdaptedPolicy,
+    learner: Any,
     task_numbers: np.ndarray | tf.Tensor | Sequence[int],
     *,
     updates: int = 3,
@@ -30,7 +29,8 @@ def returns_by_update(
     from; no update is counted on what it has learned from.
 
     Args:
-        learner: Whose policy is adapted.
+        learner: Whose policy is adapted. Of one that remembers, an update is an episode
+            that it has lived through, and trajectories are trials.
         task_numbers: Int64 `(tasks,)`.
         updates: How many.
         trajectories: Of each task, for each update and each figure.
@@ -47,31 +47,26 @@ def returns_by_update(
     """
     updates = check_count("updates", updates, 0)
     trajectories = check_count("trajectories", trajectories, 1)
-    rates = [learner.inner_learning_rate] * updates
+    rates: dict[str, Any] = {}
     if learning_rates is not None:
-        rates = list(learning_rates)
-    if len(rates) != updates:
-        raise ValueError(
-            f"`learning_rates` must be one of each of {updates} updates. Received: "
-            f"{len(rates)}"
-        )
+        if len(learning_rates) != updates:
+            raise ValueError(
+                f"`learning_rates` must be one of each of {updates} updates. Received: "
+                f"{len(learning_rates)}"
+            )
+        rates["learning_rates"] = list(learning_rates)
     numbers = tf.cast(tf.convert_to_tensor(task_numbers), tf.int64)
     own = tf.constant([check_count("seed", seed, 0) % 2**31, _STREAM], tf.int32)
 
     @tf.function
     def measured(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
-        tasks = learner.family.tasks(numbers)
-        state = None
-        found = []
-        for number in range(updates + 1):
-            at = tf.random.fold_in(seed, tf.constant(number), alg="philox")
-            drawn = learner.roll_out(tasks, state, at, trajectories=trajectories)
-            found.append(tf.reduce_mean(returns(drawn), axis=1))
-            if number < updates:
-                state = learner.adapt(
-                    drawn, None, state=state, learning_rate=rates[number]
-                )
-        return tf.stack(found)
+        return learner.returns_by_update(
+            learner.family.tasks(numbers),
+            seed,
+            updates=updates,
+            trajectories=trajectories,
+            **rates,
+        )
 
     values = measured(numbers, own).numpy().astype(np.float64)
     check_finite("returns", values)

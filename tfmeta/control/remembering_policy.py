@@ -11,11 +11,14 @@ import tensorflow as tf
 from tfmeta.control.distributions import distribution_of
 from tfmeta.control.experience import experience_of
 from tfmeta.control.recurrent_policy import Memory, RecurrentPolicy
+from tfmeta.control.policy_endpoints import remembering_endpoints
+from tfmeta.control.rollouts import returns
 from tfmeta.control.task_family import TaskFamily, TaskParameters
 from tfmeta.control.trajectories import Trajectories
 from tfmeta.control.trials import run_trial
 from tfmeta.episodes.arguments import check_count
 from tfmeta.learners.base import FewShotLearner
+from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 
 # Streams of what is drawn.
@@ -196,6 +199,31 @@ class RememberingPolicy(FewShotLearner):
         """What happened in `run_trial`."""
         return self.run_trial(tasks, state, seed, trajectories=trajectories)[0]
 
+    def returns_by_update(
+        self,
+        tasks: TaskParameters,
+        seed: tf.Tensor,
+        *,
+        updates: int,
+        trajectories: int,
+    ) -> tf.Tensor:
+        """Mean returns of the episodes of trials, `(updates + 1, tasks)`.
+
+        Args:
+            tasks: Of `family.tasks`.
+            seed: Int32 `(2,)`, of `tf.random.stateless_*`.
+            updates: Episodes before the last one.
+            trajectories: Trials of each task, each with a memory of its own.
+        """
+        each = {name: tf.repeat(p, trajectories, axis=0) for name, p in tasks.items()}
+        drawn = self.roll_out(each, None, seed, trajectories=updates + 1)
+        found = tf.reshape(returns(drawn), [-1, trajectories, updates + 1])
+        return tf.transpose(tf.reduce_mean(found, axis=1))
+
+    def endpoints(self, examples: ExampleSpec) -> list[Endpoint]:
+        """`begin`, `act` and `observe`, see `remembering_endpoints`."""
+        return remembering_endpoints(self)
+
     def episode_logits(
         self, inputs: Mapping[str, tf.Tensor], *, training: bool = False
     ) -> tf.Tensor:
@@ -205,7 +233,7 @@ class RememberingPolicy(FewShotLearner):
         state = self.run_trial(tasks, None, seed)[1]
         return self.predict_query(state, inputs["query"])
 
-    def state_spec(self, ways: int | None) -> dict[str, tf.TensorSpec]:
+    def state_spec(self, ways: int | None = None) -> dict[str, tf.TensorSpec]:
         """The memory of one task."""
         with tf.Graph().as_default():
             parts = self.begin(1)

@@ -100,7 +100,7 @@ class RL2(RememberingPolicy):
             seed=seed,
             **kwargs,
         )
-        names = ("loss", "return", "entropy")
+        names = ("loss", "return_after", "entropy")
         self.means = [keras.metrics.Mean(name=name) for name in names]
 
     def train_step(self, data: Any) -> dict[str, Any]:
