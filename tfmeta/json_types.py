@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import types
 import typing
@@ -81,20 +82,23 @@ def _problems(value: Any, wanted: Any, place: str) -> Iterator[tuple[str, str, s
     elif not _is_plainly(value, wanted, origin):
         yield place, _in_words(wanted), shown(value)
     elif typing.is_typeddict(wanted):
-        hints = typing.get_type_hints(wanted)
-        for key, hint in hints.items():
+        for key, hint in _hints(wanted).items():
             at = f"{place}.{key}" if place else key
             if key in value:
                 yield from _problems(value[key], hint, at)
             elif key in wanted.__required_keys__:
                 yield at, f"there, {_in_words(hint)}", "nothing"
-    elif origin is list:
+    elif origin is list and parts[0] is not Any:
         for number, part in enumerate(value):
             yield from _problems(part, parts[0], f"{place}[{number}]")
     elif origin is dict:
         for key, part in value.items():
             at = shown(key)[1:-1]
             yield from _problems(part, parts[1], f"{place}.{at}" if place else at)
+
+
+# Requests are checked by the same types again and again.
+_hints = functools.cache(typing.get_type_hints)
 
 
 def _of_union(
@@ -131,9 +135,7 @@ def _in_words(wanted: Any) -> str:
     if wanted is Any:
         return "anything"
     if typing.is_typeddict(wanted):
-        keys = [
-            k for k in typing.get_type_hints(wanted) if k in wanted.__required_keys__
-        ]
+        keys = [k for k in _hints(wanted) if k in wanted.__required_keys__]
         return f"a mapping with {', '.join(keys)}" if keys else "a mapping"
     kind = types.NoneType if wanted is None else origin or wanted
     return _WORDS[kind]

@@ -35,6 +35,15 @@ def test_a_name_of_another_machine_is_not_asked_for(call, gallery):
     assert "--host" in done.usage_error and "an IP address" in done.usage_error
 
 
+def test_a_key_that_others_may_write_is_refused(call, gallery, tmp_path):
+    file = tmp_path / "key"
+    file.write_text("a key of more than sixteen characters".replace(" ", "-"))
+    for mode in (0o602, 0o620):
+        file.chmod(mode)
+        done = call("serve", gallery, "--key-file", file)
+        assert "--key-file" in done.error and "nobody else may write" in done.error
+
+
 def test_a_key_that_is_none_is_refused_and_not_shown(
     call, gallery, tmp_path, monkeypatch
 ):

@@ -1,3 +1,4 @@
+import asyncio
 import threading
 
 import numpy as np
@@ -139,3 +140,46 @@ def test_who_is_out_of_time_is_told_so_and_not_worked_on(batcher):
     assert isinstance(found[0], Refusal) and found[0].status == 503
     batcher.close()
     assert not asked
+
+
+def test_an_event_loop_gets_the_same_answers(batcher, batches):
+    gate = Gate(doubled)
+    first, _ = in_threads(lambda: batcher.call("gate", gate, {"x": np.zeros(1)}))
+    assert gate.entered.wait(30)
+
+    def careful(rows):
+        if (rows["x"] < 0).any():
+            raise ValueError("negative")
+        return doubled(rows)
+
+    async def ask_all():
+        asked = [
+            asyncio.create_task(batcher.ask("one", careful, {"x": part}))
+            for part in (np.ones(2), np.arange(20), -np.ones(1))
+        ]
+        await asyncio.sleep(0)
+        gate.open.set()
+        return await asyncio.gather(*asked, return_exceptions=True)
+
+    one, large, negative = asyncio.run(ask_all())
+    first[0].join()
+    assert one["y"].tolist() == [2, 2]
+    assert large["y"].tolist() == [2 * n for n in range(20)]
+    assert str(negative) == "negative"
+    assert max(rows for rows, _ in batches) <= 8
+
+
+def test_an_event_loop_is_told_that_the_time_is_over(batcher):
+    gate = Gate(doubled)
+    first, _ = in_threads(lambda: batcher.call("gate", gate, {"x": np.zeros(1)}))
+    assert gate.entered.wait(30)
+
+    async def late():
+        deadline.set_deadline(0.01)
+        return await batcher.ask("late", doubled, {"x": np.ones(1)})
+
+    with pytest.raises(Refusal) as refused:
+        asyncio.run(late())
+    gate.open.set()
+    first[0].join()
+    assert refused.value.status == 503

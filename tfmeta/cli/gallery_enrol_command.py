@@ -120,7 +120,7 @@ def enrol(
     before = _version(gallery)
     try:
         new = job.enrol()
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         if _version(gallery) == before:
             say("Nothing was enrolled.", err=True)
         raise

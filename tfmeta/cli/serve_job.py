@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import os
+import stat
 from pathlib import Path
 
 import click
@@ -100,6 +101,13 @@ class ServeJob:
 
         if self.key_file is not None:
             with self.key_file.open("rb") as file:
+                mode = os.fstat(file.fileno()).st_mode
+                # Who else may read it is up to whoever mounts secrets.
+                if os.name == "posix" and mode & (stat.S_IWGRP | stat.S_IWOTH):
+                    raise ValueError(
+                        f"`key_file` {self.key_file} must be a file that nobody else "
+                        f"may write. Received: one of mode {stat.filemode(mode)}"
+                    )
                 content = file.read(_MOST_BYTES)
             key = content.decode("utf-8", "replace")
             return check_key(key, f"`key_file` {self.key_file}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -101,7 +102,7 @@ class RunAnswers:
             for name, examples in support.items()
         }
         asked: list[Example] = [query.reshape(query.shape[:rank])]
-        ranking = self._model.classify_task(given, asked, len(support))
+        ranking = asyncio.run(self._model.classify_task(given, asked, len(support)))
         found = dict(zip(ranking.class_names[0], ranking.probabilities[0], strict=True))
         return {name: found[name] for name in support}
 

@@ -15,7 +15,7 @@ from tfmeta.serving.limits import Limits
 from tfmeta.serving.model import EnrolledClasses, Model, Ranking, cannot
 
 
-def embed(
+async def embed(
     model: Model, body: dict[str, Any], limits: Limits
 ) -> tuple[dict[str, Any], int]:
     """The answer of `POST /embed`, and of how many examples it is.
@@ -24,19 +24,19 @@ def embed(
         Refusal, ValueError, OSError: When there is none.
     """
     examples = asked_examples(body, model, limits)
-    embeddings = model.embed(examples).tolist()
+    embeddings = (await model.embed(examples)).tolist()
     return {"model": _about(model), "embeddings": embeddings}, len(examples)
 
 
-def classify(
+async def classify(
     model: Model, body: dict[str, Any], limits: Limits
 ) -> tuple[dict[str, Any], int]:
     """The answer of `POST /classify`; as `embed`."""
     asked = asked_classification(body, model, limits)
     if asked.support is None:
-        ranking = model.classify(asked.examples, asked.top)
+        ranking = await model.classify(asked.examples, asked.top)
     else:
-        ranking = model.classify_task(
+        ranking = await model.classify_task(
             asked.support, asked.examples, asked.top, open_set=asked.open_set
         )
     answer = {
@@ -47,7 +47,7 @@ def classify(
     return answer, len(asked.examples)
 
 
-def change_classes(
+async def change_classes(
     model: Model, body: dict[str, Any], limits: Limits
 ) -> tuple[dict[str, Any], int]:
     """The answer of `POST /classes`, when the change is on the disk; as `embed`."""

@@ -7,6 +7,7 @@ answer depends on who else asks.
 
 from __future__ import annotations
 
+import asyncio
 import collections
 import concurrent.futures
 import dataclasses
@@ -67,6 +68,17 @@ class MicroBatcher:
         self._thread = threading.Thread(target=self._work, name="batches", daemon=True)
         self._thread.start()
 
+    async def ask(
+        self, owner: object, function: Function, rows: Rows
+    ) -> dict[str, Any]:
+        """As `call`, for an event loop."""
+        pieces = self._put(owner, function, rows)
+        answers = asyncio.gather(*(asyncio.wrap_future(one.answer) for one in pieces))
+        try:
+            return _joined(await asyncio.wait_for(answers, seconds_left()))
+        except asyncio.TimeoutError as error:
+            raise out_of_time() from error
+
     def call(self, owner: object, function: Function, rows: Rows) -> dict[str, Any]:
         """What a function gives for some rows, perhaps together with others'.
 
@@ -83,6 +95,16 @@ class MicroBatcher:
             Refusal: 503, when the time of the request is over.
             Exception: What the function raises for these rows alone.
         """
+        pieces = self._put(owner, function, rows)
+        try:
+            return _joined(
+                [piece.answer.result(timeout=seconds_left()) for piece in pieces]
+            )
+        except concurrent.futures.TimeoutError as error:
+            raise out_of_time() from error
+
+    def _put(self, owner: object, function: Function, rows: Rows) -> list[_Piece]:
+        """Rows that wait from now on, in pieces that are no batch too large."""
         number = len(next(iter(rows.values())))
         left = seconds_left()
         until = None if left is None else time.monotonic() + left
@@ -96,8 +118,7 @@ class MicroBatcher:
                 raise out_of_time()
             self._waiting.extend(pieces)
             self._changed.notify()
-        answers = [self._answer_of(piece) for piece in pieces]
-        return {n: np.concatenate([one[n] for one in answers]) for n in answers[0]}
+        return pieces
 
     def close(self) -> None:
         """Answers those who wait, and ends the thread."""
@@ -105,12 +126,6 @@ class MicroBatcher:
             self._closed = True
             self._changed.notify()
         self._thread.join()
-
-    def _answer_of(self, piece: _Piece) -> Rows:
-        try:
-            return piece.answer.result(timeout=seconds_left())
-        except concurrent.futures.TimeoutError as error:
-            raise out_of_time() from error
 
     def _work(self) -> None:
         while self._work_once():
@@ -148,6 +163,12 @@ class MicroBatcher:
                 left.append(piece)
         self._waiting = collections.deque(left)
         return taken
+
+
+def _joined(answers: list[Rows]) -> dict[str, Any]:
+    if len(answers) == 1:
+        return dict(answers[0])
+    return {n: np.concatenate([one[n] for one in answers]) for n in answers[0]}
 
 
 def _answer(pieces: list[_Piece]) -> None:

@@ -55,6 +55,7 @@ class GalleryModel:
     """
 
     platform = "tfmeta_gallery"
+    blocks = True
     support = None
     default_signature = _CLASSIFY
 
@@ -120,12 +121,18 @@ class GalleryModel:
         page = dict(itertools.islice(sizes.items(), offset, offset + limit))
         return ClassesPage(page, len(sizes), change)
 
-    def embed(self, examples: Sequence[Example]) -> np.ndarray:
+    async def embed(self, examples: Sequence[Example]) -> np.ndarray:
         """As of `Model`."""
+        return self._embed_all(examples)
+
+    async def classify(self, examples: Sequence[Example], top: int) -> Ranking:
+        """As of `Model`."""
+        return self._search(examples, top)
+
+    def _embed_all(self, examples: Sequence[Example]) -> np.ndarray:
         return self._embed(self._gallery.encoder, list(examples), None)
 
-    def classify(self, examples: Sequence[Example], top: int) -> Ranking:
-        """As of `Model`."""
+    def _search(self, examples: Sequence[Example], top: int) -> Ranking:
         try:
             found = self._gallery.search(list(examples), top)
         except ValueError as error:
@@ -142,7 +149,7 @@ class GalleryModel:
             found.warnings,
         )
 
-    def classify_task(
+    async def classify_task(
         self,
         support: Mapping[str, Sequence[Example]],
         examples: Sequence[Example],
@@ -160,7 +167,7 @@ class GalleryModel:
             "`POST /classes` adds. Received: a request with it"
         )
 
-    def call(
+    async def call(
         self, signature: str, tensors: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """As of `Model`."""
@@ -168,8 +175,8 @@ class GalleryModel:
         if self.queries.kind != "picture" and tensors["examples"].dtype == object:
             examples = [one.decode() for one in tensors["examples"]]
         if signature.startswith(_EMBED):
-            return {"embeddings": self.embed(examples)}
-        found = self.classify(examples, _TOP)
+            return {"embeddings": await self.embed(examples)}
+        found = await self.classify(examples, _TOP)
         names = [[name.encode() for name in row] for row in found.class_names]
         shape = (len(examples), -1 if examples else 0)
         return {
@@ -191,8 +198,8 @@ class GalleryModel:
             trial = np.zeros(shape, form.dtype)
         # Of a free size nobody knows which examples it takes.
         with contextlib.suppress(ValueError, Refusal, tf.errors.OpError):
-            self.embed([trial])
-            self.classify([trial], 1)
+            self._embed_all([trial])
+            self._search([trial], 1)
 
     def _embed(
         self, encoder: ExampleEncoder, examples: Examples, _on_progress: Any

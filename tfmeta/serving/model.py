@@ -118,6 +118,11 @@ class Model(Protocol):
         ...
 
     @property
+    def blocks(self) -> bool:
+        """Whether it waits for files and other processes, so that it needs a thread."""
+        ...
+
+    @property
     def queries(self) -> ExampleForm:
         """What a query is."""
         ...
@@ -150,7 +155,7 @@ class Model(Protocol):
         """Classes that it knows, from one on."""
         ...
 
-    def embed(self, examples: Sequence[Example]) -> np.ndarray:
+    async def embed(self, examples: Sequence[Example]) -> np.ndarray:
         """Float `(examples, *embedding)`, finite.
 
         Raises:
@@ -159,7 +164,7 @@ class Model(Protocol):
         """
         ...
 
-    def classify(self, examples: Sequence[Example], top: int) -> Ranking:
+    async def classify(self, examples: Sequence[Example], top: int) -> Ranking:
         """The most probable of the classes that it knows.
 
         Raises:
@@ -168,7 +173,7 @@ class Model(Protocol):
         """
         ...
 
-    def classify_task(
+    async def classify_task(
         self,
         support: Mapping[str, Sequence[Example]],
         examples: Sequence[Example],
@@ -191,7 +196,7 @@ class Model(Protocol):
         """
         ...
 
-    def call(
+    async def call(
         self, signature: str, tensors: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """What a signature gives.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable
 from pathlib import Path
@@ -90,7 +91,7 @@ def _loaded(path: Path, name: str, batcher: MicroBatcher) -> SavedModel:
         else:
             shape = [1, *(size for size in given.shape[1:] if size is not None)]
             examples = np.zeros(shape, given.dtype)
-        model.call(signature, {"examples": examples})
+        asyncio.run(model.call(signature, {"examples": examples}))
     _try_task(model)
     return model
 
@@ -107,4 +108,4 @@ def _try_task(model: SavedModel) -> None:
         trial = [np.full(shape, number, model.queries.dtype) for number in (0, 1)]
     # One that refuses it may take others.
     with contextlib.suppress(ValueError, tf.errors.OpError, Refusal):
-        model.classify_task({"a": trial[:1], "b": trial[1:]}, trial, 1)
+        asyncio.run(model.classify_task({"a": trial[:1], "b": trial[1:]}, trial, 1))

@@ -29,6 +29,7 @@ from tfmeta.serving.model import (
 )
 from tfmeta.serving.picture_files import plain_files
 from tfmeta.serving.refusals import of_example, refused
+from tfmeta.serving.threads import blocking
 
 _ENROLLED, _CLASSIFY, _EMBED = "classify_enrolled", "classify", "embed"
 
@@ -48,6 +49,7 @@ class SavedModel:
     """
 
     platform = "tensorflow_savedmodel"
+    blocks = False
     enrolled = None
 
     def __init__(self, path: Path, name: str, batcher: MicroBatcher) -> None:
@@ -85,18 +87,18 @@ class SavedModel:
         page = dict(list(sizes.items())[offset : offset + limit])
         return ClassesPage(page, len(sizes), None)
 
-    def embed(self, examples: Sequence[Example]) -> np.ndarray:
+    async def embed(self, examples: Sequence[Example]) -> np.ndarray:
         """As of `Model`."""
         if _EMBED not in self.signatures:
             raise cannot(
                 "`/embed` is for models with embeddings. Received: a request to one "
                 f"with {', '.join(self.signatures)}"
             )
-        found = self._by_rows(_EMBED, examples)["embeddings"]
+        found = (await self._by_rows(_EMBED, examples))["embeddings"]
         _check_finite(found, "embedding")
         return found
 
-    def classify(self, examples: Sequence[Example], top: int) -> Ranking:
+    async def classify(self, examples: Sequence[Example], top: int) -> Ranking:
         """As of `Model`; of an exported gallery at most the classes it names."""
         if _ENROLLED not in self.signatures:
             self._check_classifies()
@@ -105,7 +107,7 @@ class SavedModel:
                 "classes of its own, as a gallery has. A form has them in parts named "
                 "support/NAME. Received: a request without `support`"
             )
-        found = self._by_rows(_ENROLLED, examples)
+        found = await self._by_rows(_ENROLLED, examples)
         _check_finite(found["probabilities"], "probability")
         return Ranking(
             [[n.decode() for n in row[:top]] for row in found["names"]],
@@ -113,7 +115,7 @@ class SavedModel:
             (~found["rejected"]).tolist(),
         )
 
-    def classify_task(
+    async def classify_task(
         self,
         support: Mapping[str, Sequence[Example]],
         examples: Sequence[Example],
@@ -138,14 +140,17 @@ class SavedModel:
             np.arange(len(names)), [len(one) for one in support.values()]
         )
         flat = [one for of_class in support.values() for one in of_class]
-        given = (
-            self._arrays(flat, self.support),
-            self._arrays(examples, self.queries),
+        forms = (self.support, self.queries)
+        given = await blocking(
+            lambda: [
+                self._arrays(some, form)
+                for some, form in zip((flat, examples), forms, strict=True)
+            ]
         )
         # Descriptions of classes are texts, but no files.
         encoded = [
             array.dtype == object
-            for array, form in zip(given, (self.support, self.queries), strict=True)
+            for array, form in zip(given, forms, strict=True)
             if form.kind == "picture"
         ]
         signature = _CLASSIFY
@@ -159,7 +164,7 @@ class SavedModel:
         check_deadline()
         tensors = {"support": given[0], "query": given[1]}
         tensors["support_labels"] = labels.astype(np.int32)
-        found = self.call(signature, tensors)
+        found = await self.call(signature, tensors)
         probabilities = found["probabilities"][:, : len(names)]
         _check_finite(probabilities, "probability")
         accepted = np.ones(len(examples), bool)
@@ -174,13 +179,15 @@ class SavedModel:
             warnings,
         )
 
-    def call(
+    async def call(
         self, signature: str, tensors: Mapping[str, np.ndarray]
     ) -> dict[str, np.ndarray]:
         """As of `Model`; requests of batchable signatures are joined."""
         function, form = self._functions[signature], self.signatures[signature]
         tensors = {
-            name: _objects(plain_files(list(array))) if name in form.files else array
+            name: _objects(await blocking(plain_files, list(array)))
+            if name in form.files
+            else array
             for name, array in tensors.items()
         }
 
@@ -188,14 +195,17 @@ class SavedModel:
             found = function(**{n: tf.constant(array) for n, array in rows.items()})
             return {name: tensor.numpy() for name, tensor in found.items()}
 
-        if not form.batchable:
+        def answer_alone() -> dict[str, np.ndarray]:
             if not self._one_of_few.acquire(timeout=seconds_left()):
                 raise out_of_time()
             try:
                 return answer(tensors)
             finally:
                 self._one_of_few.release()
-        return self._batcher.call((self, signature), answer, tensors)
+
+        if not form.batchable:
+            return await blocking(answer_alone)
+        return await self._batcher.ask((self, signature), answer, tensors)
 
     def close(self) -> None:
         """TensorFlow frees it when nobody has it any more."""
@@ -231,12 +241,15 @@ class SavedModel:
                 f"`POST /v2/models/{self.name}/infer` asks"
             )
 
-    def _by_rows(
+    async def _by_rows(
         self, signature: str, examples: Sequence[Example]
     ) -> dict[str, np.ndarray]:
         """What a batchable signature gives, for examples of one shape or of many."""
         groups: dict[tuple, list[int]] = {}
-        rows = self._rows(examples)
+        if any(isinstance(one, bytes) for one in examples):
+            rows = await blocking(self._rows, examples)
+        else:
+            rows = self._rows(examples)
         for place, row in enumerate(rows):
             groups.setdefault((row.shape, row.dtype.str), []).append(place)
         found: dict[str, np.ndarray] = {}
@@ -252,7 +265,7 @@ class SavedModel:
                     f"`examples` must be {self.queries.in_words}, for this model. "
                     f"Received: one of {batch.dtype.name}"
                 )
-            part = self.call(name, {"examples": batch})
+            part = await self.call(name, {"examples": batch})
             for output, values in part.items():
                 if output not in found:
                     shape = (len(examples), *values.shape[1:])

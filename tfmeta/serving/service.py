@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-import contextvars
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,14 +21,18 @@ from tfmeta.serving.metrics import Metrics
 from tfmeta.serving.model import Model
 from tfmeta.serving.opening import open_model
 from tfmeta.serving.refusals import FAULT, as_refusal, busy
+from tfmeta.serving.threads import own_loop, shared_loop
 
 logger = logging.getLogger(__name__)
 
-# Threads that decode and wait for a batch; the model itself has one.
+# Threads for what is large or blocks; the model itself has one.
 _MOST_THREADS = 32
+# Bytes of a body beyond which to read it takes longer than to change threads, twice.
+_SMALL = 2**16
+Answer: TypeAlias = Coroutine[Any, Any, tuple[dict[str, Any], int]]
 # From the model that answers, what the body holds, and limits to the answer, and the
 # number of examples that it is of.
-Work = Callable[[Model, dict[str, Any], Limits], tuple[dict[str, Any], int]]
+Work: TypeAlias = Callable[[Model, dict[str, Any], Limits], Answer]
 
 
 class Service:
@@ -80,7 +83,7 @@ class Service:
 
         Args:
             request: The request.
-            work: What is to be done, in a worker thread.
+            work: What is to be done.
             accepted: Media types of its body.
 
         Raises:
@@ -94,13 +97,14 @@ class Service:
             raise
         content_type = request.headers.get("content-type", "")
 
-        def answer() -> tuple[str, int]:
+        async def answer() -> tuple[str, int]:
             check_deadline()
             holds = parsed(body, content_type, accepted=accepted)
-            found, number = work(self.current.get(), holds, self.limits)
+            found, number = await work(self.current.get(), holds, self.limits)
             return json_text(found, "an answer"), number
 
-        text, number = await self._in_thread(answer)
+        small = len(body) <= _SMALL and not self.current.get().blocks
+        text, number = await self._within(answer, small=small)
         endpoint = getattr(request.scope.get("route"), "path", "other")
         self.metrics.on_examples(endpoint, number)
         return Response(text, media_type="application/json")
@@ -115,9 +119,11 @@ class Service:
             Refusal: When it is not answered.
         """
         self._admission.enter()
-        text = await self._in_thread(
-            lambda: json_text(work(self.current.get()), "an answer")
-        )
+
+        async def answer() -> str:
+            return json_text(work(self.current.get()), "an answer")
+
+        text = await self._within(answer, small=False)
         return Response(text, media_type="application/json")
 
     def check_ready(self) -> None:
@@ -140,30 +146,28 @@ class Service:
         self._batcher.close()
         self.current.close()
 
-    async def _in_thread(self, work: Callable[[], Any]) -> Any:
+    async def _within(
+        self, work: Callable[[], Coroutine[Any, Any, Any]], *, small: bool
+    ) -> Any:
         """The result of work, whose place among the admitted ends with the work.
 
-        Who waited too long is told so, while the thread goes on to where it looks at
+        Who waited too long is told so, while the work goes on to where it looks at
         its time.
         """
 
-        def within() -> Any:
-            set_deadline(max(0.0, until - loop.time()))
-            return work()
+        async def done() -> Any:
+            try:
+                set_deadline(self.limits.seconds)
+                where = shared_loop if small else own_loop
+                return await where(self._pool, work)
+            finally:
+                self._admission.leave()
 
-        loop = asyncio.get_running_loop()
-        until = loop.time() + self.limits.seconds
-        try:
-            future = loop.run_in_executor(
-                self._pool, contextvars.copy_context().run, within
-            )
-        except RuntimeError as error:  # The pool was shut down.
-            self._admission.leave()
-            raise busy("the server stops") from error
-        future.add_done_callback(self._ended)
+        task = asyncio.create_task(done())
+        task.add_done_callback(_looked_at)
         try:
             return await asyncio.wait_for(
-                asyncio.shield(future), self.limits.seconds + 0.1
+                asyncio.shield(task), self.limits.seconds + 0.1
             )
         except asyncio.TimeoutError as error:
             raise out_of_time() from error
@@ -175,11 +179,11 @@ class Service:
                 logger.exception("a fault of the server")
             raise refusal from error
 
-    def _ended(self, future: asyncio.Future[Any]) -> None:
-        self._admission.leave()
-        if not future.cancelled():
-            future.exception()  # Nobody may be waiting for it any more.
-
     def _version(self) -> tuple[str, str]:
         model = self.current.get()
         return model.name, model.version
+
+
+def _looked_at(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()  # Nobody may be waiting for it any more.

@@ -76,7 +76,7 @@ def metadata(model: Model) -> dict[str, Any]:
     }
 
 
-def infer(
+async def infer(
     model: Model, body: dict[str, Any], limits: Limits
 ) -> tuple[dict[str, Any], int]:
     """The answer of an inference request, and of how many examples it is.
@@ -98,7 +98,7 @@ def infer(
     tensors = read_tensors(body["inputs"], signature, limits)
     number = max((len(array) for array in tensors.values() if array.ndim), default=0)
     asked = [one["name"] for one in body["outputs"]] if body.get("outputs") else None
-    outputs = written(model.call(name, tensors), asked)
+    outputs = written(await model.call(name, tensors), asked)
     answer = {
         "model_name": model.name,
         "model_version": model.version,

@@ -108,11 +108,11 @@ def v2_routes(service: Service) -> APIRouter:
     async def infer(
         request: Request, name: str, version: str | None = None
     ) -> Response:
-        def found(
+        async def found(
             model: Model, holds: dict[str, Any], limits: Limits
         ) -> tuple[dict[str, Any], int]:
             v2_answers.check_name(model, name, version)
-            return v2_answers.infer(model, holds, limits)
+            return await v2_answers.infer(model, holds, limits)
 
         return await service.answer(request, found, accepted=ACCEPTED["json"])
 
