@@ -118,9 +118,18 @@ class PolicyMAML(AdaptedPolicy):
         names = ("loss", "return_before", "return_after", "kl", "improvement")
         self.means = [keras.metrics.Mean(name=name) for name in names]
 
-    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
-        """As `FewShotLearner.compile`; TRPO follows no optimizer."""
-        super().compile(optimizer, **kwargs)
+    def compile(
+        self, optimizer: Any = "adam", *, jit_compile: bool = False, **kwargs: Any
+    ) -> None:
+        """As `FewShotLearner.compile`; TRPO follows no optimizer.
+
+        Args:
+            optimizer: As for Keras.
+            jit_compile: Whether XLA compiles a step, which takes it a minute; only
+                where environments are stepped by operations that it knows.
+            **kwargs: As for `FewShotLearner.compile`.
+        """
+        super().compile(optimizer, jit_compile=jit_compile, **kwargs)
         # TRPO would never build it, and a file that is loaded expects it built.
         self.optimizer.build(self.trainable_variables)
 
