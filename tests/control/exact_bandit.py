@@ -147,4 +147,4 @@ def experience_of(made, weights, chains):
         ]
     *before, after = drawn
     credit = made.judgement.returns_of_tasks(after.trajectories)
-    return Experience(before, after, credit, tf.zeros([]))
+    return Experience(before, after, credit, ())

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from tfmeta.control.adaptation import Judged
+from tfmeta.control.trajectories import Trajectories
+
 SUCCESSES = np.array([0.8, 0.3])
 
 
@@ -90,27 +93,30 @@ def test_the_mean_of_the_other_tasks_is_no_bias():
     wanted = exact.central_differences(
         lambda w: np.mean([exact.expected_return(w, b, 1) for b in bandits]), weights
     )
-    start = [tf.constant(part) for part in weights]
-
-    def gradient(experience):
-        with tf.GradientTape() as tape:
-            tape.watch(start)
-            found = made.surrogates(start, experience)
-            total = tf.reduce_mean(found)
-        return tape.gradient(total, start)
-
-    traced = tf.function(gradient, reduce_retracing=True)
-    found = [np.zeros_like(part) for part in weights]
+    chains, likely = [], []
     for both in itertools.product(exact.outcomes(1), repeat=4):
-        chains = [both[:2], both[2:]]
-        likely = 1.0
-        for chain, successes in zip(chains, bandits, strict=True):
-            likely *= exact.probability(weights, chain[0], successes)
+        pair = [both[:2], both[2:]]
+        total = 1.0
+        for chain, successes in zip(pair, bandits, strict=True):
+            total *= exact.probability(weights, chain[0], successes)
             moved = exact.update_by_hand(weights, chain[0])
-            likely *= exact.probability(moved, chain[1], successes)
-        experience = exact.experience_of(made, weights, chains)
-        experience = experience._replace(credit=made.credit(experience.after))
-        for total, part in zip(found, traced(experience), strict=True):
-            total += likely * part.numpy()
-    for ours, theirs in zip(found, wanted, strict=True):
+            total *= exact.probability(moved, chain[1], successes)
+        chains += pair
+        likely.append(total)
+    np.testing.assert_allclose(sum(likely), 1.0)
+    # All pairs at once, each with the credit that it has by itself.
+    experience = exact.experience_of(made, weights, chains)
+    scale = tf.ones([2], tf.float64)
+    credits = []
+    for first in range(0, len(chains), 2):
+        pair = [part[first : first + 2] for part in experience.after.trajectories]
+        after = Judged(Trajectories(*pair), tf.zeros([]), scale)
+        credits.append(made.credit(after))
+    experience = experience._replace(credit=tf.concat(credits, axis=0))
+    start = [tf.constant(part) for part in weights]
+    with tf.GradientTape() as tape:
+        tape.watch(start)
+        found = made.surrogates(start, experience)
+        total = tf.reduce_sum(found * np.repeat(likely, 2)) / 2
+    for ours, theirs in zip(tape.gradient(total, start), wanted, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-7, atol=1e-9)

@@ -37,8 +37,10 @@ def made(space, updates, **options):
         drawn_by = each.trajectories._replace(log_probabilities=logs)
         own.append(each._replace(trajectories=drawn_by))
     *before, after = own
-    outputs = policy(policy.as_dict(last), after.trajectories.observations)
-    return objective, start, Experience(before, after, objective.credit(after), outputs)
+    parts = policy.distribution(
+        policy.as_dict(last), after.trajectories.observations
+    ).parts
+    return objective, start, Experience(before, after, objective.credit(after), parts)
 
 
 def trajectories(policy):
@@ -106,8 +108,8 @@ def test_curvature_is_the_second_derivative_of_the_divergence(space, updates):
     def slope(flat):
         with tf.GradientTape() as tape:
             tape.watch(flat)
-            outputs = objective.outputs(unflatten(flat, shapes), experience)
-            apart = objective.divergence(outputs, experience)
+            parts = objective.parts(unflatten(flat, shapes), experience)
+            apart = objective.divergence(parts, experience)
         return tape.gradient(apart, flat)
 
     hessian = differences(slope, start)

@@ -113,7 +113,7 @@ def test_training_makes_the_return_after_an_update_larger():
     learner.compile()
     test = ControlTasks(family, tasks=40, part="test").batch(0)[0]["task_numbers"]
     before = returns_by_update(learner, test, updates=1)
-    learner.fit(ControlTasks(family, tasks=10), steps_per_epoch=50, verbose=0)
+    learner.fit(ControlTasks(family, tasks=10), steps_per_epoch=30, verbose=0)
     after = returns_by_update(learner, test, updates=1)
     # It walks at random at first, about 4 from the goal in all.
     assert after[1].mean() > before[1].mean() + 0.5

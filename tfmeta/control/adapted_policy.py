@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from tfmeta.control.adaptation import BASELINES, Baseline, Judgement, updated
 from tfmeta.control.arguments import above_zero, fraction, one_of
-from tfmeta.control.distributions import distribution_of
+from tfmeta.control.distributions import distribution_of_outputs
 from tfmeta.control.policies import ACTIVATIONS, Activation, Policy
 from tfmeta.control.rollouts import roll_out
 from tfmeta.control.task_family import TaskFamily, TaskParameters
@@ -169,7 +169,7 @@ class AdaptedPolicy(FewShotLearner):
             seed: Int32 `(2,)`, of `tf.random.stateless_*`.
         """
         outputs = self.predict_query(state, observations)
-        drawn = distribution_of(self.family.actions, outputs).sample(seed)
+        drawn = distribution_of_outputs(self.family.actions, outputs).sample(seed)
         return tf.cast(drawn, self.family.actions.dtype)
 
     def roll_out(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
@@ -62,11 +63,17 @@ class Categorical:
         noise = -tf.math.log(-tf.math.log(uniform))
         return tf.argmax(self.logits + noise, axis=-1, output_type=tf.int32)
 
-    def fisher_product(self, tangent: tf.Tensor) -> tf.Tensor:
-        """Fisher information by the logits, times a vector of their shape."""
+    @property
+    def parts(self) -> tuple[tf.Tensor, ...]:
+        """The logits."""
+        return (self.logits,)
+
+    def fisher_product(self, tangents: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        """Fisher information by the parts, times vectors of their shapes."""
+        (tangent,) = tangents
         probabilities = tf.nn.softmax(self.logits)
         mean = tf.reduce_sum(probabilities * tangent, axis=-1, keepdims=True)
-        return probabilities * (tangent - mean)
+        return (probabilities * (tangent - mean),)
 
 
 class DiagonalGaussian:
@@ -74,7 +81,8 @@ class DiagonalGaussian:
 
     Args:
         means: Float `(..., size)`.
-        log_deviations: Float `(..., size)`: logarithms of standard deviations.
+        log_deviations: Float, likewise or broadcast to it: logarithms of standard
+            deviations.
     """
 
     def __init__(self, means: tf.Tensor, log_deviations: tf.Tensor) -> None:
@@ -90,6 +98,7 @@ class DiagonalGaussian:
     def entropy(self) -> tf.Tensor:
         """`(...)`, in nats."""
         each = self.log_deviations + 0.5 * math.log(2 * math.pi * math.e)
+        each += tf.zeros_like(self.means)
         return tf.reduce_sum(each, axis=-1)
 
     def kl(self, other: DiagonalGaussian) -> tf.Tensor:
@@ -108,21 +117,34 @@ class DiagonalGaussian:
         )
         return self.means + tf.exp(self.log_deviations) * noise
 
-    def fisher_product(self, tangent: tf.Tensor) -> tf.Tensor:
-        """Fisher information by means and logarithms, times a vector.
+    @property
+    def parts(self) -> tuple[tf.Tensor, ...]:
+        """Means and logarithms of standard deviations."""
+        return self.means, self.log_deviations
 
-        Args:
-            tangent: `(..., 2 * size)`, of the means and then of the logarithms.
-        """
-        of_means, of_logs = tf.split(tangent, 2, axis=-1)
-        precise = of_means * tf.exp(-2.0 * self.log_deviations)
-        return tf.concat([precise, 2.0 * of_logs], axis=-1)
+    def fisher_product(self, tangents: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        """Fisher information by the parts, times vectors of their shapes."""
+        of_means, of_logs = tangents
+        return of_means * tf.exp(-2.0 * self.log_deviations), 2.0 * of_logs
 
 
 def distribution_of(
+    actions: ActionSpace, parts: Sequence[tf.Tensor]
+) -> Categorical | DiagonalGaussian:
+    """The distribution that some tensors stand for.
+
+    Args:
+        actions: What an agent may do.
+        parts: Of one of some actions the logits; of real numbers means and logarithms
+            of standard deviations.
+    """
+    return (Categorical if actions.kind == "discrete" else DiagonalGaussian)(*parts)
+
+
+def distribution_of_outputs(
     actions: ActionSpace, outputs: tf.Tensor
 ) -> Categorical | DiagonalGaussian:
-    """The distribution that a policy's outputs stand for.
+    """The same of one tensor, as `Policy.__call__` gives it.
 
     Args:
         actions: What an agent may do.

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import tensorflow as tf
 
@@ -16,6 +17,9 @@ from tfmeta.control.trajectories import Trajectories
 from tfmeta.control.trust_region import Product, flatten, unflatten
 from tfmeta.learners.inner_rules import InnerRule, Parameters
 
+# What stands for distributions over actions; see `distribution_of`.
+Parts: TypeAlias = tuple[tf.Tensor, ...]
+
 
 class Experience(NamedTuple):
     """What one step of the outer loop learns from.
@@ -25,13 +29,13 @@ class Experience(NamedTuple):
         after: Trajectories of the adapted policies.
         credit: `(tasks,)`: how good the adapted policies were, in the units of
             `after`'s advantages; only with the correction of sampling.
-        outputs: What stands for the adapted policies' distributions at `after`.
+        acted: The parts of the adapted policies' distributions at `after`.
     """
 
     before: Sequence[Judged]
     after: Judged
     credit: tf.Tensor
-    outputs: tf.Tensor
+    acted: Parts
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,11 +108,33 @@ class MetaObjective:
             found.append(weights)
         return found
 
-    def outputs(self, start: Parameters, experience: Experience) -> tf.Tensor:
-        """What stands for the adapted policies' distributions at `after`."""
+    def part(self, experience: Experience, share: float) -> Experience:
+        """The first of the tasks, at least one; `credit` is not for them.
+
+        Args:
+            experience: What was drawn.
+            share: How much of it, above 0 and at most 1.
+        """
+        if share == 1.0:
+            return experience
+        tasks = tf.shape(experience.after.advantages)[0]
+        known = experience.after.advantages.shape[0]
+        count = (
+            tf.cast(tf.math.ceil(share * tf.cast(tasks, tf.float32)), tf.int32)
+            if known is None
+            else math.ceil(share * known)
+        )
+        found: Experience = tf.nest.map_structure(
+            lambda values: values[:count], experience
+        )
+        return found
+
+    def parts(self, start: Parameters, experience: Experience) -> Parts:
+        """Of the adapted policies' distributions at `after`."""
         after = experience.after.trajectories
         *_, weights = self.adapted(start, experience.before, tf.shape(after.mask)[0])
-        return self.policy(self.policy.as_dict(weights), after.observations)
+        named = self.policy.as_dict(weights)
+        return self.policy.distribution(named, after.observations).parts
 
     def surrogates(self, start: Parameters, experience: Experience) -> tf.Tensor:
         """Of each task what is to grow, `(tasks,)`.
@@ -124,28 +150,25 @@ class MetaObjective:
         after = experience.after.trajectories
         tasks = tf.shape(after.mask)[0]
         weights = self.adapted(start, experience.before, tasks)
-        outputs = self.policy(self.policy.as_dict(weights[-1]), after.observations)
         found = masked_mean(
-            self._ratios(outputs, after) * experience.after.advantages, after.mask
+            self._ratios(weights[-1], after) * experience.after.advantages, after.mask
         )
         if self.sampling_correction:
             steps = tf.reduce_sum(tf.cast(after.mask, found.dtype), axis=[1, 2])
             steps /= tf.cast(tf.shape(after.mask)[1], found.dtype)
             for own, judged in zip(weights[:-1], experience.before, strict=True):
                 drawn = judged.trajectories
-                logs = log_probabilities(self.policy, own, drawn)
-                ratios = tf.exp(logs - drawn.log_probabilities)
+                ratios = self._ratios(own, drawn)
                 ratios = tf.where(drawn.mask, ratios, tf.zeros_like(ratios))
                 total = tf.reduce_sum(ratios, axis=[1, 2])
                 found += total * experience.credit / steps
         return found
 
-    def divergence(self, outputs: tf.Tensor, experience: Experience) -> tf.Tensor:
+    def divergence(self, parts: Parts, experience: Experience) -> tf.Tensor:
         """Mean divergence of such distributions from those that acted, a scalar."""
         actions = self.policy.actions
-        apart = distribution_of(actions, experience.outputs).kl(
-            distribution_of(actions, outputs)
-        )
+        here = distribution_of(actions, experience.acted)
+        apart = here.kl(distribution_of(actions, parts))
         return tf.reduce_mean(masked_mean(apart, experience.after.trajectories.mask))
 
     def measured(
@@ -153,8 +176,8 @@ class MetaObjective:
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean surrogate and divergence of adapted policies, as a line search asks."""
         surrogate = tf.reduce_mean(self.surrogates(start, experience))
-        outputs = self.outputs(start, experience)
-        return surrogate, self.divergence(outputs, experience)
+        parts = self.parts(start, experience)
+        return surrogate, self.divergence(parts, experience)
 
     def curvature(
         self, start: Parameters, experience: Experience, *, damping: float
@@ -175,48 +198,52 @@ class MetaObjective:
         shapes = list(self.policy.shapes.values())
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(start)
-            outputs = self.outputs(start, experience)
+            parts = self.parts(start, experience)
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as twice:
-            cotangent = tf.zeros_like(outputs)
-            twice.watch(cotangent)
+            cotangents = [tf.zeros_like(part) for part in parts]
+            twice.watch(cotangents)
             # Linear in the cotangent: its own gradient is the derivative forwards.
-            pulled = _gradient(tape, outputs, start, cotangent)
-        here = distribution_of(self.policy.actions, outputs)
-        mask = tf.cast(after.mask, outputs.dtype)
+            pulled = _gradient(tape, parts, start, cotangents)
+        here = distribution_of(self.policy.actions, parts)
+        mask = tf.cast(after.mask, parts[0].dtype)
         real = tf.reduce_sum(mask, axis=[1, 2], keepdims=True)
         share = mask / tf.maximum(real, 1.0) / tf.cast(tf.shape(mask)[0], mask.dtype)
 
         def product(vector: tf.Tensor) -> tf.Tensor:
-            (tangent,) = _gradient(
-                twice, pulled, [cotangent], unflatten(vector, shapes)
-            )
-            weighted = share[..., None] * here.fisher_product(tangent)
-            return flatten(_gradient(tape, outputs, start, weighted)) + damping * vector
+            tangents = _gradient(twice, pulled, cotangents, unflatten(vector, shapes))
+            weighted = [
+                _summed_to(tf.expand_dims(share, -1) * row, part)
+                for row, part in zip(here.fisher_product(tangents), parts, strict=True)
+            ]
+            return flatten(_gradient(tape, parts, start, weighted)) + damping * vector
 
         return product
 
-    def _ratios(self, outputs: tf.Tensor, drawn: Trajectories) -> tf.Tensor:
+    def _ratios(self, weights: Parameters, drawn: Trajectories) -> tf.Tensor:
         """How much more likely what was done is than it was, 1 behind the end."""
-        actions = drawn.actions
-        if self.policy.actions.kind == "continuous":
-            actions = tf.cast(actions, outputs.dtype)
-        logs = distribution_of(self.policy.actions, outputs).log_prob(actions)
+        logs = log_probabilities(self.policy, weights, drawn)
         change = tf.where(
             drawn.mask, logs - drawn.log_probabilities, tf.zeros_like(logs)
         )
         return tf.exp(change)
 
 
+def _summed_to(values: tf.Tensor, part: tf.Tensor) -> tf.Tensor:
+    """Rows that share a number, as standard deviations do, in one sum."""
+    shared = [axis for axis, size in enumerate(part.shape) if size == 1]
+    return tf.reduce_sum(values, axis=shared, keepdims=True) if shared else values
+
+
 def _gradient(
     tape: tf.GradientTape,
-    target: tf.Tensor | list[tf.Tensor],
-    sources: list[tf.Tensor],
-    cotangent: tf.Tensor | list[tf.Tensor],
+    target: Sequence[tf.Tensor],
+    sources: Sequence[tf.Tensor],
+    cotangent: Sequence[tf.Tensor],
 ) -> list[tf.Tensor]:
     found: list[tf.Tensor] = tape.gradient(
-        target,
-        sources,
-        output_gradients=cotangent,
+        list(target),
+        list(sources),
+        output_gradients=list(cotangent),
         unconnected_gradients=tf.UnconnectedGradients.ZERO,
     )
     return found

@@ -25,6 +25,7 @@ class TrustRegion(NamedTuple):
         max_kl: Largest mean divergence, in nats.
         cg_iterations: Of conjugate gradients.
         cg_damping: What is added to the curvature.
+        cg_share: What share of the tasks the curvature is of.
         backtracks: Steps that the line search tries.
         backtrack_ratio: What of a step the next one is.
     """
@@ -32,6 +33,7 @@ class TrustRegion(NamedTuple):
     max_kl: float
     cg_iterations: int
     cg_damping: float
+    cg_share: float
     backtracks: int
     backtrack_ratio: float
 
@@ -72,7 +74,8 @@ def trust_region_step(
     Schulman, Levine, Moritz, Jordan and Abbeel (2015), *Trust Region Policy
     Optimization*: along the gradient as the curvature of the divergence bends it, as
     far as that allows, and shortened until the surrogate grows within it. Where no
-    step does, it is none.
+    step does, it is none. The curvature may be one of some of the tasks, as appendix C
+    there has it; what was found is held against all of them.
 
     Args:
         objective: What is to grow.
@@ -82,7 +85,8 @@ def trust_region_step(
     """
     shapes = [tuple(part.shape) for part in start]
     _, gradient = _gradient(objective, start, experience)
-    product = objective.curvature(start, experience, damping=region.cg_damping)
+    part = objective.part(experience, region.cg_share)
+    product = objective.curvature(start, part, damping=region.cg_damping)
     direction = conjugate_gradients(
         product, flatten(gradient), iterations=region.cg_iterations
     )

@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfmeta.control.action_space import ActionSpace
 from tfmeta.control.distributions import (
     Categorical,
     DiagonalGaussian,
-    distribution_of,
 )
 from tfmeta.seeds import spawn_seeds
 
@@ -93,7 +91,7 @@ class Policy:
     def __call__(
         self, weights: Mapping[str, tf.Tensor], observations: tf.Tensor
     ) -> tf.Tensor:
-        """What stands for a distribution, see `distribution_of`.
+        """What stands for a distribution, see `distribution_of_outputs`.
 
         Args:
             weights: By name as `shapes` has them, or with a leading axis of tasks.
@@ -103,30 +101,37 @@ class Policy:
         Returns:
             `(..., outputs)`, of the weights' dtype and in the environment's unit.
         """
-        kernel = weights["kernel_0"]
-        own = kernel.shape.rank == 3
-        rows = tf.cast(observations, kernel.dtype)
-        leading = tf.shape(rows)[:-1]
-        static = rows.shape[:-1]
-        size = self.observation_size
-        rows = tf.reshape(rows, [leading[0], -1, size] if own else [-1, size])
-        layers = len(self.hidden_units) + 1
-        for layer in range(layers):
-            bias = weights[f"bias_{layer}"]
-            rows = tf.matmul(rows, weights[f"kernel_{layer}"])
-            rows += bias[:, tf.newaxis] if own else bias
-            if layer + 1 < layers:
-                rows = ACTIVATIONS[self.activation](rows)
-        if self.actions.kind == "continuous":
-            rows = self._with_deviations(rows, weights[LOG_DEVIATION], own)
-        outputs = tf.reshape(rows, tf.concat([leading, [self.outputs]], axis=0))
-        return tf.ensure_shape(outputs, [*static, self.outputs])
+        first, *others = self.distribution(weights, observations).parts
+        parts = [first, *(tf.broadcast_to(part, tf.shape(first)) for part in others)]
+        return tf.concat(parts, axis=-1)
 
     def distribution(
         self, weights: Mapping[str, tf.Tensor], observations: tf.Tensor
     ) -> Categorical | DiagonalGaussian:
         """As calling it, as a distribution."""
-        return distribution_of(self.actions, self(weights, observations))
+        kernel = weights["kernel_0"]
+        own = kernel.shape.rank == 3
+        seen = tf.cast(observations, kernel.dtype)
+        leading = tf.shape(seen)[:-1]
+        size = self.observation_size
+        rows = tf.reshape(seen, [leading[0], -1, size] if own else [-1, size])
+        layers = len(self.hidden_units) + 1
+        for layer in range(layers):
+            bias = weights[f"bias_{layer}"]
+            rows = tf.matmul(rows, weights[f"kernel_{layer}"])
+            # No slice here and below, whose higher derivatives XLA lacks.
+            rows += tf.expand_dims(bias, 1) if own else bias
+            if layer + 1 < layers:
+                rows = ACTIVATIONS[self.activation](rows)
+        outputs = tf.reshape(rows, tf.concat([leading, [self.actions.size]], axis=0))
+        outputs = tf.ensure_shape(outputs, [*seen.shape[:-1], self.actions.size])
+        if self.actions.kind == "discrete":
+            return Categorical(outputs)
+        logs = weights[LOG_DEVIATION]
+        if own:
+            ones = [1] * (seen.shape.rank - 2)
+            logs = tf.reshape(logs, [-1, *ones, self.actions.size])
+        return self._in_units(outputs, logs)
 
     def as_list(self, weights: Mapping[str, tf.Tensor]) -> list[tf.Tensor]:
         """Weights in the order of `shapes`."""
@@ -136,16 +141,13 @@ class Policy:
         """The same by name."""
         return dict(zip(self.shapes, weights, strict=True))
 
-    def _with_deviations(
-        self, means: tf.Tensor, logs: tf.Tensor, own: bool
-    ) -> tf.Tensor:
-        logs = tf.maximum(
-            logs, tf.constant(math.log(self.least_deviation), means.dtype)
-        )
-        logs = tf.broadcast_to(logs[:, tf.newaxis] if own else logs, tf.shape(means))
+    def _in_units(self, means: tf.Tensor, logs: tf.Tensor) -> DiagonalGaussian:
+        """Of the network's unit in that of the environment."""
+        least = math.log(self.least_deviation)
+        logs = tf.maximum(logs, tf.constant(least, logs.dtype))
         low, high = self.actions.low, self.actions.high
         if low is not None and high is not None:
             half = 0.5 * (high - low)
             means = 0.5 * (low + high) + half * means
-            logs += np.log(half).astype(means.dtype.as_numpy_dtype)
-        return tf.concat([means, logs], axis=-1)
+            logs += math.log(half)
+        return DiagonalGaussian(means, logs)

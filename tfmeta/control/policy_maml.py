@@ -63,6 +63,8 @@ class PolicyMAML(AdaptedPolicy):
         max_kl: Largest divergence of the adapted policies in an outer step of TRPO.
         cg_iterations: Of conjugate gradients, likewise.
         cg_damping: Likewise.
+        cg_share: What share of the tasks of a batch the curvature is computed of, which
+            is most of the work, likewise. Steps are held against all of them.
         backtracks: Steps that the line search tries, likewise.
         backtrack_ratio: What of a step the next one is, likewise.
         **kwargs: As for `AdaptedPolicy`: the network, how many trajectories, how
@@ -93,6 +95,7 @@ class PolicyMAML(AdaptedPolicy):
         max_kl: float = 0.01,
         cg_iterations: int = 10,
         cg_damping: float = 1e-5,
+        cg_share: float = 1.0,
         backtracks: int = 15,
         backtrack_ratio: float = 0.8,
         **kwargs: Any,
@@ -105,6 +108,7 @@ class PolicyMAML(AdaptedPolicy):
         self.max_kl = above_zero("max_kl", max_kl)
         self.cg_iterations = check_count("cg_iterations", cg_iterations, 1)
         self.cg_damping = above_zero("cg_damping", cg_damping)
+        self.cg_share = above_zero("cg_share", fraction("cg_share", cg_share))
         self.backtracks = check_count("backtracks", backtracks, 1)
         self.backtrack_ratio = fraction("backtrack_ratio", backtrack_ratio)
         # What is drawn in training is a function of the seed and of this number.
@@ -114,9 +118,18 @@ class PolicyMAML(AdaptedPolicy):
         names = ("loss", "return_before", "return_after", "kl", "improvement")
         self.means = [keras.metrics.Mean(name=name) for name in names]
 
-    def compile(self, optimizer: Any = "adam", **kwargs: Any) -> None:
-        """As `FewShotLearner.compile`; TRPO follows no optimizer."""
-        super().compile(optimizer, **kwargs)
+    def compile(
+        self, optimizer: Any = "adam", *, jit_compile: bool = False, **kwargs: Any
+    ) -> None:
+        """As `FewShotLearner.compile`; TRPO follows no optimizer.
+
+        Args:
+            optimizer: As for Keras.
+            jit_compile: Whether XLA compiles a step, which takes it a minute; only
+                where environments are stepped by operations that it knows.
+            **kwargs: As for `FewShotLearner.compile`.
+        """
+        super().compile(optimizer, jit_compile=jit_compile, **kwargs)
         # TRPO would never build it, and a file that is loaded expects it built.
         self.optimizer.build(self.trainable_variables)
 
@@ -153,9 +166,10 @@ class PolicyMAML(AdaptedPolicy):
         after = self.judgement(drawn)
         if state is None:
             state = self.initial_state(tf.shape(drawn.mask)[0])
-        outputs = tf.stop_gradient(self.policy(state, drawn.observations))
+        acted = self.policy.distribution(state, drawn.observations).parts
+        acted = tuple(tf.stop_gradient(part) for part in acted)
         credit = self.objective.credit(after)
-        return Experience(before, after, tf.stop_gradient(credit), outputs)
+        return Experience(before, after, tf.stop_gradient(credit), acted)
 
     def train_step(self, data: Any) -> dict[str, Any]:
         """One outer step on a batch of tasks; returns metrics."""
@@ -211,6 +225,7 @@ class PolicyMAML(AdaptedPolicy):
             "max_kl",
             "cg_iterations",
             "cg_damping",
+            "cg_share",
             "backtracks",
             "backtrack_ratio",
         )
@@ -225,6 +240,7 @@ class PolicyMAML(AdaptedPolicy):
                 self.max_kl,
                 self.cg_iterations,
                 self.cg_damping,
+                self.cg_share,
                 self.backtracks,
                 self.backtrack_ratio,
             )
