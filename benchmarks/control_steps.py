@@ -43,7 +43,7 @@ def make_family(name: str) -> Any:
 def family_steps(*, threads: int, name: str) -> tuple[Measure, dict[str, Any]]:
     """Trajectories of random actions, their parameters drawn beforehand."""
     tf = start_tensorflow(threads)
-    from tfmeta.control.distributions import distribution_of
+    from tfmeta.control.distributions import distribution_of_outputs
     from tfmeta.control.rollouts import roll_out
 
     family = make_family(name)
@@ -53,7 +53,7 @@ def family_steps(*, threads: int, name: str) -> tuple[Measure, dict[str, Any]]:
     def policy(seen: Any) -> Any:
         shape = tf.concat([tf.shape(seen)[:-1], [outputs]], axis=0)
         zeros = tf.ensure_shape(tf.zeros(shape), [*seen.shape[:-1], outputs])
-        return distribution_of(family.actions, zeros)
+        return distribution_of_outputs(family.actions, zeros)
 
     @tf.function
     def act(seed: Any) -> Any:

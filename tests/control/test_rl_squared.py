@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfmeta.control.bandits import Bandits
 from tfmeta.control.control_tasks import ControlTasks
-from tfmeta.control.distributions import distribution_of
+from tfmeta.control.distributions import distribution_of_outputs
 from tfmeta.control.experience import experience_of
 from tfmeta.control.gymnasium_family import GymnasiumFamily
 from tfmeta.control.navigation import Navigation
@@ -63,7 +63,7 @@ def test_log_probabilities_are_those_that_are_recomputed(acting, request):
     learner, trajectories, _ = request.getfixturevalue(acting)
     lived = experience_of(trajectories)
     hiddens, _ = learner.policy.read(learner.begin(len(lived.rewards)), lived)
-    found = distribution_of(
+    found = distribution_of_outputs(
         learner.family.actions, learner.policy.outputs(hiddens)
     ).log_prob(
         tf.cast(lived.actions, "float64")

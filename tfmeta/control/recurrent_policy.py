@@ -11,7 +11,7 @@ from tfmeta.control.action_space import ActionSpace
 from tfmeta.control.distributions import (
     Categorical,
     DiagonalGaussian,
-    distribution_of,
+    distribution_of_outputs,
 )
 from tfmeta.control.experience import Experience
 from tfmeta.seeds import spawn_seeds
@@ -165,7 +165,7 @@ class RecurrentPolicy(keras.layers.Layer):
         return hiddens, {**after, "hidden": hidden}
 
     def outputs(self, hidden: tf.Tensor) -> tf.Tensor:
-        """What stands for a distribution, see `distribution_of`.
+        """What stands for a distribution, see `distribution_of_outputs`.
 
         Args:
             hidden: `(..., units)`.
@@ -184,7 +184,7 @@ class RecurrentPolicy(keras.layers.Layer):
 
     def distribution(self, hidden: tf.Tensor) -> Categorical | DiagonalGaussian:
         """The same as a distribution."""
-        return distribution_of(self.actions, self.outputs(hidden))
+        return distribution_of_outputs(self.actions, self.outputs(hidden))
 
     def log_prob(
         self, chances: Categorical | DiagonalGaussian, actions: tf.Tensor

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfmeta.control.distributions import distribution_of
+from tfmeta.control.distributions import distribution_of_outputs
 from tfmeta.control.experience import experience_of
 from tfmeta.control.recurrent_policy import Memory, RecurrentPolicy
 from tfmeta.control.policy_endpoints import remembering_endpoints
@@ -159,7 +159,7 @@ class RememberingPolicy(FewShotLearner):
             seed: Int32 `(2,)`, of `tf.random.stateless_*`.
         """
         outputs = self.predict_query(state, observations)
-        drawn = distribution_of(self.family.actions, outputs).sample(seed)
+        drawn = distribution_of_outputs(self.family.actions, outputs).sample(seed)
         return tf.cast(drawn, self.family.actions.dtype)
 
     def run_trial(
