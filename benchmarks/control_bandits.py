@@ -105,7 +105,10 @@ def _half_width(values: np.ndarray) -> float:
 
 def markdown(content: dict[str, Any]) -> str:
     """A line for each player."""
-    lines = ["| pulls | who | total reward | RL² above it | published |", "|---" * 5 + "|"]
+    lines = [
+        "| pulls | who | total reward | RL² above it | published |",
+        "|---" * 5 + "|",
+    ]
     for found in content["found"]:
         for name, one in found["players"].items():
             above = (

@@ -187,7 +187,10 @@ def main() -> None:
     )
     show_group(group, step_times=True)
     best = max(
-        (line_of(group, name) or {"ratio": {"median": 0.0}} for name in (OURS, OURS_XLA)),
+        (
+            line_of(group, name) or {"ratio": {"median": 0.0}}
+            for name in (OURS, OURS_XLA)
+        ),
         key=lambda line: line["ratio"]["median"],
     )
     goals = [goal(f"tfmeta over {TORCH}", best.get("ratio"), at_least=GOAL)]

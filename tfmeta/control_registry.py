@@ -55,7 +55,8 @@ FAMILIES: dict[str, FamilyEntry] = {
         },
     ),
     "minigrid": FamilyEntry(
-        "tfmeta.control.minigrid_family:MiniGridFamily", "a maze that is the same in every episode"
+        "tfmeta.control.minigrid_family:MiniGridFamily",
+        "a maze that is the same in every episode",
     ),
 }
 

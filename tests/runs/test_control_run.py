@@ -147,7 +147,7 @@ def test_a_memory_is_served_step_by_step(tmp_path):
             observations=drawn.observations[0, :, step],
             actions=drawn.actions[0, :, step],
             rewards=drawn.rewards[0, :, step],
-            ended=tf.constant([step == 3]),
+            episode_ended=tf.constant([step == 3]),
             **state,
         )
     assert own.keys() == state.keys()

@@ -87,8 +87,8 @@ def remembering_endpoints(learner: Any) -> list[Endpoint]:
 
     Returns:
         `begin` and `act`; and `observe`, from a state and one step (`observations`
-        `(1, observation)`, `actions` `(1, *action)`, `rewards` `(1,)`, and `ended`
-        `(1,)`, whether the episode is over) to the state after it.
+        `(1, observation)`, `actions` `(1, *action)`, `rewards` `(1,)`, and
+        `episode_ended` `(1,)`, whether the episode is over) to the state after it.
     """
     family, parts = learner.family, _parts(learner)
     dtype = tf.as_dtype(learner.variable_dtype)
@@ -96,7 +96,7 @@ def remembering_endpoints(learner: Any) -> list[Endpoint]:
         "observations": tf.TensorSpec([1, family.observation_size], dtype),
         "actions": tf.TensorSpec([1, *family.actions.shape], family.actions.dtype),
         "rewards": tf.TensorSpec([1], dtype),
-        "ended": tf.TensorSpec([1], tf.bool),
+        "episode_ended": tf.TensorSpec([1], tf.bool),
     }
 
     def begin() -> dict[str, tf.Tensor]:

@@ -10,8 +10,8 @@ import tensorflow as tf
 
 from tfmeta.control.distributions import distribution_of_outputs
 from tfmeta.control.experience import experience_of
-from tfmeta.control.recurrent_policy import Memory, RecurrentPolicy
 from tfmeta.control.policy_endpoints import remembering_endpoints
+from tfmeta.control.recurrent_policy import Memory, RecurrentPolicy
 from tfmeta.control.rollouts import returns
 from tfmeta.control.task_family import TaskFamily, TaskParameters
 from tfmeta.control.trajectories import Trajectories
