@@ -23,8 +23,10 @@ TRAININGS = {10: (1500, 1024, 0.99), 100: (600, 512, 0.99)}
 PUBLISHED = {10: {"RL²": 6.7, "Gittins": 6.6}, 100: {"RL²": 78.7, "Gittins": 78.3}}
 
 
-def trained(pulls: int, steps: int, batch: int, gamma: float) -> Any:
-    """A learner, and the seconds that it took."""
+def trained(
+    pulls: int, steps: int, batch: int, gamma: float
+) -> tuple[Any, float, list[float]]:
+    """A learner, the seconds that it took, and its returns by tenth of training."""
     import keras
 
     from tfmeta.control import RL2, Bandits, ControlTasks
@@ -105,10 +107,8 @@ def _half_width(values: np.ndarray) -> float:
 
 def markdown(content: dict[str, Any]) -> str:
     """A line for each player."""
-    lines = [
-        "| pulls | who | total reward | RL² above it | published |",
-        "|---" * 5 + "|",
-    ]
+    titles = ("pulls", "who", "total reward", "RL² above it", "published")
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
     for found in content["found"]:
         for name, one in found["players"].items():
             above = (
@@ -128,8 +128,8 @@ def markdown(content: dict[str, Any]) -> str:
     lines += [
         "",
         f"{BANDITS:,} bandits of {ARMS} arms that no training has seen, the same for "
-        "all; ± is 95 % over bandits, of a difference bandit by bandit. RL² was trained "
-        f"for {took}, seed 0. Gittins is the index of the finite horizon. Published: "
+        "all; ± is 95 % over bandits, of a difference bandit by bandit. RL² was "
+        f"trained for {took}, seed 0. Gittins is the index of the finite horizon. Published: "
         f"Duan et al. (2016), as recalled. `{content['command']}`",
     ]
     return "\n".join(lines) + "\n"

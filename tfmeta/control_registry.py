@@ -56,7 +56,7 @@ FAMILIES: dict[str, FamilyEntry] = {
     ),
     "minigrid": FamilyEntry(
         "tfmeta.control.minigrid_family:MiniGridFamily",
-        "a maze that is the same in every episode",
+        "a world of rooms that is the same in every episode",
     ),
 }
 
