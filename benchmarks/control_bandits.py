@@ -129,8 +129,8 @@ def markdown(content: dict[str, Any]) -> str:
         "",
         f"{BANDITS:,} bandits of {ARMS} arms that no training has seen, the same for "
         "all; ± is 95 % over bandits, of a difference bandit by bandit. RL² was "
-        f"trained for {took}, seed 0. Gittins is the index of the finite horizon. Published: "
-        f"Duan et al. (2016), as recalled. `{content['command']}`",
+        f"trained for {took}, seed 0. Gittins is the index of the finite horizon. "
+        f"Published: Duan et al. (2016), as recalled. `{content['command']}`",
     ]
     return "\n".join(lines) + "\n"
 
