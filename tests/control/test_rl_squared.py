@@ -151,6 +151,8 @@ def test_learns_to_find_the_better_arm():
         Bandits(arms=2, horizon=4),
         episodes=1,
         units=16,
+        gae_lambda=0.3,
+        updates=4,
         entropy_weight=0.0,
         seed=0,
     )

@@ -52,7 +52,7 @@ class RecurrentPolicy(keras.layers.Layer):
         self.actions = actions
         self.units = units
         self.value_scale = value_scale
-        seeds = spawn_seeds(seed, 4, stream="recurrent_policy")
+        seeds = spawn_seeds(seed, 3, stream="recurrent_policy")
         self.cell = keras.layers.GRUCell(
             units,
             kernel_initializer=keras.initializers.GlorotUniform(seeds[0]),
@@ -67,10 +67,10 @@ class RecurrentPolicy(keras.layers.Layer):
             dtype=self.dtype_policy,
         )
         self.head.build((None, units))
+        # From 0: with values of chance, advantages of a short trace would be those of
+        # the hidden states that happen to look well, and actions settle on them.
         self.value_head = keras.layers.Dense(
-            1,
-            kernel_initializer=keras.initializers.GlorotUniform(seeds[3]),
-            dtype=self.dtype_policy,
+            1, kernel_initializer="zeros", dtype=self.dtype_policy
         )
         self.value_head.build((None, units))
         self.log_deviations = None
