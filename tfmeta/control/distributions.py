@@ -91,6 +91,7 @@ class DiagonalGaussian:
 
     def log_prob(self, actions: tf.Tensor) -> tf.Tensor:
         """Of float `(..., size)` actions the logarithm of the density, `(...)`."""
+        actions = tf.cast(actions, self.means.dtype)
         scaled = (actions - self.means) * tf.exp(-self.log_deviations)
         each = -0.5 * scaled**2 - self.log_deviations - 0.5 * math.log(2 * math.pi)
         return tf.reduce_sum(each, axis=-1)

@@ -105,6 +105,7 @@ def full_step(direction: tf.Tensor, across: tf.Tensor, *, max_kl: float) -> tf.T
 def backtracking_line_search(
     measured: Measured,
     parameters: tf.Tensor,
+    before: tf.Tensor,
     step: tf.Tensor,
     *,
     max_kl: float,
@@ -116,6 +117,7 @@ def backtracking_line_search(
     Args:
         measured: Of parameters what is to grow, and the divergence.
         parameters: Where one is.
+        before: What is to grow there.
         step: The longest step.
         max_kl: Largest divergence, in nats.
         backtracks: Steps that are tried.
@@ -125,7 +127,6 @@ def backtracking_line_search(
         What was found; where nothing was, or where numbers are not finite, the
         parameters as they are.
     """
-    before, _ = measured(parameters)
     none = Searched(
         parameters, tf.zeros_like(before), tf.zeros_like(before), tf.constant(False)
     )
