@@ -63,7 +63,9 @@ def conjugate_gradients(
         `x`; NaN or infinite numbers in it are those of `A` and `b`.
     """
 
-    def unfinished(x: tf.Tensor, left: tf.Tensor, way: tf.Tensor, square: tf.Tensor):
+    def unfinished(
+        x: tf.Tensor, left: tf.Tensor, way: tf.Tensor, square: tf.Tensor
+    ) -> tf.Tensor:
         # Not `square > tolerance`, so that NaN is no end but goes through.
         return ~(square <= tolerance)
 
