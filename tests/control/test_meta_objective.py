@@ -78,12 +78,12 @@ def test_the_gradient_goes_through_the_updates(space, updates, correction):
     objective, start, experience = made(space, updates, sampling_correction=correction)
     shapes = [tuple(part.shape) for part in start]
 
-    @tf.function
+    @tf.function(autograph=False)
     def value(flat):
         found = objective.surrogates(unflatten(flat, shapes), experience)
         return tf.reduce_mean(found)
 
-    @tf.function
+    @tf.function(autograph=False)
     def gradient(flat):
         with tf.GradientTape() as tape:
             tape.watch(flat)
@@ -104,7 +104,7 @@ def test_curvature_is_the_second_derivative_of_the_divergence(space, updates):
     objective, start, experience = made(space, updates)
     shapes = [tuple(part.shape) for part in start]
 
-    @tf.function
+    @tf.function(autograph=False)
     def slope(flat):
         with tf.GradientTape() as tape:
             tape.watch(flat)
@@ -115,7 +115,7 @@ def test_curvature_is_the_second_derivative_of_the_divergence(space, updates):
     hessian = differences(slope, start)
     vectors = RNG.normal(size=(2, len(hessian)))
 
-    @tf.function
+    @tf.function(autograph=False)
     def products(rows):
         product = objective.curvature(start, experience, damping=0.25)
         # As conjugate gradients ask for it, from inside a loop.

@@ -215,6 +215,8 @@ def test_tasks_of_training_are_none_of_a_test():
     "make, word",
     [
         (lambda: small(outer="ppo"), "`outer`"),
+        (lambda: small().compile(loss="mse"), "`loss`"),
+        (lambda: small().compile(metrics=["accuracy"]), "`metrics`"),
         (lambda: small(gamma=1.5), "`gamma`"),
         (lambda: small(max_kl=0.0), "`max_kl`"),
         (lambda: small(inner_steps=-1), "`inner_steps`"),

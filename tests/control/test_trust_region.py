@@ -97,7 +97,7 @@ def test_line_search_is_that_of_numpy():
         wanted = search(measured, start, np.array(step), **options)
         found = tf.function(
             lambda s, options=options: backtracking_line_search(
-                in_graph, tf.constant(start), s, **options
+                in_graph, tf.constant(start), in_graph(start)[0], s, **options
             )
         )(tf.constant(step, tf.float64))
         for ours, theirs in zip(found, wanted, strict=True):
@@ -110,6 +110,7 @@ def test_line_search_refuses_what_is_not_finite():
         found = backtracking_line_search(
             lambda x: (tf.reduce_sum(x), tf.zeros([])),
             start,
+            tf.constant(1.0),
             tf.constant([step]),
             max_kl=1.0,
         )
@@ -117,6 +118,7 @@ def test_line_search_refuses_what_is_not_finite():
     found = backtracking_line_search(
         lambda x: (tf.reduce_sum(x) * np.nan, tf.zeros([])),
         start,
+        tf.constant(1.0),
         tf.constant([1.0]),
         max_kl=1.0,
     )

@@ -92,10 +92,7 @@ def log_probabilities(
         `(tasks, trajectories, steps)`.
     """
     here = policy.distribution(policy.as_dict(weights), trajectories.observations)
-    actions = trajectories.actions
-    if policy.actions.kind == "continuous":
-        actions = tf.cast(actions, weights[0].dtype)
-    return here.log_prob(actions)
+    return here.log_prob(trajectories.actions)
 
 
 def updated(

@@ -113,9 +113,10 @@ class AdaptedPolicy(FewShotLearner):
 
     def adapt(
         self,
-        support: Trajectories,
-        support_labels: None,
+        support: Any,
+        support_labels: Any,
         *,
+        support_mask: Any = None,
         state: State | None = None,
         learning_rate: float | tf.Tensor | None = None,
         training: bool = False,
@@ -123,8 +124,9 @@ class AdaptedPolicy(FewShotLearner):
         """One update of each task's policy on trajectories that it drew.
 
         Args:
-            support: Trajectories of all tasks.
+            support: `Trajectories` of all tasks.
             support_labels: `None`.
+            support_mask: `None`: trajectories have masks of their own.
             state: Of the policies that drew them; `None` for the meta-parameters.
             learning_rate: By default `inner_learning_rate`.
             training: Nothing depends on it.
@@ -151,13 +153,19 @@ class AdaptedPolicy(FewShotLearner):
         }
 
     def predict_query(
-        self, state: State, query: tf.Tensor, *, training: bool = False
+        self,
+        state: State,
+        query: tf.Tensor,
+        *,
+        query_mask: Any = None,
+        training: bool = False,
     ) -> tf.Tensor:
         """What stands for distributions over actions, see the class.
 
         Args:
             state: What `adapt` returned, or `initial_state`.
             query: Observations `(tasks, ..., observation_size)`.
+            query_mask: Nothing depends on it: rows have no part in each other.
             training: Nothing depends on it.
         """
         return self.policy(state, tf.convert_to_tensor(query))

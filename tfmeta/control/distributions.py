@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
@@ -21,8 +21,18 @@ class ActionDistribution(Protocol):
     def entropy(self) -> tf.Tensor:
         """In nats."""
 
+    def kl(self, other: Any) -> tf.Tensor:
+        """Divergence of another of its kind from this one, in nats."""
+
     def sample(self, seed: tf.Tensor) -> tf.Tensor:
         """An action of each row, by an int32 seed `(2,)`."""
+
+    @property
+    def parts(self) -> tuple[tf.Tensor, ...]:
+        """The tensors that it is made of."""
+
+    def fisher_product(self, tangents: Sequence[tf.Tensor]) -> tuple[tf.Tensor, ...]:
+        """Fisher information by the parts, times vectors of their shapes."""
 
 
 class Categorical:
@@ -91,6 +101,7 @@ class DiagonalGaussian:
 
     def log_prob(self, actions: tf.Tensor) -> tf.Tensor:
         """Of float `(..., size)` actions the logarithm of the density, `(...)`."""
+        actions = tf.cast(actions, self.means.dtype)
         scaled = (actions - self.means) * tf.exp(-self.log_deviations)
         each = -0.5 * scaled**2 - self.log_deviations - 0.5 * math.log(2 * math.pi)
         return tf.reduce_sum(each, axis=-1)
@@ -130,7 +141,7 @@ class DiagonalGaussian:
 
 def distribution_of(
     actions: ActionSpace, parts: Sequence[tf.Tensor]
-) -> Categorical | DiagonalGaussian:
+) -> ActionDistribution:
     """The distribution that some tensors stand for.
 
     Args:
@@ -143,7 +154,7 @@ def distribution_of(
 
 def distribution_of_outputs(
     actions: ActionSpace, outputs: tf.Tensor
-) -> Categorical | DiagonalGaussian:
+) -> ActionDistribution:
     """The same of one tensor, as `Policy.__call__` gives it.
 
     Args:

@@ -58,7 +58,8 @@ def returns_by_update(
     numbers = tf.cast(tf.convert_to_tensor(task_numbers), tf.int64)
     own = tf.constant([check_count("seed", seed, 0) % 2**31, _STREAM], tf.int32)
 
-    @tf.function
+    # Nothing here is for AutoGraph, which takes most of the tracing.
+    @tf.function(autograph=False)
     def measured(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
         return learner.returns_by_update(
             learner.family.tasks(numbers),

@@ -147,22 +147,29 @@ class MetaObjective:
             start: In the order of `policy.shapes`, without an axis of tasks.
             experience: What was drawn.
         """
+        return self._surrogates_and_parts(start, experience)[0]
+
+    def _surrogates_and_parts(
+        self, start: Parameters, experience: Experience
+    ) -> tuple[tf.Tensor, Parts]:
         after = experience.after.trajectories
         tasks = tf.shape(after.mask)[0]
         weights = self.adapted(start, experience.before, tasks)
-        found = masked_mean(
-            self._ratios(weights[-1], after) * experience.after.advantages, after.mask
-        )
+        named = self.policy.as_dict(weights[-1])
+        here = self.policy.distribution(named, after.observations)
+        ratios = _ratios(here.log_prob(after.actions), after)
+        found = masked_mean(ratios * experience.after.advantages, after.mask)
         if self.sampling_correction:
             steps = tf.reduce_sum(tf.cast(after.mask, found.dtype), axis=[1, 2])
             steps /= tf.cast(tf.shape(after.mask)[1], found.dtype)
             for own, judged in zip(weights[:-1], experience.before, strict=True):
                 drawn = judged.trajectories
-                ratios = self._ratios(own, drawn)
+                logs = log_probabilities(self.policy, own, drawn)
+                ratios = _ratios(logs, drawn)
                 ratios = tf.where(drawn.mask, ratios, tf.zeros_like(ratios))
                 total = tf.reduce_sum(ratios, axis=[1, 2])
                 found += total * experience.credit / steps
-        return found
+        return found, here.parts
 
     def divergence(self, parts: Parts, experience: Experience) -> tf.Tensor:
         """Mean divergence of such distributions from those that acted, a scalar."""
@@ -175,9 +182,8 @@ class MetaObjective:
         self, start: Parameters, experience: Experience
     ) -> tuple[tf.Tensor, tf.Tensor]:
         """Mean surrogate and divergence of adapted policies, as a line search asks."""
-        surrogate = tf.reduce_mean(self.surrogates(start, experience))
-        parts = self.parts(start, experience)
-        return surrogate, self.divergence(parts, experience)
+        surrogates, parts = self._surrogates_and_parts(start, experience)
+        return tf.reduce_mean(surrogates), self.divergence(parts, experience)
 
     def curvature(
         self, start: Parameters, experience: Experience, *, damping: float
@@ -219,13 +225,11 @@ class MetaObjective:
 
         return product
 
-    def _ratios(self, weights: Parameters, drawn: Trajectories) -> tf.Tensor:
-        """How much more likely what was done is than it was, 1 behind the end."""
-        logs = log_probabilities(self.policy, weights, drawn)
-        change = tf.where(
-            drawn.mask, logs - drawn.log_probabilities, tf.zeros_like(logs)
-        )
-        return tf.exp(change)
+
+def _ratios(logs: tf.Tensor, drawn: Trajectories) -> tf.Tensor:
+    """How much more likely what was done is than it was, 1 behind the end."""
+    change = logs - drawn.log_probabilities
+    return tf.exp(tf.where(drawn.mask, change, tf.zeros_like(change)))
 
 
 def _summed_to(values: tf.Tensor, part: tf.Tensor) -> tf.Tensor:

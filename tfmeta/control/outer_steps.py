@@ -84,7 +84,7 @@ def trust_region_step(
         region: How far.
     """
     shapes = [tuple(part.shape) for part in start]
-    _, gradient = _gradient(objective, start, experience)
+    before, gradient = _gradient(objective, start, experience)
     part = objective.part(experience, region.cg_share)
     product = objective.curvature(start, part, damping=region.cg_damping)
     direction = conjugate_gradients(
@@ -93,6 +93,7 @@ def trust_region_step(
     found = backtracking_line_search(
         lambda flat: objective.measured(unflatten(flat, shapes), experience),
         flatten(start),
+        before,
         full_step(direction, product(direction), max_kl=region.max_kl),
         max_kl=region.max_kl,
         backtracks=region.backtracks,

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfmeta.control.action_space import ActionSpace
 from tfmeta.control.distributions import (
+    ActionDistribution,
     Categorical,
     DiagonalGaussian,
 )
@@ -107,7 +108,7 @@ class Policy:
 
     def distribution(
         self, weights: Mapping[str, tf.Tensor], observations: tf.Tensor
-    ) -> Categorical | DiagonalGaussian:
+    ) -> ActionDistribution:
         """As calling it, as a distribution."""
         kernel = weights["kernel_0"]
         own = kernel.shape.rank == 3

@@ -119,16 +119,35 @@ class PolicyMAML(AdaptedPolicy):
         self.means = [keras.metrics.Mean(name=name) for name in names]
 
     def compile(
-        self, optimizer: Any = "adam", *, jit_compile: bool = False, **kwargs: Any
+        self,
+        optimizer: Any = "adam",
+        loss: Any = None,
+        *,
+        metrics: list | None = None,
+        weighted_metrics: list | None = None,
+        jit_compile: bool = False,
+        **kwargs: Any,
     ) -> None:
         """As `FewShotLearner.compile`; TRPO follows no optimizer.
 
         Args:
             optimizer: As for Keras.
+            loss: `None`: the objective is the learner's own.
+            metrics: `None`: there are no labels that others could be of.
+            weighted_metrics: Likewise.
             jit_compile: Whether XLA compiles a step, which takes it a minute; only
                 where environments are stepped by operations that it knows.
             **kwargs: As for `FewShotLearner.compile`.
+
+        Raises:
+            ValueError: When there is a loss or a metric.
         """
+        for name, value in (("loss", loss), ("metrics", metrics or weighted_metrics)):
+            if value:
+                raise ValueError(
+                    f"`{name}` must be None: {type(self).__name__} has no labels, and "
+                    f"an objective of its own. Received: {name}={value!r}"
+                )
         super().compile(optimizer, jit_compile=jit_compile, **kwargs)
         # TRPO would never build it, and a file that is loaded expects it built.
         self.optimizer.build(self.trainable_variables)
@@ -171,6 +190,8 @@ class PolicyMAML(AdaptedPolicy):
         credit = self.objective.credit(after)
         return Experience(before, after, tf.stop_gradient(credit), acted)
 
+    # Nothing here is for AutoGraph, which would take two thirds of the tracing.
+    @tf.autograph.experimental.do_not_convert
     def train_step(self, data: Any) -> dict[str, Any]:
         """One outer step on a batch of tasks; returns metrics."""
         if tf.distribute.get_strategy().num_replicas_in_sync > 1:
@@ -192,6 +213,7 @@ class PolicyMAML(AdaptedPolicy):
         self.iteration.assign_add(1)
         return self._measured(experience, step.kl, step.improvement, sound)
 
+    @tf.autograph.experimental.do_not_convert
     def test_step(self, data: Any) -> dict[str, Any]:
         """Returns before and after adaptation, of trajectories of a seed of its own."""
         inputs, _, _ = keras.utils.unpack_x_y_sample_weight(data)

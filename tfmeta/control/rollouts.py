@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from tfmeta.control.distributions import Categorical, DiagonalGaussian
+from tfmeta.control.distributions import ActionDistribution
 from tfmeta.control.task_family import TaskFamily, TaskParameters
 from tfmeta.control.trajectories import Trajectories
 
 # From observations `(tasks, trajectories, size)` to what to do there.
-ActsBy = Callable[[tf.Tensor], Categorical | DiagonalGaussian]
+ActsBy = Callable[[tf.Tensor], ActionDistribution]
 
 _RESET, _ACT, _STEP = range(3)
 
@@ -20,11 +20,12 @@ _RESET, _ACT, _STEP = range(3)
 class _Recorded(NamedTuple):
     """What is written down at every step, each with the steps as its first axis."""
 
-    observations: tf.TensorArray
-    actions: tf.TensorArray
-    rewards: tf.TensorArray
-    mask: tf.TensorArray
-    log_probabilities: tf.TensorArray
+    # Arrays of tensors while it is written, tensors afterwards.
+    observations: Any
+    actions: Any
+    rewards: Any
+    mask: Any
+    log_probabilities: Any
 
     def at(self, step: tf.Tensor, *values: tf.Tensor) -> _Recorded:
         """With the values of a step."""
@@ -106,8 +107,17 @@ def roll_out(
         lambda *_: tf.constant(True), advance, start, maximum_iterations=steps
     )
     # Steps are written first, and stand behind tasks and trajectories.
-    parts = [tf.stop_gradient(_steps_third(part.stack())) for part in written]
-    return Trajectories(*parts, terminated, tf.stop_gradient(last))
+    parts = _Recorded(*(_steps_third(part.stack()) for part in written))
+    found = Trajectories(
+        observations=parts.observations,
+        actions=parts.actions,
+        rewards=parts.rewards,
+        mask=parts.mask,
+        log_probabilities=parts.log_probabilities,
+        terminated=terminated,
+        last_observations=last,
+    )
+    return Trajectories(*(tf.stop_gradient(part) for part in found))
 
 
 def returns(trajectories: Trajectories) -> tf.Tensor:

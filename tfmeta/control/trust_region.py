@@ -63,7 +63,9 @@ def conjugate_gradients(
         `x`; NaN or infinite numbers in it are those of `A` and `b`.
     """
 
-    def unfinished(x: tf.Tensor, left: tf.Tensor, way: tf.Tensor, square: tf.Tensor):
+    def unfinished(
+        x: tf.Tensor, left: tf.Tensor, way: tf.Tensor, square: tf.Tensor
+    ) -> tf.Tensor:
         # Not `square > tolerance`, so that NaN is no end but goes through.
         return ~(square <= tolerance)
 
@@ -105,6 +107,7 @@ def full_step(direction: tf.Tensor, across: tf.Tensor, *, max_kl: float) -> tf.T
 def backtracking_line_search(
     measured: Measured,
     parameters: tf.Tensor,
+    before: tf.Tensor,
     step: tf.Tensor,
     *,
     max_kl: float,
@@ -116,6 +119,7 @@ def backtracking_line_search(
     Args:
         measured: Of parameters what is to grow, and the divergence.
         parameters: Where one is.
+        before: What is to grow there.
         step: The longest step.
         max_kl: Largest divergence, in nats.
         backtracks: Steps that are tried.
@@ -125,7 +129,6 @@ def backtracking_line_search(
         What was found; where nothing was, or where numbers are not finite, the
         parameters as they are.
     """
-    before, _ = measured(parameters)
     none = Searched(
         parameters, tf.zeros_like(before), tf.zeros_like(before), tf.constant(False)
     )
