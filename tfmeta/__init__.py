@@ -8,6 +8,7 @@ from tfmeta.submodules import on_demand
 _SUBPACKAGES = (
     "callbacks",
     "classifying",
+    "control",
     "datasets",
     "demo",
     "distances",

@@ -9,8 +9,7 @@ import tensorflow as tf
 
 from tfmeta.control.action_space import ActionSpace
 from tfmeta.control.distributions import (
-    Categorical,
-    DiagonalGaussian,
+    ActionDistribution,
     distribution_of_outputs,
 )
 from tfmeta.control.experience import Experience
@@ -182,13 +181,11 @@ class RecurrentPolicy(keras.layers.Layer):
             means = tf.concat([middle + half * means, logs], axis=-1)
         return _as_before(means, hidden)
 
-    def distribution(self, hidden: tf.Tensor) -> Categorical | DiagonalGaussian:
+    def distribution(self, hidden: tf.Tensor) -> ActionDistribution:
         """The same as a distribution."""
         return distribution_of_outputs(self.actions, self.outputs(hidden))
 
-    def log_prob(
-        self, chances: Categorical | DiagonalGaussian, actions: tf.Tensor
-    ) -> tf.Tensor:
+    def log_prob(self, chances: ActionDistribution, actions: tf.Tensor) -> tf.Tensor:
         """Of actions of the environment's dtype, in that of the policy."""
         if self.actions.kind == "continuous":
             actions = tf.cast(actions, self.variable_dtype)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, TypedDict
 
 import numpy as np
@@ -54,7 +55,7 @@ class ReturnsResult:
         }
 
     @classmethod
-    def from_json(cls, values: KeptReturns) -> ReturnsResult:
+    def from_json(cls, values: Mapping[str, Any]) -> ReturnsResult:
         """The result of a `to_json`.
 
         Raises:

@@ -119,14 +119,37 @@ def make_policy_learner(config: TrainConfig, family: TaskFamily) -> FewShotLearn
 def _check_names(
     make: Callable[..., Any], arguments: dict[str, Any], option: str, name: str
 ) -> None:
-    known = inspect.signature(make).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in known.values()) and "self" in known:
-        known = {n: p for n, p in known.items() if p.kind is not p.VAR_KEYWORD}
-    free = any(p.kind is p.VAR_KEYWORD for p in known.values())
-    unknown = sorted(set(arguments) - set(known))
-    if unknown and not free:
-        names = ", ".join(n for n in known if n not in ("self", "family", "kwargs"))
+    """Refuses arguments that nobody takes, where it is known who takes which."""
+    known = _arguments_of(make)
+    unknown = sorted(set(arguments) - set(known or arguments))
+    if unknown:
         raise ValueError(
-            f"`{option}` must be one of {names or 'none'} for {name}. Received: "
+            f"`{option}` must be one of {', '.join(known or ())} for {name}. Received: "
             f"{unknown[0]}={arguments[unknown[0]]!r}"
         )
+
+
+def _arguments_of(make: Callable[..., Any]) -> list[str] | None:
+    """Names of the arguments, also of those that go on to a base class.
+
+    `None` where it is a function that hands on what it is given.
+    """
+    found: list[str] = []
+    bases = inspect.getmro(make) if isinstance(make, type) else (make,)
+    for base in bases:
+        # Keras' own, such as the name of a model.
+        if base is FewShotLearner:
+            return found
+        own = vars(base).get("__init__") if isinstance(base, type) else base
+        if own is None:
+            continue
+        parameters = inspect.signature(own).parameters.values()
+        found += [
+            p.name
+            for p in parameters
+            if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+            and p.name not in ("self", "family", *found)
+        ]
+        if not any(p.kind is p.VAR_KEYWORD for p in parameters):
+            return found
+    return None
