@@ -34,9 +34,9 @@ def test_from_training_to_evaluation_and_export(call, tmp_path):
     [
         (("--task", "nowhere"), "must be one of navigation, bandits"),
         (("--task", "navigation", "--task-argument", "size=3"), "--task-argument"),
-        (("--task", "navigation", "--ways", "5"), "--ways must be left out"),
+        (("--task", "navigation", "--ways", "5"), "`--ways` must be left out"),
         (("--task", "navigation", "--learner", "siamese"), "one of policies"),
-        (("--task-argument", "horizon=4"), "--task-argument must be left out"),
+        (("--task-argument", "horizon=4"), "`--task-argument` must be left out"),
         (("--task", "gym:Nothing-v9"), "Nothing"),
     ],
 )

@@ -34,6 +34,8 @@ def changes_of_data(
     """
     if config.task == "regression":
         return changes_of_tasks(config)
+    if config.task == "control":
+        return None
     kept = config.splits
     # What others have prepared, by its name, stays as it is.
     if config.dataset in DATASETS or kept is None or is_tfds(config.dataset):

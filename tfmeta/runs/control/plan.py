@@ -89,15 +89,14 @@ def make_family(config: TrainConfig) -> TaskFamily:
     name = config.dataset.removeprefix(PREFIX)
     entry = family_entry(name)
     make = resolve(entry.path)
-    arguments = {**entry.arguments, **config.task_arguments}
-    _check_names(make, arguments, "task_argument", name)
-    family = make(**arguments)
-    if not isinstance(family, TaskFamily):
+    if not (isinstance(make, type) and issubclass(make, TaskFamily)):
         raise ValueError(
             "`task` must name a class derived from tfmeta.control.TaskFamily. "
-            f"Received: {name}, a {type(family).__name__}"
+            f"Received: {name}"
         )
-    return family
+    arguments = {**entry.arguments, **config.task_arguments}
+    _check_names(make, arguments, "task_argument", name)
+    return make(**arguments)
 
 
 def make_policy_learner(config: TrainConfig, family: TaskFamily) -> FewShotLearner:
