@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import weakref
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +14,10 @@ from tfmeta.episodes.arguments import check_count
 from tfmeta.finite_checks import check_finite
 
 _STREAM = 0x6576
+# By learner, and there by the numbers of updates and trajectories.
+_FUNCTIONS: weakref.WeakKeyDictionary[
+    AdaptedPolicy, dict[tuple[int, int], Callable[..., tf.Tensor]]
+] = weakref.WeakKeyDictionary()
 
 
 def returns_by_update(
@@ -57,10 +62,29 @@ def returns_by_update(
         )
     numbers = tf.cast(tf.convert_to_tensor(task_numbers), tf.int64)
     own = tf.constant([check_count("seed", seed, 0) % 2**31, _STREAM], tf.int32)
+    measured = _traced(learner, updates, trajectories)
+    dtype = learner.variable_dtype
+    values = measured(numbers, own, tf.constant(rates, dtype, [updates]))
+    found = values.numpy().astype(np.float64)
+    check_finite("returns", found)
+    return found
+
+
+def _traced(
+    learner: AdaptedPolicy, updates: int, trajectories: int
+) -> Callable[..., tf.Tensor]:
+    """The same function for the same learner, whose weights it reads at every call."""
+    of_learner = _FUNCTIONS.setdefault(learner, {})
+    if (updates, trajectories) in of_learner:
+        return of_learner[updates, trajectories]
+    # Held by itself, a learner would never be let go.
+    reference = weakref.ref(learner)
 
     # Nothing here is for AutoGraph, which takes most of the tracing.
-    @tf.function(autograph=False)
-    def measured(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    @tf.function(autograph=False, reduce_retracing=True)
+    def measured(numbers: tf.Tensor, seed: tf.Tensor, rates: tf.Tensor) -> tf.Tensor:
+        learner = reference()
+        assert learner is not None
         tasks = learner.family.tasks(numbers)
         state = None
         found = []
@@ -74,6 +98,5 @@ def returns_by_update(
                 )
         return tf.stack(found)
 
-    values = measured(numbers, own).numpy().astype(np.float64)
-    check_finite("returns", values)
-    return values
+    of_learner[updates, trajectories] = measured
+    return measured
