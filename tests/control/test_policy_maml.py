@@ -77,7 +77,10 @@ def test_the_verbs_have_the_form_that_they_say():
         assert learner.example_spec().shape == (family.observation_size,)
 
 
-@pytest.mark.parametrize("arguments", [{}, {"outer": "policy_gradient"}])
+@pytest.mark.parametrize(
+    "arguments",
+    [{}, pytest.param({"outer": "policy_gradient"}, marks=pytest.mark.slow)],
+)
 def test_it_is_trained_saved_and_loaded(arguments, tmp_path):
     learner = small(sampling_correction=True, **arguments)
     learner.compile(keras.optimizers.Adam(1e-2))
@@ -97,14 +100,13 @@ def test_it_is_trained_saved_and_loaded(arguments, tmp_path):
     loaded = keras.saving.load_model(tmp_path / "policy.keras")
     assert loaded.get_config() == learner.get_config()
     # It goes on with the same trajectories and ends at the same weights.
+    data = tasks.as_dataset(start=4, steps=1)
     for each in (learner, loaded):
-        each.fit(tasks.as_dataset(start=4, steps=1), verbose=0)
+        each.fit(data, verbose=0)
     for ours, theirs in zip(learner.get_weights(), loaded.get_weights(), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-7)
-    measured = loaded.evaluate(
-        ControlTasks(learner.family, tasks=3), steps=1, verbose=0
-    )
-    assert np.isfinite(measured).all()
+    if arguments:
+        assert np.isfinite(loaded.evaluate(tasks, steps=1, verbose=0)).all()
 
 
 def test_training_makes_the_return_after_an_update_larger():
@@ -150,7 +152,9 @@ class Broken(Navigation):
         return step._replace(rewards=step.rewards * float("nan"))
 
 
-@pytest.mark.parametrize("outer", ["trpo", "policy_gradient"])
+@pytest.mark.parametrize(
+    "outer", [pytest.param("trpo", marks=pytest.mark.slow), "policy_gradient"]
+)
 def test_a_step_with_rewards_that_are_none_is_refused(outer):
     learner = small(Broken(horizon=3), outer=outer)
     learner.compile()
@@ -180,10 +184,11 @@ def test_baselines_know_all_or_nothing_of_the_task(tmp_path):
         drawn.observations[..., 2:], np.broadcast_to(context, (4, 4, 4, 2))
     )
     for learner in (pretrained, oracle):
-        learner.compile()
-        kept = learner.fit(ControlTasks(family, tasks=3), steps_per_epoch=2, verbose=0)
-        assert kept.history["return_before"] == kept.history["return_after"]
-        assert 0 < kept.history["kl"][0] <= 0.01
+        assert learner.inner_steps == 0
+    oracle.compile()
+    kept = oracle.fit(ControlTasks(family, tasks=3), steps_per_epoch=2, verbose=0)
+    assert kept.history["return_before"] == kept.history["return_after"]
+    assert 0 < kept.history["kl"][0] <= 0.01
     oracle.save(tmp_path / "oracle.keras")
     loaded = keras.saving.load_model(tmp_path / "oracle.keras")
     assert isinstance(loaded.family, OracleFamily)

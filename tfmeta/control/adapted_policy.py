@@ -220,7 +220,7 @@ class AdaptedPolicy(FewShotLearner):
         *,
         updates: int,
         trajectories: int,
-        learning_rates: Sequence[float] | None = None,
+        learning_rates: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Mean returns before and after updates, `(updates + 1, tasks)`.
 
@@ -231,7 +231,9 @@ class AdaptedPolicy(FewShotLearner):
             trajectories: Of each task, for each update and each figure.
             learning_rates: Of each update, by default `inner_learning_rate`.
         """
-        rates = learning_rates or [self.inner_learning_rate] * updates
+        rates: Any = learning_rates
+        if rates is None:
+            rates = [self.inner_learning_rate] * updates
         state, found = None, []
         for number in range(updates + 1):
             at = tf.random.fold_in(seed, tf.constant(number), alg="philox")

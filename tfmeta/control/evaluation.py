@@ -2,20 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.control.environment_errors import environment_errors
 from tfmeta.episodes.arguments import check_count
 from tfmeta.finite_checks import check_finite
 
 _STREAM = 0x6576
 
 
+class ActingLearner(Protocol):
+    """A learner of policies."""
+
+    family: Any
+    variable_dtype: str
+
+    def returns_by_update(
+        self,
+        tasks: Any,
+        seed: tf.Tensor,
+        *,
+        updates: int,
+        trajectories: int,
+        learning_rates: tf.Tensor | None = None,
+    ) -> tf.Tensor:
+        """Mean returns before and after updates, `(updates + 1, tasks)`."""
+        ...
+
+
+# By learner, and there by the numbers of updates and trajectories.
+_FUNCTIONS: weakref.WeakKeyDictionary[
+    Any, dict[tuple[int, int], Callable[..., tf.Tensor]]
+] = weakref.WeakKeyDictionary()
+
+
 def returns_by_update(
-    learner: Any,
+    learner: ActingLearner,
     task_numbers: np.ndarray | tf.Tensor | Sequence[int],
     *,
     updates: int = 3,
@@ -47,28 +74,45 @@ def returns_by_update(
     """
     updates = check_count("updates", updates, 0)
     trajectories = check_count("trajectories", trajectories, 1)
-    rates: dict[str, Any] = {}
-    if learning_rates is not None:
-        if len(learning_rates) != updates:
-            raise ValueError(
-                f"`learning_rates` must be one of each of {updates} updates. Received: "
-                f"{len(learning_rates)}"
-            )
-        rates["learning_rates"] = list(learning_rates)
+    if learning_rates is not None and len(learning_rates) != updates:
+        raise ValueError(
+            f"`learning_rates` must be one of each of {updates} updates. Received: "
+            f"{len(learning_rates)}"
+        )
     numbers = tf.cast(tf.convert_to_tensor(task_numbers), tf.int64)
     own = tf.constant([check_count("seed", seed, 0) % 2**31, _STREAM], tf.int32)
+    rates = ()
+    if learning_rates is not None:
+        rates = (tf.constant(learning_rates, learner.variable_dtype, [updates]),)
+    measured = _traced(learner, updates, trajectories)
+    with environment_errors():
+        found: np.ndarray = measured(numbers, own, *rates).numpy().astype(np.float64)
+    check_finite("returns", found)
+    return found
+
+
+def _traced(
+    learner: ActingLearner, updates: int, trajectories: int
+) -> Callable[..., tf.Tensor]:
+    """The same function for the same learner, whose weights it reads at every call."""
+    of_learner = _FUNCTIONS.setdefault(learner, {})
+    if (updates, trajectories) in of_learner:
+        return of_learner[updates, trajectories]
+    # Held by itself, a learner would never be let go.
+    reference = weakref.ref(learner)
 
     # Nothing here is for AutoGraph, which takes most of the tracing.
-    @tf.function(autograph=False)
-    def measured(numbers: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+    @tf.function(autograph=False, reduce_retracing=True)
+    def measured(numbers: tf.Tensor, seed: tf.Tensor, *rates: tf.Tensor) -> tf.Tensor:
+        learner = reference()
+        assert learner is not None
         return learner.returns_by_update(
             learner.family.tasks(numbers),
             seed,
             updates=updates,
             trajectories=trajectories,
-            **rates,
+            learning_rates=rates[0] if rates else None,
         )
 
-    values = measured(numbers, own).numpy().astype(np.float64)
-    check_finite("returns", values)
-    return values
+    of_learner[updates, trajectories] = measured
+    return measured

@@ -15,9 +15,9 @@ def baseline_features(observations: tf.Tensor, steps: tf.Tensor) -> tf.Tensor:
     """What values are linear in.
 
     Duan, Chen, Houthooft, Schulman and Abbeel (2016), *Benchmarking Deep Reinforcement
-    Learning for Continuous Control*, section 6: observations, their squares, a
-    hundredth of the number of the step, its square, its cube, and 1. Observations are
-    clipped to 10, as in the authors' code.
+    Learning for Continuous Control*: observations, their squares, a hundredth of
+    the number of the step, its square, its cube, and 1. Observations are clipped to 10,
+    as in the authors' code.
 
     Args:
         observations: Float `(..., size)`.

@@ -206,6 +206,7 @@ class RememberingPolicy(FewShotLearner):
         *,
         updates: int,
         trajectories: int,
+        learning_rates: tf.Tensor | None = None,
     ) -> tf.Tensor:
         """Mean returns of the episodes of trials, `(updates + 1, tasks)`.
 
@@ -214,7 +215,16 @@ class RememberingPolicy(FewShotLearner):
             seed: Int32 `(2,)`, of `tf.random.stateless_*`.
             updates: Episodes before the last one.
             trajectories: Trials of each task, each with a memory of its own.
+            learning_rates: `None`: nothing takes a step.
+
+        Raises:
+            ValueError: When there are rates.
         """
+        if learning_rates is not None:
+            raise ValueError(
+                "`learning_rates` must be None for a policy that remembers. Received: "
+                "some"
+            )
         each = {name: tf.repeat(p, trajectories, axis=0) for name, p in tasks.items()}
         drawn = self.roll_out(each, None, seed, trajectories=updates + 1)
         found = tf.reshape(returns(drawn), [-1, trajectories, updates + 1])
