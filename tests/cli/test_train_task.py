@@ -21,6 +21,11 @@ def test_from_training_to_evaluation_and_export(call, tmp_path):
     done = call("evaluate", run, "--updates", "1", "--test-tasks", "3")
     assert done.code == 0, done.err
     assert "navigation: 3 test tasks" in done.out and "after 2" not in done.out
+    # What is of classes is of no policy.
+    done = call("evaluate", run, "--ways", "5")
+    assert "--ways must be left out for a run of control" in done.usage_error
+    done = call("evaluate", run, "--realistic")
+    assert "--realistic must be left out" in done.usage_error
     done = call("export", run, "--to", tmp_path / "served")
     assert done.code == 0, done.err
     done = call("export", run, "--format", "onnx")
@@ -49,15 +54,6 @@ def test_what_cannot_be_is_one_line(call, tmp_path, arguments, said):
 def test_a_task_or_a_data_set(call):
     done = call("train", "--task", "navigation", "--dataset", "glyphs")
     assert "--dataset and --task exclude each other" in done.usage_error
-
-
-def test_measures_of_classes_are_no_measures_of_policies(call, tmp_path):
-    run = tmp_path / "run"
-    assert call("train", *SHORT, "--run", run).code == 0
-    done = call("evaluate", run, "--ways", "5")
-    assert "--ways must be left out for a run of control" in done.usage_error
-    done = call("evaluate", run, "--realistic")
-    assert "--realistic must be left out" in done.usage_error
 
 
 def test_the_rows_of_the_table(call):

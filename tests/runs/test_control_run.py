@@ -72,6 +72,7 @@ def test_returns_are_kept_and_are_those_of_the_learner(run):
     np.testing.assert_array_equal(found.returns, other.returns)
 
 
+@pytest.mark.slow
 def test_stopped_it_ends_as_if_never_stopped(run, config, tmp_path):
     folder = RunFolder(tmp_path / "stopped")
 

@@ -13,7 +13,7 @@ from tfmeta.cli.command import Command
 from tfmeta.cli.config_options import config_options
 from tfmeta.cli.options import DATA_DIR, EPISODES, WORD, AnyPath, number_of_seeds
 from tfmeta.cli.tensorflow_start import start_tensorflow
-from tfmeta.control_registry import PREFIX, is_control
+from tfmeta.control_registry import PREFIX, is_control, policy_learner
 from tfmeta.registry import family_of
 from tfmeta.runs.config import TrainConfig
 from tfmeta.runs.control.defaults import families_in_words
@@ -127,6 +127,8 @@ def _train_into(
     kept = next((folder.read_config() for folder in begun.values()), None)
     learner = TrainConfig.learner if kept is None else kept.learner
     controls = is_control(dataset or (kept or TrainConfig()).dataset)
+    if controls and "learner" in chosen:
+        chosen = {**chosen, "learner": policy_learner(chosen["learner"])}
     start_tensorflow(
         "control" if controls else family_of(chosen.get("learner", learner))
     )

@@ -81,7 +81,7 @@ def returns_by_update(
         )
     numbers = tf.cast(tf.convert_to_tensor(task_numbers), tf.int64)
     own = tf.constant([check_count("seed", seed, 0) % 2**31, _STREAM], tf.int32)
-    rates = ()
+    rates: tuple[tf.Tensor, ...] = ()
     if learning_rates is not None:
         rates = (tf.constant(learning_rates, learner.variable_dtype, [updates]),)
     measured = _traced(learner, updates, trajectories)
