@@ -47,6 +47,11 @@ SHORT = {
         "NEW_TASKS": 20,
     },
     "10_serve_and_enrol": {"EPOCHS": 1, "STEPS_PER_EPOCH": 2},
+    "11_learning_to_act": {
+        "NAVIGATION_STEPS": 6,
+        "BANDIT_STEPS": 6,
+        "POLE_STEPS": 3,
+    },
     "13_a_gallery_of_classes": {"EPOCHS": 1, "MORE_EPOCHS": 1, "STEPS_PER_EPOCH": 2},
 }
 

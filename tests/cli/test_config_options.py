@@ -11,9 +11,9 @@ from tfmeta.runs.defaults import DEFAULTS, default_config, defaults_in_words
 
 # As they were before they were made from the fields.
 OPTIONS = (
-    "--dataset --protocol --run --size --skip-bad/--no-skip-bad --text-column "
+    "--dataset --task --protocol --run --size --skip-bad/--no-skip-bad --text-column "
     "--path-column --label-column --group-column "
-    "--task-column --target-column --feature-column --learner "
+    "--task-column --target-column --feature-column --task-argument --learner "
     "--argument --resume --seed --seeds "
     "--train-ways --train-shots --train-queries --train-tasks --batch-size --ways "
     "--shots --queries --unlabelled --distractors --same-group/--any-group --filters "

@@ -62,7 +62,7 @@ def test_every_value_comes_to_its_place():
     assert json.loads(json.dumps(flat_of(config))) == FLAT
     # Today's form has all of it, and what has come since is said here.
     today = {place.name for place in options()} | {"characters"}
-    of_tasks = {"task_column", "target_column", "feature_column"}
+    of_tasks = {"task_column", "target_column", "feature_column", "task_arguments"}
     assert set(FLAT) == today - {"skip_bad", *COLUMNS, *of_tasks}
 
 

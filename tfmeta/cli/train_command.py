@@ -53,7 +53,7 @@ _TASK = click.option(
     type=WORD,
     metavar="NAME",
     help="In place of --dataset: trains a policy on tasks that are environments: "
-    f"{families_in_words()}.",
+    f"{families_in_words()}. [default: none, --dataset]",
 )
 
 

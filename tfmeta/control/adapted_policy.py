@@ -229,11 +229,14 @@ class AdaptedPolicy(FewShotLearner):
             seed: As of `act`.
             updates: How many.
             trajectories: Of each task, for each update and each figure.
-            learning_rates: Of each update, by default `inner_learning_rate`.
+            learning_rates: Of each update. By default `inner_learning_rate` for the
+                first, and half of it for the others, as Finn et al. (2017) have it.
         """
         rates: Any = learning_rates
         if rates is None:
-            rates = [self.inner_learning_rate] * updates
+            rates = [
+                self.inner_learning_rate * (0.5 if n else 1) for n in range(updates)
+            ]
         state, found = None, []
         for number in range(updates + 1):
             at = tf.random.fold_in(seed, tf.constant(number), alg="philox")

@@ -62,8 +62,8 @@ def returns_by_update(
         updates: How many.
         trajectories: Of each task, for each update and each figure.
         seed: Of what is drawn: the same for learners that are to be compared.
-        learning_rates: Of each update, by default the learner's. Finn, Abbeel and
-            Levine (2017) halve the rate after the first, appendix A.2.
+        learning_rates: Of each update, by default the learner's, halved after the first
+            as Finn, Abbeel and Levine (2017) do.
 
     Returns:
         Float64 `(updates + 1, tasks)`.

@@ -117,8 +117,8 @@ class TrainConfig:
         without="all others",
         of_task="regression",
     )
-    task_arguments: dict[str, Any] = parameter(
-        {},
+    task_arguments: dict[str, Any] | None = parameter(
+        None,
         "Of tasks that are environments: an argument of their family, e.g. horizon=50. "
         "May be repeated.",
         option="task_argument",

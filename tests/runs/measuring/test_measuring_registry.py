@@ -5,6 +5,7 @@ from tfmeta.runs.measuring.lake import Lake
 from tfmeta.runs.measuring.on_episodes import OnEpisodes
 from tfmeta.runs.measuring.registry import PROTOCOLS, protocols_in_tables
 from tfmeta.runs.measuring.regression import Regression
+from tfmeta.runs.measuring.returns import Returns
 from tfmeta.runs.measuring.standard import Standard
 from tfmeta.runs.parameter import declared
 from tfmeta.runs.run_folder import RunFolder
@@ -18,8 +19,9 @@ def test_every_protocol_can_be_asked_for_by_a_name_of_its_own():
     assert {p.measures: p for p in by_nothing} == {
         "classification": Standard,
         "regression": Regression,
+        "control": Returns,
     }
-    assert len(by_nothing) == 2
+    assert len(by_nothing) == 3
     for protocol in PROTOCOLS:
         assert (protocol.help is None) == (protocol in by_nothing)
         shared = {"ways", "shots", "queries", "num_episodes", "seed"}
@@ -30,6 +32,8 @@ def test_every_protocol_can_be_asked_for_by_a_name_of_its_own():
             usual = shared - {"ways"}
         if protocol is Instances:  # A class has so many of them.
             usual = shared - {"shots", "queries"}
+        if protocol is Returns:  # Tasks of trajectories.
+            usual = {"seed"}
         assert fields - own == usual
 
 
@@ -45,6 +49,7 @@ def test_figures_of_different_kinds_are_kept_apart(tmp_path):
         "standard": ("metrics.json", False),
         "realistic": ("metrics.json", False),
         "regression": ("metrics.json", False),
+        "returns": ("metrics.json", False),
         "open-set": ("open_set.json", False),
         "lake": ("lake.json", True),
         "instances": ("instances.json", False),

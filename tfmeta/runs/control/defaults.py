@@ -47,7 +47,9 @@ def control_config(dataset: str, chosen: Mapping[str, Any]) -> TrainConfig:
     values = {**_USUAL, **family.defaults, **usual, **chosen}
     for name in ("learner_arguments", "task_arguments"):
         parts = (family.defaults, usual, chosen)
-        values[name] = {k: v for part in parts for k, v in part.get(name, {}).items()}
+        values[name] = {
+            k: v for part in parts for k, v in (part.get(name) or {}).items()
+        }
     return TrainConfig().with_options(
         {**values, "dataset": dataset, "learner": learner}
     )

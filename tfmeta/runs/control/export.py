@@ -39,7 +39,7 @@ def export_policy(
     description = {
         "learner": entry.title,
         "tasks": f"{name}: {family_entry(name).summary}",
-        "task_arguments": config.task_arguments,
+        "task_arguments": config.task_arguments or {},
         "training": (
             f"This run {describe_run(config)}. It takes {config.steps:,} steps with "
             f"seed {config.seed} and keeps the weights of the best of "

@@ -94,7 +94,7 @@ def make_family(config: TrainConfig) -> TaskFamily:
             "`task` must name a class derived from tfmeta.control.TaskFamily. "
             f"Received: {name}"
         )
-    arguments = {**entry.arguments, **config.task_arguments}
+    arguments = {**entry.arguments, **(config.task_arguments or {})}
     _check_names(make, arguments, "task_argument", name)
     return make(**arguments)
 

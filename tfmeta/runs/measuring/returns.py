@@ -112,7 +112,7 @@ class Returns(MeasuringProtocol[tuple[int, ...], "ReturnsResult"]):
                 on_progress(start + len(some), len(part))
         protocol = {
             "family": config.dataset.removeprefix(PREFIX),
-            "task_arguments": config.task_arguments,
+            "task_arguments": config.task_arguments or {},
             "tasks": len(part),
             "updates": updates,
             "trajectories": trajectories,
