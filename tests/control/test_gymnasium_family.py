@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfmeta.control import varied_environments
+from tfmeta.control import (
+    ControlTasks,
+    PolicyMAML,
+    returns_by_update,
+    varied_environments,
+)
 from tfmeta.control.environment_errors import environment_errors
 from tfmeta.control.gymnasium_family import GymnasiumFamily
 from tfmeta.extras import MissingExtraError
@@ -289,6 +294,25 @@ def test_what_is_not_finite_is_refused_in_the_graph(name, said):
     with pytest.raises(ValueError, match=said) as caught, environment_errors():
         acted(family, [0], np.ones((1, 1, 1), np.int32), 1)
     assert "\n" not in str(caught.value)
+
+
+def test_training_ends_in_the_line_of_the_environment():
+    family = made("NaNReward")
+    learner = PolicyMAML(family, hidden_units=(4,), trajectories=2, inner_steps=0)
+    learner.compile()
+    with pytest.raises(ValueError, match="rewards of an environment") as caught:
+        learner.fit(ControlTasks(family, tasks=2), steps_per_epoch=1, verbose=0)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_policy_acts_before_and_after_its_update(cart_pole):
+    learner = PolicyMAML(cart_pole, hidden_units=(4,), trajectories=2, seed=0)
+    learner.compile()
+    data = ControlTasks(cart_pole, tasks=2)
+    history = learner.fit(data, steps_per_epoch=2, verbose=0).history
+    assert all(0 < mean <= 30 for mean in history["return_after"])
+    found = returns_by_update(learner, range(2), updates=1, trajectories=2)
+    assert found.shape == (2, 2) and ((found > 0) & (found <= 30)).all()
 
 
 def test_says_what_to_install_where_gymnasium_is_missing(monkeypatch):

@@ -75,7 +75,7 @@ def option_of(place: Place, help: str, **attributes: Any) -> Decorator:
         return click.option(flag, place.name, default=None, help=help)
     if place.type is bool:
         return click.option(flag, place.name, is_flag=True, help=help)
-    if dict in _members(place.type):
+    if _is_mapping(place.type):
         return click.option(
             flag,
             place.name,
@@ -88,6 +88,11 @@ def option_of(place: Place, help: str, **attributes: Any) -> Decorator:
     return click.option(
         flag, place.name, type=_type(place), metavar=metavar, help=help, **attributes
     )
+
+
+def _is_mapping(annotation: Any) -> bool:
+    members = _members(annotation)
+    return any(getattr(one, "__origin__", one) is dict for one in members)
 
 
 def _members(annotation: Any) -> tuple[Any, ...]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
 
+from tfmeta.control.acting_learner import ActingLearner
 from tfmeta.control.adaptation import BASELINES, Baseline, Judgement, updated
 from tfmeta.control.arguments import above_zero, fraction, one_of
 from tfmeta.control.distributions import distribution_of_outputs
@@ -18,14 +19,13 @@ from tfmeta.control.rollouts import returns, roll_out
 from tfmeta.control.task_family import TaskFamily, TaskParameters
 from tfmeta.control.trajectories import Trajectories
 from tfmeta.episodes.arguments import check_count
-from tfmeta.learners.base import FewShotLearner
 from tfmeta.learners.each_query import State
 from tfmeta.learners.inner_rules import Scale
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 
 
-class AdaptedPolicy(FewShotLearner):
+class AdaptedPolicy(ActingLearner):
     """A policy whose weights every task moves by the policy gradient; not yet trained.
 
     It draws its own support: what it adapts to are trajectories, which do not exist
@@ -51,10 +51,6 @@ class AdaptedPolicy(FewShotLearner):
     Raises:
         ValueError: When an argument is out of range; names it.
     """
-
-    task = "control"
-    labelled_support = False
-    encoder_arguments = ()
 
     def __init__(
         self,
@@ -198,6 +194,10 @@ class AdaptedPolicy(FewShotLearner):
             seed: As of `act`.
             trajectories: Of each task, by default `self.trajectories`.
         """
+        # Environments of others are acted in one after the other, and a graph knows no
+        # order but this: weights that were adapted come of what was acted before.
+        with tf.control_dependencies([] if state is None else list(state.values())):
+            seed = tf.identity(seed)
         # One policy for all is one product for all.
         weights = (
             self.policy.as_dict([v.value for v in self.start])
@@ -247,34 +247,6 @@ class AdaptedPolicy(FewShotLearner):
                     drawn, None, state=state, learning_rate=rates[number]
                 )
         return tf.stack(found)
-
-    def check_inputs(self, inputs: Any) -> None:
-        """Refuses what does not hold numbers of tasks.
-
-        Raises:
-            TypeError: When it is no dict.
-            ValueError: When they are missing, or of another form.
-        """
-        if not isinstance(inputs, Mapping):
-            raise TypeError(
-                '`inputs` must be a dict of "task_numbers", as ControlTasks gives it. '
-                f"Received: a {type(inputs).__name__}"
-            )
-        numbers = inputs.get("task_numbers")
-        shape, dtype = getattr(numbers, "shape", None), getattr(numbers, "dtype", None)
-        if shape is None or len(shape) != 1 or not tf.as_dtype(dtype).is_integer:
-            received = ", ".join(inputs) if numbers is None else f"{dtype} {shape}"
-            raise ValueError(
-                '`inputs["task_numbers"]` must be int64 of shape (tasks,). Received: '
-                f"{received}"
-            )
-
-    def default_loss(self) -> None:
-        """None: the objective is the learner's own."""
-
-    def default_metrics(self) -> list[str]:
-        """None but the learner's own."""
-        return []
 
     def state_spec(self, ways: int | None = None) -> dict[str, tf.TensorSpec]:
         """The weights of one task; there are no ways."""

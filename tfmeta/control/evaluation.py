@@ -4,40 +4,19 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
 
 import numpy as np
 import tensorflow as tf
 
+from tfmeta.control.acting_learner import ActingLearner
 from tfmeta.control.environment_errors import environment_errors
 from tfmeta.episodes.arguments import check_count
 from tfmeta.finite_checks import check_finite
 
 _STREAM = 0x6576
-
-
-class ActingLearner(Protocol):
-    """A learner of policies."""
-
-    family: Any
-    variable_dtype: str
-
-    def returns_by_update(
-        self,
-        tasks: Any,
-        seed: tf.Tensor,
-        *,
-        updates: int,
-        trajectories: int,
-        learning_rates: tf.Tensor | None = None,
-    ) -> tf.Tensor:
-        """Mean returns before and after updates, `(updates + 1, tasks)`."""
-        ...
-
-
 # By learner, and there by the numbers of updates and trajectories.
 _FUNCTIONS: weakref.WeakKeyDictionary[
-    Any, dict[tuple[int, int], Callable[..., tf.Tensor]]
+    ActingLearner, dict[tuple[int, int], Callable[..., tf.Tensor]]
 ] = weakref.WeakKeyDictionary()
 
 

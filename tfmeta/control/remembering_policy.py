@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfmeta.control.acting_learner import ActingLearner
 from tfmeta.control.distributions import distribution_of_outputs
 from tfmeta.control.experience import experience_of
 from tfmeta.control.policy_endpoints import remembering_endpoints
@@ -17,7 +18,6 @@ from tfmeta.control.task_family import TaskFamily, TaskParameters
 from tfmeta.control.trajectories import Trajectories
 from tfmeta.control.trials import run_trial
 from tfmeta.episodes.arguments import check_count
-from tfmeta.learners.base import FewShotLearner
 from tfmeta.signatures.endpoint import Endpoint
 from tfmeta.signatures.example_spec import ExampleSpec
 
@@ -25,7 +25,7 @@ from tfmeta.signatures.example_spec import ExampleSpec
 TRAIN, TEST = 0, 1
 
 
-class RememberingPolicy(FewShotLearner):
+class RememberingPolicy(ActingLearner):
     """A recurrent policy whose state is what it remembers; not yet trained.
 
     It draws its own support: `adapt` reads what it did, and what came of it. How it is
@@ -42,10 +42,6 @@ class RememberingPolicy(FewShotLearner):
     Raises:
         ValueError: When an argument is out of range; names it.
     """
-
-    task = "control"
-    encoder_arguments = ()
-    labelled_support = False
 
     def __init__(
         self,
@@ -265,15 +261,6 @@ class RememberingPolicy(FewShotLearner):
             raise ValueError(
                 "`state` must be what `adapt`, `begin` or `observe` returned, with the "
                 f"parts {', '.join(sorted(wanted))}. Received: {received}"
-            )
-
-    def check_inputs(self, inputs: Any) -> None:
-        """Refuses what does not hold numbers of tasks."""
-        if not isinstance(inputs, Mapping) or "task_numbers" not in inputs:
-            received = ", ".join(inputs) if isinstance(inputs, Mapping) else None
-            raise ValueError(
-                '`inputs` must be a dict of "task_numbers", as ControlTasks gives it. '
-                f"Received: {received or f'a {type(inputs).__name__}'}"
             )
 
     def seed_of(self, stream: int, number: Any) -> tf.Tensor:
