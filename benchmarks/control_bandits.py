@@ -19,7 +19,7 @@ from report import measured_or_read
 NAME = "control_bandits"
 ARMS, BANDITS, BATCH = 5, 10_000, 1000
 # Of each number of pulls: training steps, bandits of a step, discount.
-TRAININGS = {10: (1500, 1024, 0.99), 100: (600, 512, 0.99)}
+TRAININGS = {10: (800, 1024, 0.99), 100: (200, 256, 0.99)}
 PUBLISHED = {10: {"RL²": 6.7, "Gittins": 6.6}, 100: {"RL²": 78.7, "Gittins": 78.3}}
 
 
