@@ -58,8 +58,8 @@ def maml(training: dict[str, Any], memory: dict[str, Any], profile: dict) -> str
     return "\n".join([*lines, "", "</details>", "", _machine(training)]) + "\n"
 
 
-def mann(result: dict[str, Any]) -> str:
-    """The goal, and every contestant's rate and first step."""
+def beside_torch(result: dict[str, Any]) -> str:
+    """The goal, and every contestant's rate and, where it was timed, first step."""
     (group,) = result["groups"]
     lines = [
         *_goals([result]),
@@ -70,10 +70,11 @@ def mann(result: dict[str, Any]) -> str:
     ]
     for line in group["contestants"]:
         ratio = _range(line["ratio"]) if "ratio" in line else ""
-        step, first = line["median_step_ms"], line["facts"]["first step, s"]
+        first = line["facts"].get("first step, s")
         lines.append(
             f"| {line['name']} | {_range(line['value'])} | {ratio} "
-            f"| {_number(step)} | {_number(first)} |"
+            f"| {_number(line['median_step_ms'])} "
+            f"| {'' if first is None else _number(first)} |"
         )
     return "\n".join([*lines, "", _machine(result)]) + "\n"
 
@@ -156,11 +157,12 @@ def main() -> None:
         table = beyond_memory(read_json(memory))
         print(table)
         replace_table("beyond_memory", table)
-    memory_network = RESULTS / "mann_training.json"
-    if memory_network.exists():
-        table = mann(read_json(memory_network))
-        print(table)
-        replace_table("mann_speed", table)
+    for name in ("mann", "control"):
+        path = RESULTS / f"{name}_training.json"
+        if path.exists():
+            table = beside_torch(read_json(path))
+            print(table)
+            replace_table(f"{name}_speed", table)
     paths = [
         RESULTS / f"maml_{what}.json" for what in ("training", "memory", "profile")
     ]

@@ -58,6 +58,7 @@ def test_layers_know_nothing_of_what_is_above_them():
         "tfmeta.export": ("tfmeta.serving", "tfmeta.cli"),
         "tfmeta.serving": ("tfmeta.demo", "tfmeta.cli"),
         "tfmeta.demo": ("tfmeta.cli",),
+        "tfmeta.control": ("tfmeta.runs", "tfmeta.export", "tfmeta.cli"),
         "tfmeta.sqlite": ("tfmeta.gallery", "tfmeta.learners", "tfmeta.tasks"),
         **{own: tuple(families - {own}) for own in families},
     }
