@@ -67,7 +67,7 @@ LEARNERS: dict[str, LearnerEntry] = {
     "gaussian_prototypical": LearnerEntry(
         f"{_METRIC}.gaussian_prototypical_network:GaussianPrototypicalNetwork",
         "Gaussian Prototypical Network",
-        "the same, each example with a confidence of its own (Fort 2017)",
+        "the same, each example with its own confidence (Fort 2017)",
     ),
     "semi_supervised_prototypical": LearnerEntry(
         f"{_METRIC}.semi_supervised_prototypical_network:"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from tfmeta.control_registry import POLICY_LEARNERS, SHORT_NAMES
 from tfmeta.registry import (
     ENCODERS,
@@ -59,18 +57,17 @@ def usual_encoders() -> str:
 
 
 def learner_table(family: Family) -> str:
-    """The learners of a family as a table in Markdown."""
+    """The learners of a family as a table in Markdown; those that act have none."""
     last = {
         "metric": "how a query is classified",
         "optimization": "what is learned",
         "model": "what is remembered of a task",
         "control": "what is learned",
     }
-    known: Mapping[str, LearnerEntry] = {**LEARNERS, **POLICY_LEARNERS}
     lines = [f"| class | `--learner` | {last[family]} |", "|---|---|---|"]
     lines += [
         f"| `{entry.class_name}` | `{name}` | {entry.summary} |"
-        for name, entry in known.items()
+        for name, entry in LEARNERS.items()
         if entry.family == family
     ]
     return "\n".join(lines) + "\n"
