@@ -81,7 +81,9 @@ def option_of(place: Place, help: str, **attributes: Any) -> Decorator:
             place.name,
             multiple=True,
             metavar="NAME=VALUE",
-            callback=lambda _context, _option, words: parse_arguments(words) or None,
+            callback=lambda _context, _option, words: (
+                parse_arguments(words, flag) or None
+            ),
             help=help,
         )
     metavar = None if known.unit is None else known.unit.upper()

@@ -205,8 +205,12 @@ def number_of_seeds(least: int) -> WholeRange:
     return WholeRange(least, MOST_SEEDS)
 
 
-def parse_arguments(words: Sequence[str]) -> dict[str, Any]:
+def parse_arguments(words: Sequence[str], option: str = "--argument") -> dict[str, Any]:
     """Values by name of words `NAME=VALUE`: JSON where they parse, else text.
+
+    Args:
+        words: They.
+        option: The option that they come by, for errors.
 
     Raises:
         ValueError: For a word without a name, a name that comes twice, and a number
@@ -217,13 +221,13 @@ def parse_arguments(words: Sequence[str]) -> dict[str, Any]:
         name, equals, value = word.partition("=")
         if not equals or not name.isidentifier() or name in values:
             raise ValueError(
-                "`--argument` must be NAME=VALUE, each name once. Received: "
-                f"--argument {word}"
+                f"`{option}` must be NAME=VALUE, each name once. Received: "
+                f"{option} {word}"
             )
         try:
             values[name] = json.loads(value)
         except json.JSONDecodeError:
             values[name] = value
         # Python reads more than JSON holds.
-        json_text(values[name], f"`--argument {name}`")
+        json_text(values[name], f"`{option} {name}`")
     return values
