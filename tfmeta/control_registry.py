@@ -39,7 +39,15 @@ FAMILIES: dict[str, FamilyEntry] = {
         "a point that is to find a goal it does not see (Finn 2017)",
     ),
     "bandits": FamilyEntry(
-        "tfmeta.control.bandits:Bandits", "arms of which one pays best (Duan 2016)"
+        "tfmeta.control.bandits:Bandits",
+        "arms of which one pays best (Duan 2016)",
+        # One observation, in which only a memory tells tasks apart.
+        defaults={
+            "learner": "rl_squared",
+            "train_tasks": 256,
+            "steps_per_epoch": 40,
+            "learning_rate": 3e-3,
+        },
     ),
     "cartpole": FamilyEntry(
         f"{_GYMNASIUM}:GymnasiumFamily",

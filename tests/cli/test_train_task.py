@@ -51,6 +51,13 @@ def test_what_cannot_be_is_one_line(call, tmp_path, arguments, said):
     assert not (tmp_path / "run").exists()
 
 
+def test_episodes_are_none_of_tasks(call, tmp_path):
+    run = tmp_path / "run"
+    done = call("train", *SHORT, "--test-episodes", "600", "--run", run)
+    assert "--test-episodes must be left out with --task" in done.usage_error
+    assert not run.exists()
+
+
 def test_a_task_or_a_data_set(call):
     done = call("train", "--task", "navigation", "--dataset", "glyphs")
     assert "--dataset and --task exclude each other" in done.usage_error

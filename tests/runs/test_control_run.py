@@ -39,6 +39,8 @@ def test_short_names_and_defaults(config):
     assert config.task == "control" and config.learner == "policy_maml"
     given = default_config("control:bandits", {"learner": "rl2"})
     assert given.learner == "rl_squared" and given.train_tasks > 1
+    # Only what remembers can tell bandits apart.
+    assert default_config("control:bandits", {}) == given
 
 
 def test_another_process_gives_the_same_command(config):

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from tfmeta.cli.command import Command
 from tfmeta.cli.config_options import config_options
@@ -127,6 +128,7 @@ def _train_into(
     kept = next((folder.read_config() for folder in begun.values()), None)
     learner = TrainConfig.learner if kept is None else kept.learner
     controls = is_control(dataset or (kept or TrainConfig()).dataset)
+    _check_test_episodes(controls)
     if controls and "learner" in chosen:
         chosen = {**chosen, "learner": policy_learner(chosen["learner"])}
     start_tensorflow(
@@ -158,6 +160,16 @@ def _train_into(
         return
     (path,) = paths.values()
     run_training(config, path, **shared)
+
+
+def _check_test_episodes(controls: bool) -> None:
+    """Refuses a number of episodes where there are none."""
+    source = click.get_current_context().get_parameter_source("test_episodes")
+    if controls and source is ParameterSource.COMMANDLINE:
+        raise click.UsageError(
+            "--test-episodes must be left out with --task, whose test is 40 tasks; "
+            "`tfmeta evaluate --test-tasks` has others. Received: --test-episodes"
+        )
 
 
 def _dataset(named: str | None, environment: str | None) -> str | None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from tfmeta.control.task_family import TaskFamily
 from tfmeta.episodes.arguments import check_count
+from tfmeta.episodes.episode_sequence import EpisodeSequence
 from tfmeta.episodes.streams import as_step, check_seed, step_streams
 
 Part = Literal["train", "validation", "test"]
@@ -20,7 +22,7 @@ PARTS = {
 }
 
 
-class ControlTasks:
+class ControlTasks(EpisodeSequence):
     """Batches of tasks of a family; batch `step` is a function of `(seed, step)`.
 
     Args:
@@ -65,26 +67,14 @@ class ControlTasks:
         numbers = tf.random.stateless_uniform([self.tasks], own, low, high, tf.int64)
         return ({"task_numbers": numbers},)
 
-    def as_dataset(
-        self, *, start: int = 0, steps: int | None = None
-    ) -> tf.data.Dataset:
-        """The batches from `start` on.
+    @property
+    def origins(self) -> frozenset[str]:
+        """None: environments have no classes."""
+        return frozenset()
 
-        Args:
-            start: First step; reached at once, nothing is replayed.
-            steps: Number of batches, or `None` for no end.
-        """
-        start = check_count("start", start, 0)
-        if steps is None:
-            numbers = tf.data.Dataset.range(start, tf.int64.max).apply(
-                tf.data.experimental.assert_cardinality(
-                    tf.data.experimental.INFINITE_CARDINALITY
-                )
-            )
-        else:
-            steps = check_count("steps", steps, 1)
-            numbers = tf.data.Dataset.range(start, start + steps)
-        return numbers.map(self.batch)
+    def class_ids(self, step: int) -> np.ndarray:
+        """Int32 `(tasks, 0)`: environments have no classes."""
+        return np.zeros((self.tasks, 0), np.int32)
 
     def describe(self) -> dict[str, Any]:
         """The settings that fix the tasks, as plain values."""

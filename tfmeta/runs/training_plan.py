@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfmeta.episodes.task_sequence import TaskSequence
+from tfmeta.episodes import EpisodeSequence
 from tfmeta.learners import FewShotLearner
 from tfmeta.runs.config import TrainConfig
 
@@ -33,7 +33,7 @@ class Prepared:
 
     learner: FewShotLearner
     training: Callable[[int], tf.data.Dataset] | None
-    validation: TaskSequence
+    validation: EpisodeSequence
     whole: Callable[[FewShotLearner], FewShotLearner] = as_it_is
 
 

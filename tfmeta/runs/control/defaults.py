@@ -36,7 +36,8 @@ def control_config(dataset: str, chosen: Mapping[str, Any]) -> TrainConfig:
         ValueError: When there is no such family, or the learner is for other tasks.
     """
     family = family_entry(dataset.removeprefix(PREFIX))
-    learner = policy_learner(chosen.get("learner", _USUAL["learner"]))
+    usual_learner = {**_USUAL, **family.defaults}["learner"]
+    learner = policy_learner(chosen.get("learner", usual_learner))
     if learner not in POLICY_LEARNERS and ":" not in learner:
         names = ", ".join([*SHORT_NAMES, *POLICY_LEARNERS])
         raise ValueError(
@@ -50,6 +51,7 @@ def control_config(dataset: str, chosen: Mapping[str, Any]) -> TrainConfig:
         values[name] = {
             k: v for part in parts for k, v in (part.get(name) or {}).items()
         }
+    values["task_arguments"] = values["task_arguments"] or None
     return TrainConfig().with_options(
         {**values, "dataset": dataset, "learner": learner}
     )
